@@ -1,0 +1,1 @@
+"""Tools with no knowledge of databases; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Immutable values of the domain: no I/O, no logging, no third party."""

@@ -1,0 +1,86 @@
+"""What a decoded log says: transactions as a stream of changes, schema statements and commits."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ferryman.model.batch import Batch
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+
+
+class Operation(enum.Enum):
+    """What happened to a row."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBatch:
+    """Changes of one kind to one table, in log order: row `i` of `before` became row `i` of `after`.
+
+    Attributes:
+        table: The source's name of the table.
+        columns: Names of the columns of both batches, in the order of the log's row image.
+        before: Rows as they were; `None` for INSERT. Full images only: a partial image is refused when decoded.
+        after: Rows as they are; `None` for DELETE.
+        cascades: Whether the source's foreign keys were checked: then its ON DELETE / ON UPDATE actions took place and
+            are *not* in the log (InnoDB cascades are never logged as row events).
+    """
+
+    table: TableName
+    operation: Operation
+    columns: tuple[str, ...]
+    before: Batch | None
+    after: Batch | None
+    cascades: bool = True
+
+    @property
+    def row_count(self) -> int:
+        """Changed rows."""
+        image = self.after if self.after is not None else self.before
+        return image.row_count if image is not None else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """A transaction begins; its changes follow, then one `Commit`."""
+
+    position: Position
+    transaction_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """The transaction begun last is committed; everything before `position` belongs to whole transactions."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaStatement:
+    """A DDL statement, a transaction of its own.
+
+    Attributes:
+        sql: Its text, UTF-8 as the source logged it.
+        database: The default database of the session that ran it.
+        position: The place behind it.
+    """
+
+    sql: str
+    database: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """The source is idle and alive: everything up to `position` has been seen at `position.time`."""
+
+    position: Position
+
+
+LogItem = Begin | ChangeBatch | Commit | SchemaStatement | Pulse
+"""What decoding the log yields, in log order."""

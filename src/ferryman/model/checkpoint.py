@@ -1,0 +1,43 @@
+"""Durable progress of the apply task: position, the schema that decodes what follows it (I9), and the window under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ferryman.model.position import Position
+from ferryman.model.schema import Schema
+
+VERSION = 1
+"""Of the stored form; raise it together with a golden file and a migration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A window about to be applied: after a crash the *same* window is applied again.
+
+    Attributes:
+        end: The place behind the window's last transaction.
+        ddl: A schema statement that is the whole window, else `None`.
+        consistent: Whether the load's end had been passed when the window was cut.
+    """
+
+    end: Position
+    ddl: str | None = None
+    consistent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Stored in the target, in the same transaction as the rows it covers (I2, I3).
+
+    Attributes:
+        position: Everything before it is applied; nothing behind it, but for parts of `intent`.
+        schema: The source's schema at `position`.
+        intent: The window under way, or `None`.
+        skipped: Schema statements an operator chose to skip or mark as done: positions as text.
+    """
+
+    position: Position
+    schema: Schema
+    intent: Intent | None = None
+    skipped: tuple[str, ...] = ()

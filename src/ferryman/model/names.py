@@ -1,0 +1,16 @@
+"""Names of database objects. Quoting belongs to the dialects, never here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table (or view) in a database, both exactly as the server spells them."""
+
+    database: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.table}"

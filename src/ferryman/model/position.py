@@ -1,0 +1,39 @@
+"""Places in a source's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import total_ordering
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in one source's log, between two transactions (or two events, inside the log store).
+
+    Attributes:
+        kind: What `token` holds: ``binlog`` (MySQL family), ``lsn`` (PostgreSQL), ``scn`` (OceanBase).
+        token: The place in the source's own words. ``binlog``: ``file``, ``offset`` (both as text) and, where the
+            server has them, ``gtid`` (all transactions before the place).
+        order: Compares places of one log: ``binlog``: ``(file number, offset)``.
+        time: When the transaction before the place was committed, Unix seconds; 0 when not known.
+    """
+
+    kind: str
+    token: dict[str, str] = field(hash=False)
+    order: tuple[int, ...]
+    time: float = 0.0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Position) and (self.kind, self.order) == (other.kind, other.order)
+
+    def __lt__(self, other: Position) -> bool:
+        if self.kind != other.kind:
+            raise ValueError(f"cannot compare a {self.kind} with a {other.kind} position")
+        return self.order < other.order
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.order))
+
+    def __str__(self) -> str:
+        return "/".join(self.token.values())

@@ -1,0 +1,230 @@
+"""Projects, steps and tasks: what they are, their states, and the allowed transitions as tables."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferryman.model.selection import Selection
+
+
+class ProjectType(enum.Enum):
+    """Migration: database to database. Synchronization: database to message queue."""
+
+    MIGRATION = "MIGRATION"
+    SYNC = "SYNC"
+
+
+class ProjectStatus(enum.Enum):
+    """Where a project stands in its life (OMS names)."""
+
+    INIT = "INIT"
+    RUNNING = "RUNNING"
+    SUSPEND = "SUSPEND"
+    FAILED = "FAILED"
+    FINISHED = "FINISHED"
+    RELEASING = "RELEASING"
+    RELEASED = "RELEASED"
+    DELETED = "DELETED"
+
+
+PROJECT_TRANSITIONS: dict[ProjectStatus, frozenset[ProjectStatus]] = {
+    ProjectStatus.INIT: frozenset({ProjectStatus.RUNNING, ProjectStatus.DELETED}),
+    ProjectStatus.RUNNING: frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
+    ProjectStatus.SUSPEND: frozenset({ProjectStatus.RUNNING, ProjectStatus.RELEASING}),
+    ProjectStatus.FAILED: frozenset({ProjectStatus.RUNNING, ProjectStatus.RELEASING}),
+    ProjectStatus.FINISHED: frozenset({ProjectStatus.RELEASING}),
+    ProjectStatus.RELEASING: frozenset({ProjectStatus.RELEASED}),
+    ProjectStatus.RELEASED: frozenset({ProjectStatus.DELETED}),
+    ProjectStatus.DELETED: frozenset(),
+}
+
+
+class Importance(enum.Enum):
+    """Alert level of a project."""
+
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+    IGNORE = "IGNORE"
+
+
+class StepName(enum.Enum):
+    """The steps, in running order (our names; `api` maps them to OMS names)."""
+
+    PRECHECK = "precheck"
+    SCHEMA = "schema"
+    CAPTURE = "capture"
+    LOAD = "load"
+    INDEX = "index"
+    APPLY = "apply"
+    VERIFY = "verify"
+
+
+class StepStatus(enum.Enum):
+    """Where a step stands (OMS names)."""
+
+    INIT = "INIT"
+    RUNNING = "RUNNING"
+    MONITORING = "MONITORING"
+    """APPLY only: caught up once, follows the source; never goes back to RUNNING."""
+    SUSPEND = "SUSPEND"
+    FAILED = "FAILED"
+    FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A configured database: where it is and who we are there.
+
+    Attributes:
+        scheme: Which connector: ``mysql``, ``oceanbase``.
+        options: What the URL had after ``?``: ``unix_socket``, ``ssl_ca`` …
+        password: Never logged, never shown; `repr` leaves it out.
+    """
+
+    scheme: str
+    host: str = "127.0.0.1"
+    port: int = 3306
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.username}@{self.host}:{self.port}/{self.database}"
+
+
+class StopWhen(enum.Enum):
+    """When a project with an apply step ends by itself."""
+
+    NEVER = "never"
+    CAUGHT_UP = "caught-up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How existing rows are copied.
+
+    Attributes:
+        streams: Parallel streams; 0 chooses.
+        allow_target_not_empty: Load into tables that hold rows (OMS allowDestTableNotEmpty).
+        defer_index_creation: Make secondary indexes after the load.
+    """
+
+    streams: int = 0
+    batch_rows: int = 1000
+    chunk_rows: int = 50_000
+    allow_target_not_empty: bool = False
+    defer_index_creation: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """How changes are applied.
+
+    Attributes:
+        lanes: Parallel target connections.
+        window_changes: Most changes in a window when behind.
+        start_timestamp: Begin at this Unix second, for projects without a load; 0 = now.
+        log_kept_hours: How long the log store keeps what every reader has passed.
+        caught_up_seconds: A latency at or under this turns the step to MONITORING.
+    """
+
+    lanes: int = 4
+    window_changes: int = 5000
+    start_timestamp: int = 0
+    log_kept_hours: int = 168
+    caught_up_seconds: float = 15.0
+    statistics: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How tables are compared. `recheck_seconds`: how long a moving row may take to settle."""
+
+    streams: int = 0
+    chunk_rows: int = 20_000
+    recheck_seconds: float = 60.0
+    mismatch_limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSpec:
+    """What a user asks for; immutable once the project has started but for names and options.
+
+    Attributes:
+        steps: The steps that run, in order. CAPTURE is there exactly when APPLY is.
+        skip_prechecks: Precheck items whose failure the user accepted.
+        api_document: What CreateProject sent, kept to answer DescribeProject with.
+    """
+
+    name: str
+    type: ProjectType = ProjectType.MIGRATION
+    source: Endpoint
+    target: Endpoint
+    source_endpoint_id: str = ""
+    target_endpoint_id: str = ""
+    selection: Selection = Selection()
+    steps: tuple[StepName, ...] = (
+        StepName.PRECHECK,
+        StepName.SCHEMA,
+        StepName.CAPTURE,
+        StepName.LOAD,
+        StepName.APPLY,
+        StepName.VERIFY,
+    )
+    stop_when: StopWhen = StopWhen.NEVER
+    load: LoadOptions = LoadOptions()
+    apply: ApplyOptions = ApplyOptions()
+    verify: VerifyOptions = VerifyOptions()
+    skip_prechecks: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    importance: Importance = Importance.MEDIUM
+    api_document: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableProgress:
+    """How far one table is within a step.
+
+    Attributes:
+        rows_total: Estimate until the step has finished the table.
+        mismatches: VERIFY: settled differences; `None` in other steps.
+        state: ``waiting``, ``running``, ``done``, ``failed``.
+    """
+
+    table: str
+    rows: int = 0
+    rows_total: int = 0
+    bytes: int = 0
+    mismatches: int | None = None
+    state: str = "waiting"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """What a task says of its step, replaced as a whole at each report.
+
+    Attributes:
+        percent: 0..100.
+        rows: LOAD, VERIFY: rows done; APPLY: row changes applied.
+        rows_per_second: Over the last few seconds, as `bytes_per_second`.
+        latency_seconds: APPLY: now less the commit time of the last change applied, 0 when nothing waits.
+        checkpoint_seconds: CAPTURE, APPLY: Unix seconds up to which all is captured or applied.
+        info: Facts of this step only, shown as they are (e.g. precheck items, schema objects, DDL applied).
+    """
+
+    percent: int = 0
+    rows: int = 0
+    rows_total: int = 0
+    bytes: int = 0
+    rows_per_second: float = 0.0
+    bytes_per_second: float = 0.0
+    latency_seconds: float | None = None
+    checkpoint_seconds: int | None = None
+    caught_up: bool = False
+    message: str = ""
+    info: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,69 @@
+"""Which objects a project moves, under which names, with which rows."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+
+from ferryman.model.names import TableName
+
+SYSTEM_DATABASES = frozenset(
+    {"mysql", "information_schema", "performance_schema", "sys", "oceanbase", "ocs", "sys_external_tbs", "_ferryman"}
+)
+"""Databases of the MySQL family that no project moves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Objects by pattern, names by map.
+
+    A pattern is ``database.table`` with ``*`` and ``?`` on either side of the *first* dot outside backticks; backticks
+    take a part as it is (`` `odd.name`.`ta*ble` ``); a pattern without a dot means ``pattern.*``.
+
+    Attributes:
+        objects: Patterns of what moves; empty means every database that is not the server's own.
+        exclude: Patterns of what stays, stronger than `objects`.
+        rename: ``database`` → ``database`` and ``database.table`` → ``database.table``, the longer one first.
+        where: Row filters, source table → SQL condition.
+    """
+
+    objects: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    rename: dict[str, str] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+
+    def includes(self, name: TableName) -> bool:
+        """Whether the project moves this table or view."""
+        if name.database.casefold() in SYSTEM_DATABASES:
+            return False
+        chosen = not self.objects or any(matches(pattern, name) for pattern in self.objects)
+        return chosen and not any(matches(pattern, name) for pattern in self.exclude)
+
+    def target_name(self, name: TableName) -> TableName:
+        """Return the target's name of a source table."""
+        if (whole := self.rename.get(f"{name.database}.{name.table}")) is not None:
+            return TableName(*split_name(whole))
+        return TableName(self.rename.get(name.database, name.database), name.table)
+
+
+def matches(pattern: str, name: TableName) -> bool:
+    """Whether a pattern names this table."""
+    database, table = split_name(pattern)
+    return _part_matches(database, name.database) and _part_matches(table or "*", name.table)
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """Split ``database.table`` at the first dot outside backticks; the second part is empty when there is none."""
+    inside = False
+    for place, char in enumerate(text):
+        if char == "`":
+            inside = not inside
+        elif char == "." and not inside:
+            return text[:place], text[place + 1 :]
+    return text, ""
+
+
+def _part_matches(pattern: str, text: str) -> bool:
+    if len(pattern) > 1 and pattern[0] == pattern[-1] == "`":
+        return pattern[1:-1].replace("``", "`") == text
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))

@@ -1,0 +1,1 @@
+"""Turns one step of a project into its running task."""

@@ -1,0 +1,1 @@
+"""The contract between pipeline and connectors: protocols and records only."""

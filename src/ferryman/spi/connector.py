@@ -1,0 +1,50 @@
+"""The one record a connector package exports, and how connectors are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import Endpoint
+from ferryman.spi.dialect import Dialect
+from ferryman.spi.precheck import EndpointChecks
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """What one kind of database can do; a role it does not have is `None`.
+
+    Attributes:
+        schemes: URL schemes, e.g. ``("mysql", "mariadb")``.
+        oms_type: The endpoint type in OMS's API: ``MYSQL``, ``OB_MYSQL``.
+        default_port: When a URL names none.
+    """
+
+    schemes: tuple[str, ...]
+    oms_type: str
+    default_port: int
+    source: Callable[[Endpoint], Source] | None = None
+    target: Callable[[Endpoint], Target] | None = None
+    dialect: Dialect | None = None
+    checks: Callable[[Endpoint], EndpointChecks] | None = None
+
+
+@cache
+def connectors() -> dict[str, Connector]:
+    """Return every installed connector by URL scheme (entry points ``ferryman.connectors``)."""
+    found = [entry.load() for entry in entry_points(group="ferryman.connectors")]
+    return {scheme: connector for connector in found for scheme in connector.schemes}
+
+
+def connector_for(endpoint: Endpoint) -> Connector:
+    """Return the connector of an endpoint; `UsageError` ``usage.bad_url`` for an unknown scheme."""
+    try:
+        return connectors()[endpoint.scheme]
+    except KeyError:
+        known = ", ".join(f"{scheme}://" for scheme in sorted(connectors()))
+        raise UsageError("usage.bad_url", f"unknown endpoint type {endpoint.scheme!r}; known are {known}") from None

@@ -1,0 +1,96 @@
+"""What a target's dialect does with a schema: convert, write DDL, say what is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ferryman.model.names import TableName
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """One thing that is not the same at the target, named for the report.
+
+    Attributes:
+        path: ``db.table.column``, ``db.table``, ``db.view`` …
+        message: What becomes what, and why.
+        lossy: Whether information is lost (a collation that folds other letters, a dropped partition clause).
+    """
+
+    path: str
+    message: str
+    lossy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DdlStatement:
+    """One statement of the schema step.
+
+    Attributes:
+        kind: ``database``, ``table``, ``index``, ``foreign_key``, ``view``.
+        object: What it makes, by the target's name.
+        sql: The statement, in the target's dialect.
+        after_load: Whether it may (or must) wait until the rows are there.
+    """
+
+    kind: str
+    object: str
+    sql: str
+    after_load: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaPlan:
+    """The source's schema converted for one target.
+
+    Attributes:
+        tables: Source name → the table as it will be at the target (target name, target types).
+        statements: In running order.
+        conversions: All that differs.
+    """
+
+    tables: dict[TableName, Table] = field(default_factory=dict)
+    statements: tuple[DdlStatement, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DdlEffect:
+    """What one schema statement of the source's log means.
+
+    Attributes:
+        schema: The source's schema after it.
+        statements: What the target must run, in order; empty when nothing concerns it (another database, ANALYZE …).
+        touched: Source tables it changes, makes, renames or drops.
+        conversions: What is not the same at the target.
+        known: Whether the statement was fully understood. When not, apply stops and says so.
+    """
+
+    schema: Schema
+    statements: tuple[str, ...] = ()
+    touched: tuple[TableName, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+    known: bool = True
+
+
+class Dialect(Protocol):
+    """A target's way with schemas. Pure: no I/O."""
+
+    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
+        """Convert a source schema; ``schema.unsupported_type`` names every column that cannot be."""
+        ...
+
+    def target_table(self, table: Table, selection: Selection) -> Table:
+        """Convert one source table to the target's form."""
+        ...
+
+    def replay(self, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
+        """Read one DDL statement of the source's log and say what it does to the schema and to the target."""
+        ...
+
+    def quote(self, identifier: str) -> str:
+        """Quote one identifier."""
+        ...

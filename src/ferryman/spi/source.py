@@ -1,0 +1,163 @@
+"""What a source offers: its catalog, its rows, its log.
+
+Every method may be called again after a failure. Sources are thread-safe: each call that reads opens or borrows a
+connection of its own. Session settings (time zone UTC, utf8mb4, timeouts) are the connector's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ferryman.model.batch import Batch, Row
+from ferryman.model.changes import LogItem
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A half-open range of a table by its row key: `start < key <= end`, either side open when `None`.
+
+    Bounds are canonical values of the key's columns, in key order.
+    """
+
+    start: Row | None = None
+    end: Row | None = None
+
+
+class TableReader(Protocol):
+    """Reads rows of tables over one connection; one thread at a time."""
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        chunk: Chunk | None = None,
+        limit: int | None = None,
+        where: str | None = None,
+        batch_bytes: int = 1 << 20,
+        ordered: bool = False,
+    ) -> Iterator[Batch]:
+        """Read rows as canonical batches over the binary protocol.
+
+        Args:
+            table: The table as the catalog shows it (its types drive the decoding).
+            columns: Which columns, in which order.
+            chunk: A key range; the table must have a `row_key`. `None` reads all rows.
+            limit: At most so many rows, the first in key order.
+            where: A row filter in the source's SQL.
+            batch_bytes: A batch ends at about this size; a greater row is a batch of its own.
+            ordered: Whether rows must come in key order (implied by `limit`).
+
+        Raises:
+            FerrymanError: ``source.table_changed`` (a column or the table is gone), ``endpoint.connection_lost``.
+        """
+        ...
+
+    def rows_by_key(self, table: Table, columns: Sequence[str], keys: Sequence[Row]) -> Batch:
+        """Read the rows of these `row_key` values; absent ones are left out; any order."""
+        ...
+
+    def count_estimate(self, table: Table) -> int:
+        """Return the server's guess of the number of rows; free of charge."""
+        ...
+
+    def key_range(self, table: Table) -> tuple[Row, Row] | None:
+        """Return the least and the greatest row key now, or `None` when the table is empty."""
+        ...
+
+    def split_points(self, table: Table, chunk_rows: int) -> Iterator[Row]:
+        """Yield chunk ends in key order, about `chunk_rows` rows apart, without reading rows where it can be helped."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One raw piece of the source's log, as the log store keeps it.
+
+    Attributes:
+        payload: The source's own bytes (MySQL family: one binlog event with header, without checksum).
+        position: The place *behind* this piece; capture can start again there only if `boundary`.
+        boundary: Whether `position` lies between two transactions.
+    """
+
+    payload: bytes
+    position: Position
+    boundary: bool
+
+
+class LogDecoder(Protocol):
+    """Turns raw records into items; keeps state (table maps, the open transaction). One thread."""
+
+    def decode(self, record: LogRecord) -> list[LogItem]:
+        """Decode the next record; tables outside the selection are dropped early.
+
+        Raises:
+            FerrymanError: ``log.partial_image``, ``log.unsupported_event``, ``log.schema_mismatch``, ``log.corrupt``.
+        """
+        ...
+
+
+class Source(Protocol):
+    """A database to read from."""
+
+    def check(self) -> None:
+        """Connect and log in; raises ``endpoint.unreachable`` or ``endpoint.access_denied``."""
+        ...
+
+    def read_schema(self, selection: Selection) -> Schema:
+        """Read the catalog of the selected objects."""
+        ...
+
+    def reader(self) -> TableReader:
+        """Open a reader."""
+        ...
+
+    def consistent_reader(self, tables: Sequence[TableName]) -> tuple[TableReader, Position]:
+        """Open a reader whose reads all see one moment, and the log position of that moment.
+
+        MariaDB: ``START TRANSACTION WITH CONSISTENT SNAPSHOT`` and its ``binlog_snapshot_file/position``; MySQL: a
+        momentary read lock of just these tables.
+        """
+        ...
+
+    def current_position(self) -> Position:
+        """Return the end of the log now; every later commit lies behind it."""
+        ...
+
+    def position_at(self, unix_seconds: int) -> Position:
+        """Return the last position at or before that second; ``position.purged`` when the log no longer has it."""
+        ...
+
+    def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
+        """Stream the log from `start` without end; yields `None` about once a second when nothing comes.
+
+        The iterator reconnects nothing: it raises ``endpoint.connection_lost``, and ``position.purged`` when the server
+        no longer has `start`.
+        """
+        ...
+
+    def decoder(
+        self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]
+    ) -> LogDecoder:
+        """Make a decoder.
+
+        Args:
+            table_at: The schema at the position of the record being decoded (I9), asked at each table map.
+            includes: Whether changes of a table are wanted.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held; never raises."""
+        ...

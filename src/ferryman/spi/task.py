@@ -1,0 +1,70 @@
+"""What a running task gets from its surroundings, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ferryman.model.mismatch import Mismatch
+from ferryman.model.project import ProjectSpec, StepName, StepProgress, TableProgress
+
+
+class TaskContext(Protocol):
+    """The surroundings of one task: one step of one project, in a child process. Thread-safe.
+
+    A step is a function ``run(context) -> None``: it returns when its work is done or when `stop_requested` says so,
+    and raises `FerrymanError` when it cannot go on. It may be killed at any instant (I8): whatever must survive stands
+    in the target, in the log store, or in a note.
+
+    Notes are small JSON documents a project keeps in the metadb, shared by its steps:
+
+    ====================  =====================================================  ==========  ======================
+    name                  content                                                written by  read by
+    ====================  =====================================================  ==========  ======================
+    ``schema.start``      Position taken before the catalog was read             schema      capture, apply
+    ``schema.source``     Schema of the source                                   schema      load, apply, verify
+    ``schema.known``      Position behind which the catalog had been read        schema      apply (DDL already seen)
+    ``schema.plan``       SchemaPlan                                             schema      index
+    ``load.keyless``      table → Position of its consistent snapshot            load        apply
+    ``load.end``          Position when the last chunk had been read             load        apply, control
+    ``apply.stop_at``     Position at which apply shall end by itself            control     apply
+    ``apply.position``    Position applied and committed, about once a second    apply       capture, verify, control
+    ``apply.choice``      what to do with a stopped DDL: {position, choice, sql} control     apply
+    ====================  =====================================================  ==========  ======================
+    """
+
+    project_id: str
+    spec: ProjectSpec
+    step: StepName
+    epoch: int
+    data_dir: Path
+    """The service's data directory; the log store of a source lies under ``log/<source>``."""
+
+    def stop_requested(self) -> bool:
+        """Whether the task shall end soon (pause, shutdown, lost lease)."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but wake at once when the task shall end; returns `stop_requested`."""
+        ...
+
+    def report(self, progress: StepProgress, tables: Sequence[TableProgress] = ()) -> None:
+        """Say how far the step is; cheap to call often (written about twice a second)."""
+        ...
+
+    def record_mismatches(self, table: str, mismatches: Sequence[Mismatch]) -> None:
+        """Replace the stored differences of a table."""
+        ...
+
+    def event(self, level: str, message: str, **fields: object) -> None:
+        """Log an event of this project: ``info``, ``warning`` or ``error``; never row values."""
+        ...
+
+    def note(self, name: str) -> Any | None:
+        """Return a note's JSON document, or `None`."""
+        ...
+
+    def set_note(self, name: str, document: Any) -> None:
+        """Write a note, durably."""
+        ...
