@@ -21,11 +21,32 @@ class Code:
 
 
 CODES: dict[str, Code] = {
+    "api.body_too_large": Code(2, "never", "PARAM_ERROR", "send less in one call"),
+    "api.cross_site": Code(
+        2, "never", "PARAM_ERROR", "call the service from its own address, not from another web page"
+    ),
+    "api.malformed": Code(2, "never", "PARAM_ERROR", "send one JSON object in UTF-8"),
+    "api.not_found": Code(2, "never", "PARAM_ERROR", "see /docs for what there is"),
+    "api.not_supported": Code(2, "never", "PARAM_ERROR"),
+    "api.unauthorized": Code(
+        3,
+        "manual",
+        "GHANA-OPERAT000101",
+        "send HTTP Basic with the service's user and password (see DIR/admin-password)",
+    ),
+    "api.unknown_action": Code(2, "never", "PARAM_ERROR", "docs/http-api.md lists the actions"),
+    "api.unreachable": Code(3, "manual", "INNER_ERROR", "is `ferryman serve` running there? check --url"),
+    "api.wrong_parameter": Code(2, "never", "PARAM_ERROR"),
+    "embedded.missing": Code(3, "never", "INNER_ERROR"),
+    "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
     "endpoint.connection_lost": Code(3, "auto", "GHANA-PCHKNP000010"),
-    "endpoint.unreachable": Code(3, "manual", "GHANA-PCHKNP000010", "check host, port, and that the server runs"),
     "endpoint.query_failed": Code(1, "manual", "INNER_ERROR"),
+    "endpoint.unreachable": Code(3, "manual", "GHANA-PCHKNP000010", "check host, port, and that the server runs"),
     "internal.error": Code(1, "manual", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"),
+    "label.limit": Code(2, "never", "PARAM_ERROR", "use an existing label"),
+    "label.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
+    "label.unknown": Code(2, "never", "PARAM_ERROR", "ListAllLabels shows all labels"),
     "lease.lost": Code(1, "auto", "CM-RESOAT000011", "another process runs this task now; this one has stopped"),
     "log.corrupt": Code(
         1, "manual", "CM-RESOIE000202", "the source's log could not be read; check the server and its log"
@@ -34,6 +55,11 @@ CODES: dict[str, Code] = {
         1, "manual", "CM-RESOIE000202", "set binlog_row_image=FULL at the source, then load the table again"
     ),
     "log.unsupported_event": Code(1, "manual", "CM-RESOIE000202"),
+    "report.differences": Code(
+        4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
+    ),
+    "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
     "target.duplicate_key": Code(1, "manual", "CONNECTOR-SIOO0400600"),
     "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
+    "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
 }
