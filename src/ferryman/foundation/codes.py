@@ -37,11 +37,18 @@ CODES: dict[str, Code] = {
     "api.unknown_action": Code(2, "never", "PARAM_ERROR", "docs/http-api.md lists the actions"),
     "api.unreachable": Code(3, "manual", "INNER_ERROR", "is `ferryman serve` running there? check --url"),
     "api.wrong_parameter": Code(2, "never", "PARAM_ERROR"),
+    "checkpoint.moved_back": Code(
+        1, "never", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"
+    ),
+    "checkpoint.unreadable": Code(
+        1, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or start anew with --fresh"
+    ),
     "embedded.missing": Code(3, "never", "INNER_ERROR"),
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
     "endpoint.connection_lost": Code(3, "auto", "GHANA-PCHKNP000010"),
     "endpoint.query_failed": Code(1, "manual", "INNER_ERROR"),
+    "endpoint.unknown_database": Code(3, "manual", "PARAM_ERROR", "make the database, or name another one in the URL"),
     "endpoint.unreachable": Code(3, "manual", "GHANA-PCHKNP000010", "check host, port, and that the server runs"),
     "internal.error": Code(1, "manual", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"),
     "label.limit": Code(2, "never", "PARAM_ERROR", "use an existing label"),
@@ -59,7 +66,32 @@ CODES: dict[str, Code] = {
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
+    "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),
+    "source.privilege": Code(
+        3, "manual", "GHANA-OPERAT000101", "grant the missing privilege at the source; `ferryman check` lists them"
+    ),
+    "source.table_changed": Code(
+        1, "manual", "INNER_ERROR", "the table was changed or dropped meanwhile: resume reads the catalog again"
+    ),
+    "target.ddl_failed": Code(1, "manual", "INNER_ERROR"),
+    "target.deadlock": Code(1, "auto", "CONNECTOR-SIOO0400600"),
     "target.duplicate_key": Code(1, "manual", "CONNECTOR-SIOO0400600"),
+    "target.full": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "make room at the target (disk, table space, tenant memory), then resume"
+    ),
+    "target.packet_too_large": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "raise max_allowed_packet at the target, then resume"
+    ),
+    "target.privilege": Code(
+        3, "manual", "GHANA-OPERAT000101", "grant the missing privilege at the target; `ferryman check` lists them"
+    ),
+    "target.row_ambiguous": Code(1, "manual", "CONNECTOR-SIOO0400600"),
+    "target.table_changed": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "the target's table is not what it was: compare it with the source's"
+    ),
+    "target.value_refused": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "widen the target's column, or exclude the table, then resume"
+    ),
     "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
     "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
 }
