@@ -43,11 +43,17 @@ CODES: dict[str, Code] = {
     "checkpoint.unreadable": Code(
         1, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or start anew with --fresh"
     ),
+    "disk.full": Code(
+        3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
+    ),
     "embedded.missing": Code(3, "never", "INNER_ERROR"),
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
     "endpoint.connection_lost": Code(3, "auto", "GHANA-PCHKNP000010"),
+    "endpoint.invalid": Code(2, "never", "PARAM_ERROR"),
+    "endpoint.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
     "endpoint.query_failed": Code(1, "manual", "INNER_ERROR"),
+    "endpoint.unknown": Code(2, "never", "PARAM_ERROR", "ListDataSource shows all endpoints"),
     "endpoint.unknown_database": Code(3, "manual", "PARAM_ERROR", "make the database, or name another one in the URL"),
     "endpoint.unreachable": Code(3, "manual", "GHANA-PCHKNP000010", "check host, port, and that the server runs"),
     "internal.error": Code(1, "manual", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"),
@@ -62,10 +68,21 @@ CODES: dict[str, Code] = {
         1, "manual", "CM-RESOIE000202", "set binlog_row_image=FULL at the source, then load the table again"
     ),
     "log.unsupported_event": Code(1, "manual", "CM-RESOIE000202"),
+    "metadb.busy": Code(1, "auto", "INNER_ERROR", "another process holds the state; it is tried again"),
+    "metadb.failed": Code(1, "manual", "INNER_ERROR", "check the disk and the file's permissions"),
+    "metadb.newer": Code(3, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or another --data-dir"),
+    "metadb.secret_key": Code(
+        3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
+    ),
+    "project.invalid": Code(2, "never", "PARAM_ERROR"),
+    "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),
+    "project.unknown": Code(2, "never", "PARAM_ERROR", "`ferryman projects list` shows all projects"),
+    "project.wrong_status": Code(2, "never", "PARAM_ERROR"),
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
+    "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
     "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),
     "source.privilege": Code(
         3, "manual", "GHANA-OPERAT000101", "grant the missing privilege at the source; `ferryman check` lists them"
@@ -92,6 +109,8 @@ CODES: dict[str, Code] = {
     "target.value_refused": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "widen the target's column, or exclude the table, then resume"
     ),
+    "task.crashed": Code(1, "manual", "CM-SCHEOR000002", "read the step's log; resume goes on from the checkpoint"),
     "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
+    "usage.unknown_executor": Code(2, "never", "PARAM_ERROR", "`local` is the executor there is"),
     "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
 }
