@@ -1,0 +1,56 @@
+# One front door. `make` alone prints the commands.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+TIERS := unit property kernel integration fault end_to_end
+SEED ?=
+
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign lock clean
+
+help:  ## print this
+	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP)  ## install everything demo and tests need (quick the second time)
+
+$(STAMP): requirements/dev.txt pyproject.toml $(wildcard setup.py) tools/setup $(wildcard src/ferryman/kernel/*.p[yx]x) $(wildcard src/ferryman/kernel/*.pxd)
+	@PYTHON="$(PYTHON)" tools/setup
+	@touch $@
+
+demo: $(STAMP)  ## watch a live MariaDB move into OceanBase while it is written to
+	@$(BIN)/ferryman demo
+
+check: $(STAMP)  ## lint, types, imports
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check -q src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config pyproject.toml | tail -1
+	@tools/style-caps
+
+fix: $(STAMP)  ## format and sort
+	@$(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format -q src tests bench
+
+test: check  ## everything CI runs: all tiers, short forms
+	@$(BIN)/pytest $(addprefix tests/,$(TIERS)) $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
+
+unit property kernel integration fault end_to_end: $(STAMP)  ## one tier of tests
+	@$(BIN)/pytest tests/$@
+
+bench: $(STAMP)  ## measure; writes docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)
+	@$(BIN)/pytest tests/fault -m campaign
+
+lock:  ## renew the lock files from pyproject.toml
+	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \
+	  pyproject.toml -o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded --group dev \
+	  pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove what the commands above made
+	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find src -name '*.so' -delete
