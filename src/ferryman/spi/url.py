@@ -1,0 +1,126 @@
+"""Endpoints as URLs: ``scheme://user:password@host:port/database?option=value``.
+
+What stands between the scheme and the first ``/`` or ``?`` is the authority; its *last* ``@`` separates user and host,
+so that OceanBase's ``user@tenant#cluster`` may stand there as it is. Every part may be percent-encoded; a ``/``, ``?``
+or ``%`` in a user name or password must be, and a ``:`` in a user name.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import Endpoint
+
+DEFAULT_PORTS = {"mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000}
+"""Known schemes and their ports."""
+
+OPTIONS = frozenset(
+    {"unix_socket", "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "connect_timeout", "server_id"}
+)
+"""Options an endpoint may have; any other is refused, lest a misspelt ``ssl_mode`` pass unseen."""
+
+SECRET_OPTIONS = frozenset({"ssl_key_password"})
+
+_DEFAULT_HOST = "127.0.0.1"
+
+
+def parse_url(text: str) -> Endpoint:
+    """Read an endpoint.
+
+    Raises:
+        UsageError: ``usage.bad_url`` with what is wrong; neither user nor password is ever shown.
+    """
+    scheme, found, rest = text.strip().partition("://")
+    scheme = scheme.lower()
+    if not found:
+        raise _bad("there is no '://' in it")
+    if scheme not in DEFAULT_PORTS:
+        known = ", ".join(f"{name}://" for name in sorted(DEFAULT_PORTS))
+        raise _bad(f"unknown scheme {scheme!r}; known are {known}" if scheme.isalnum() else "it has no known scheme")
+    cut = min((place for place in (rest.find("/"), rest.find("?")) if place >= 0), default=len(rest))
+    path, _, query = rest[cut:].partition("?")
+    if "@" in path or ("@" in query and "@" not in rest[:cut]):
+        raise _bad("there is an '@' behind the host; in a user name or password write '/' as %2F and '?' as %3F")
+    options = _options(query)
+    login, _, address = rest[:cut].rpartition("@")
+    username, _, password = login.partition(":")
+    host, port = _address(address, DEFAULT_PORTS[scheme])
+    return Endpoint(
+        scheme=scheme,
+        host=host,
+        port=port,
+        username=_decode(username, "user name"),
+        password=_decode(password, "password"),
+        database=_database(path),
+        options=options,
+    )
+
+
+def format_url(endpoint: Endpoint, *, password: bool = False) -> str:
+    """Write an endpoint; what `parse_url` reads back. Secrets are left out unless `password`."""
+    login = quote(endpoint.username, safe="@")
+    if password and endpoint.password:
+        login += ":" + quote(endpoint.password, safe="")
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else quote(endpoint.host, safe="")
+    shown = {name: value for name, value in endpoint.options.items() if password or name not in SECRET_OPTIONS}
+    query = "&".join(f"{quote(name, safe='')}={quote(value, safe='/')}" for name, value in shown.items())
+    place = f"{login}@{host}:{endpoint.port}/" if login else f"{host}:{endpoint.port}/"
+    return f"{endpoint.scheme}://{place}{quote(endpoint.database, safe='')}" + (f"?{query}" if query else "")
+
+
+def _bad(problem: str) -> UsageError:
+    return UsageError("usage.bad_url", f"this endpoint URL cannot be read: {problem}")
+
+
+def _decode(text: str, part: str) -> str:
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _bad(f"the {part} is not percent-encoded UTF-8") from None
+    if "\x00" in decoded:
+        raise _bad(f"there is a NUL character in the {part}")
+    return decoded
+
+
+def _address(text: str, default_port: int) -> tuple[str, int]:
+    host, port = _split_port(text)
+    if port and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
+        raise _bad("the port must be a number from 1 to 65535 (write a '/' in a password as %2F, a '?' as %3F)")
+    host = _decode(host, "host")
+    if any(char in host for char in " /?#@"):
+        raise _bad("there is a character in the host name that cannot be there")
+    return host or _DEFAULT_HOST, int(port) if port else default_port
+
+
+def _split_port(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not rest.startswith(":")):
+            raise _bad("an IPv6 address stands in brackets: [::1]:3306")
+        return host, rest[1:]
+    if text.count(":") > 1:
+        raise _bad("an IPv6 address stands in brackets: [::1]:3306")
+    host, _, port = text.partition(":")
+    return host, port
+
+
+def _database(path: str) -> str:
+    name = path.removeprefix("/").removesuffix("/")
+    if "/" in name:
+        raise _bad("only one database may follow the host; write a '/' in its name as %2F")
+    return _decode(name, "database")
+
+
+def _options(query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        name, found, value = part.partition("=")
+        name = unquote_to_bytes(name).decode("utf-8", "replace")
+        if name not in OPTIONS:
+            shown = repr(name) if name.isidentifier() else "(unreadable)"  # it may be a piece of a password
+            raise _bad(f"unknown option {shown}; known are {', '.join(sorted(OPTIONS))}")
+        if not found or name in options:
+            raise _bad(f"option {name!r} must stand there once, with a value")
+        options[name] = _decode(value, f"option {name}")
+    return options
