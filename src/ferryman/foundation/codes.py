@@ -43,6 +43,9 @@ CODES: dict[str, Code] = {
     "checkpoint.unreadable": Code(
         1, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or start anew with --fresh"
     ),
+    "ddl.syntax": Code(
+        1, "manual", "CM-RESOIE000202", "see the statement in the report; skip it or run its like by hand"
+    ),
     "disk.full": Code(
         3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
     ),
@@ -74,12 +77,23 @@ CODES: dict[str, Code] = {
     "metadb.secret_key": Code(
         3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
     ),
+    "precheck.failed": Code(
+        3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"
+    ),
     "project.invalid": Code(2, "never", "PARAM_ERROR"),
     "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),
     "project.unknown": Code(2, "never", "PARAM_ERROR", "`ferryman projects list` shows all projects"),
     "project.wrong_status": Code(2, "never", "PARAM_ERROR"),
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
+    ),
+    "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
+    "schema.name_collision": Code(
+        2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"
+    ),
+    "schema.nothing_selected": Code(2, "manual", "GHANA-PCHKNP002010", "check --objects; `*` and `?` are wildcards"),
+    "schema.unsupported_type": Code(
+        2, "manual", "GHANA-PCHKNP003010", "leave the table out (--exclude), or change the column's type at the source"
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
@@ -106,6 +120,10 @@ CODES: dict[str, Code] = {
     "target.table_changed": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "the target's table is not what it was: compare it with the source's"
     ),
+    "target.table_differs": Code(
+        1, "manual", "GHANA-PCHKNP002010", "drop or alter the table at the target, or leave it out, then resume"
+    ),
+    "target.table_missing": Code(3, "manual", "GHANA-PCHKNP002010", "make the table, or let the schema step run"),
     "target.value_refused": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "widen the target's column, or exclude the table, then resume"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ferryman.model.names import TableName
 from ferryman.model.types import ColumnType
@@ -199,12 +199,46 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """An object of the selection that no project moves (a sequence, a system-versioned table), and why."""
+
+    name: TableName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTraits:
+    """What one must know of a server to read its DDL as it does, or to write DDL it takes.
+
+    Attributes:
+        flavour: ``mariadb``, ``mysql``, ``oceanbase``, ``tidb``.
+        version: E.g. ``(10, 11, 19)``; empty when not known.
+        lower_case_names: `lower_case_table_names`: 0 as given; 1 stored in lower case; 2 stored as given, compared
+            without case.
+        collations: Every collation the server knows → its character set; empty when not known.
+        default_collations: Character set → the collation it takes when none is named.
+        collation: The server's own collation, for databases made without one.
+        explicit_timestamps: `explicit_defaults_for_timestamp`.
+    """
+
+    flavour: str = ""
+    version: tuple[int, ...] = ()
+    lower_case_names: int = 0
+    collations: dict[str, str] = field(default_factory=dict)
+    default_collations: dict[str, str] = field(default_factory=dict)
+    collation: str | None = None
+    explicit_timestamps: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """What a project moves, as the catalog showed it at one moment."""
 
     databases: tuple[Database, ...] = ()
     tables: tuple[Table, ...] = ()
     views: tuple[View, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    traits: ServerTraits = ServerTraits()
     _by_name: dict[TableName, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: TableName) -> Table | None:
@@ -223,4 +257,4 @@ class Schema:
         return self._with_tables(tuple(t for t in self.tables if t.name != name))
 
     def _with_tables(self, tables: tuple[Table, ...]) -> Schema:
-        return Schema(databases=self.databases, tables=tables, views=self.views)
+        return replace(self, tables=tables)

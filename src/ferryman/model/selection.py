@@ -41,9 +41,16 @@ class Selection:
 
     def target_name(self, name: TableName) -> TableName:
         """Return the target's name of a source table."""
-        if (whole := self.rename.get(f"{name.database}.{name.table}")) is not None:
-            return TableName(*split_name(whole))
-        return TableName(self.rename.get(name.database, name.database), name.table)
+        for key in (f"{name.database}.{name.table}", exact_pattern(name)):
+            if (whole := self.rename.get(key)) is not None:
+                database, table = split_name(whole)
+                return TableName(_unquoted(database), _unquoted(table) or name.table)
+        return TableName(_unquoted(self.rename.get(name.database, name.database)), name.table)
+
+
+def exact_pattern(name: TableName) -> str:
+    """Return the pattern that names this table and no other."""
+    return ".".join("`" + part.replace("`", "``") + "`" for part in (name.database, name.table))
 
 
 def matches(pattern: str, name: TableName) -> bool:
@@ -63,7 +70,15 @@ def split_name(text: str) -> tuple[str, str]:
     return text, ""
 
 
+def _quoted(part: str) -> bool:
+    return len(part) > 1 and part[0] == part[-1] == "`"
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace("``", "`") if _quoted(part) else part
+
+
 def _part_matches(pattern: str, text: str) -> bool:
-    if len(pattern) > 1 and pattern[0] == pattern[-1] == "`":
-        return pattern[1:-1].replace("``", "`") == text
+    if _quoted(pattern):
+        return _unquoted(pattern) == text
     return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))

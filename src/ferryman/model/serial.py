@@ -19,10 +19,17 @@ def to_json(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, dict):
-        return {to_key(key): to_json(item) for key, item in value.items()}
+        return _dict_to_json(value)
     if isinstance(value, tuple | list | frozenset | set):
         return [to_json(item) for item in value]
     return value
+
+
+def _dict_to_json(value: dict[Any, Any]) -> Any:
+    """A dictionary whose keys are records (names of tables) becomes a list of pairs: JSON keys are text only."""
+    if any(dataclasses.is_dataclass(key) for key in value):
+        return [[to_json(key), to_json(item)] for key, item in value.items()]
+    return {to_key(key): to_json(item) for key, item in value.items()}
 
 
 def to_key(key: Any) -> str:
@@ -59,6 +66,8 @@ def _build(hint: Any, document: Any) -> Any:
         return frozenset(_build(typing.get_args(hint)[0], item) for item in document)
     if origin is dict:
         key_hint, item_hint = typing.get_args(hint)
+        if dataclasses.is_dataclass(key_hint):
+            return {_build(key_hint, key): _build(item_hint, item) for key, item in (document or ())}
         return {_build(key_hint, key): _build(item_hint, item) for key, item in document.items()}
     return _build_plain(hint, document)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ferryman.model.names import TableName
-from ferryman.model.schema import Schema, Table
+from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
 
 
@@ -89,6 +89,18 @@ class Dialect(Protocol):
 
     def replay(self, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
         """Read one DDL statement of the source's log and say what it does to the schema and to the target."""
+        ...
+
+    def differences(self, wanted: Table, found: Table) -> list[str]:
+        """Say how a table of the target differs from the one wanted; empty when they are the same in structure.
+
+        What an engine shows in another way than it was told (names of checks, spelling of expressions, default
+        lengths) is no difference. Both are in the target's form: `target_table` and the target's catalog.
+        """
+        ...
+
+    def fitted(self, traits: ServerTraits) -> Dialect:
+        """Return this dialect knowing the very server: its collations, its way with upper and lower case."""
         ...
 
     def quote(self, identifier: str) -> str:
