@@ -1,0 +1,1 @@
+"""The native API under ``/api/v1``: our own words, JSON in and out, described by OpenAPI."""
