@@ -72,8 +72,11 @@ class TableReader(Protocol):
         """Return the least and the greatest row key now, or `None` when the table is empty."""
         ...
 
-    def split_points(self, table: Table, chunk_rows: int) -> Iterator[Row]:
-        """Yield chunk ends in key order, about `chunk_rows` rows apart, without reading rows where it can be helped."""
+    def split_points(self, table: Table, chunk_rows: int, *, after: Row | None = None) -> Iterator[Row]:
+        """Yield chunk ends in key order, about `chunk_rows` rows apart, without reading rows where it can be helped.
+
+        With `after`, only ends behind that key (in the server's order): a plan that was broken off goes on there.
+        """
         ...
 
     def close(self) -> None:
