@@ -37,6 +37,39 @@ CODES: dict[str, Code] = {
     "api.unknown_action": Code(2, "never", "PARAM_ERROR", "docs/http-api.md lists the actions"),
     "api.unreachable": Code(3, "manual", "INNER_ERROR", "is `ferryman serve` running there? check --url"),
     "api.wrong_parameter": Code(2, "never", "PARAM_ERROR"),
+    "apply.cascade_unsettled": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "a parent's key changed while its children were being loaded; start the project anew with --fresh",
+    ),
+    "apply.ddl_torn": Code(
+        1,
+        "manual",
+        "CM-SCHEOR000002",
+        "bring the target's table to the form the statement asks for, then resume with `done`",
+    ),
+    "apply.ddl_unknown": Code(
+        1,
+        "manual",
+        "CM-SCHEOR000002",
+        "choose: `apply` (with the SQL to run at the target), `skip`, or `done` when the target has it already",
+    ),
+    "apply.filter_unsupported": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "leave the row filter away, or leave the incremental step away"
+    ),
+    "apply.row_missing": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "somebody else writes to the target's table; verify it, mend it, then resume",
+    ),
+    "apply.unique_conflict": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "a row that the source does not have holds a unique value; remove it from the target, then resume",
+    ),
     "checkpoint.moved_back": Code(
         1, "never", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"
     ),
@@ -49,6 +82,11 @@ CODES: dict[str, Code] = {
     "disk.full": Code(
         3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
     ),
+    "demo.refused": Code(1, "never", "INNER_ERROR"),
+    "demo.service_ended": Code(1, "never", "INNER_ERROR"),
+    "demo.step_failed": Code(1, "never", "INNER_ERROR"),
+    "demo.too_slow": Code(1, "never", "INNER_ERROR"),
+    "demo.writer_failed": Code(1, "never", "INNER_ERROR"),
     "embedded.missing": Code(3, "never", "INNER_ERROR"),
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
@@ -69,6 +107,9 @@ CODES: dict[str, Code] = {
     ),
     "log.partial_image": Code(
         1, "manual", "CM-RESOIE000202", "set binlog_row_image=FULL at the source, then load the table again"
+    ),
+    "log.schema_mismatch": Code(
+        1, "manual", "CM-RESOIE000202", "the schema known is not the one the log was written with: load the table again"
     ),
     "log.unsupported_event": Code(1, "manual", "CM-RESOIE000202"),
     "metadb.busy": Code(1, "auto", "INNER_ERROR", "another process holds the state; it is tried again"),
@@ -131,4 +172,7 @@ CODES: dict[str, Code] = {
     "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
     "usage.unknown_executor": Code(2, "never", "PARAM_ERROR", "`local` is the executor there is"),
     "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
+    "wire.malformed": Code(
+        1, "auto", "INNER_ERROR", "is that a server of this family? a proxy in between may have cut the answer"
+    ),
 }

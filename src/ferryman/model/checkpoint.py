@@ -15,15 +15,21 @@ VERSION = 1
 class Intent:
     """A window about to be applied: after a crash the *same* window is applied again.
 
+    A transaction larger than memory is applied in parts; each part is written down here as a window of its own, which
+    begins at `applied` instead of the checkpoint's position.
+
     Attributes:
-        end: The place behind the window's last transaction.
+        end: The place behind the window's last transaction; with a transaction in parts, behind the part under way.
         ddl: A schema statement that is the whole window, else `None`.
         consistent: Whether the load's end had been passed when the window was cut.
+        applied: Inside a transaction in parts: everything up to here is applied already, keyless tables included.
+            Equal to `end` when no part is under way.
     """
 
     end: Position
     ddl: str | None = None
     consistent: bool = False
+    applied: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
