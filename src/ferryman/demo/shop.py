@@ -62,7 +62,8 @@ class Writer:
     def stop(self) -> None:
         """Stop after the transaction under way."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def add_column(self) -> str:
         """Change a table while everything runs, and use the new column from then on; returns the statement."""
@@ -73,7 +74,16 @@ class Writer:
         return sql
 
     def _run(self) -> None:
-        deeds = (self._order, self._order, self._pay, self._count_stock, self._rename, self._swap_skus, self._look, self._leave)
+        deeds = (
+            self._order,
+            self._order,
+            self._pay,
+            self._count_stock,
+            self._rename,
+            self._swap_skus,
+            self._look,
+            self._leave,
+        )
         try:
             with connect(self._server) as connection:
                 while not self._stop.is_set():
