@@ -1,21 +1,89 @@
-"""Reference: canonical batches to SQL text of the MySQL family."""
+"""Reference: canonical batches to SQL text of the MySQL family.
+
+What each kind becomes, so that the server reads back the very same value under any sql_mode without
+NO_BACKSLASH_ESCAPES, on a connection that speaks utf8mb4:
+
+- INTEGER, DECIMAL, BIT, YEAR: the number itself (quoted, a YEAR ``0`` would become 2000, a BIT its characters);
+- FLOAT, DOUBLE: with an exponent, which makes the literal a double (``0.1`` alone is a DECIMAL, and ``-0`` loses its sign);
+- bytes: ``_binary'…'``, so that no character set touches them; all else: ``'…'``. Both with backslash escapes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
-from ferryman.model.batch import Batch, Value
-from ferryman.model.types import Kind
+from ferryman.model.batch import Batch, ColumnData, Value
+from ferryman.model.types import BYTES_KINDS, NUMERIC_KINDS, Kind
+
+_ESCAPES = {b"\0": b"\\0", b"\n": b"\\n", b"\r": b"\\r", b"\x1a": b"\\Z", b"'": b"\\'", b"\\": b"\\\\"}
+_SPECIAL = re.compile(rb"[\0\n\r\x1a'\\]")
+_SLICE_ROWS = 512
+"""Rows written at a time: what does not fit any more is thrown away, so that it should be little."""
 
 
 def literal(value: Value, kind: Kind) -> bytes:
     """Return one value as an SQL literal that any sql_mode without NO_BACKSLASH_ESCAPES reads back to the same value."""
-    raise NotImplementedError
+    return b"NULL" if value is None else _writer(kind)(value)
 
 
 def insert_values(batch: Batch, kinds: Sequence[Kind], start: int, max_bytes: int) -> tuple[bytes, int]:
     """Return ``(v,…),(v,…)`` for rows from `start` on, and the index of the first row that did not fit in `max_bytes`.
 
-    At least one row is returned, however large.
+    At least one row is returned, however large. From the last row on there is nothing: ``(b"", row_count)``.
     """
-    raise NotImplementedError
+    rows: list[bytes] = []
+    size = -1
+    for first in range(start, batch.row_count, _SLICE_ROWS):
+        for row in _rows(batch, kinds, first, min(first + _SLICE_ROWS, batch.row_count)):
+            size += len(row) + 1
+            if size > max_bytes and rows:
+                return b",".join(rows), start + len(rows)
+            rows.append(row)
+    return b",".join(rows), max(start, batch.row_count)
+
+
+def _rows(batch: Batch, kinds: Sequence[Kind], first: int, last: int) -> list[bytes]:
+    columns = [_literals(_slice(column, first, last), kind) for column, kind in zip(batch.columns, kinds, strict=True)]
+    return [b"(" + b",".join(row) + b")" for row in zip(*columns, strict=True)]
+
+
+def _slice(column: ColumnData, first: int, last: int) -> list[Value]:
+    data, offsets, nulls = column.data, column.offsets, column.nulls
+    return [
+        None if nulls[row >> 3] >> (row & 7) & 1 else data[offsets[row] : offsets[row + 1]]
+        for row in range(first, last)
+    ]
+
+
+def _literals(values: list[Value], kind: Kind) -> list[bytes]:
+    write = _writer(kind)
+    return [b"NULL" if value is None else write(value) for value in values]
+
+
+def _writer(kind: Kind) -> Callable[[bytes], bytes]:
+    if kind in (Kind.FLOAT, Kind.DOUBLE):
+        return _double
+    if kind in NUMERIC_KINDS:
+        return bytes
+    return _binary if kind in BYTES_KINDS else _text
+
+
+def _double(value: bytes) -> bytes:
+    return value if b"e" in value else value + b"e0"
+
+
+def _text(value: bytes) -> bytes:
+    return b"'" + _escaped(value) + b"'"
+
+
+def _binary(value: bytes) -> bytes:
+    return b"_binary'" + _escaped(value) + b"'"
+
+
+def _escaped(value: bytes) -> bytes:
+    return _SPECIAL.sub(_escape, value) if _SPECIAL.search(value) else value
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return _ESCAPES[match.group()]
