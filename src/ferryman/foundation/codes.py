@@ -102,6 +102,21 @@ CODES: dict[str, Code] = {
     "label.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
     "label.unknown": Code(2, "never", "PARAM_ERROR", "ListAllLabels shows all labels"),
     "lease.lost": Code(1, "auto", "CM-RESOAT000011", "another process runs this task now; this one has stopped"),
+    "load.column_missing": Code(
+        2, "manual", "INNER_ERROR", "add the columns at the target, or let the schema step make the table"
+    ),
+    "load.key_collision": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "give the target's key columns a collation as fine as the source's"
+    ),
+    "load.table_changed": Code(
+        1, "manual", "INNER_ERROR", "start the project anew (--fresh) once the table keeps its columns"
+    ),
+    "load.table_gone": Code(1, "manual", "INNER_ERROR", "leave the table out (--exclude), then resume"),
+    "load.table_missing": Code(2, "manual", "INNER_ERROR", "make the table, or let the schema step make it"),
+    "load.target_key_missing": Code(2, "manual", "INNER_ERROR", "add that key at the target, then resume"),
+    "load.target_not_empty": Code(
+        2, "manual", "GHANA-PCHKNP000010", "empty them, or allow it for tables with a key (allowDestTableNotEmpty)"
+    ),
     "log.corrupt": Code(
         1, "manual", "CM-RESOIE000202", "the source's log could not be read; check the server and its log"
     ),
@@ -111,12 +126,23 @@ CODES: dict[str, Code] = {
     "log.schema_mismatch": Code(
         1, "manual", "CM-RESOIE000202", "the schema known is not the one the log was written with: load the table again"
     ),
+    "log.statement_format": Code(
+        1, "manual", "CM-RESOIE000202", "set binlog_format=ROW at the source, then load the table again"
+    ),
     "log.unsupported_event": Code(1, "manual", "CM-RESOIE000202"),
+    "logstore.corrupt": Code(
+        1, "manual", "CM-RESOIE000202", "the log store on disk is damaged: check the disk, then load again with --fresh"
+    ),
+    "logstore.failed": Code(1, "manual", "CM-RESOIE000202", "check the disk under the data directory, then resume"),
+    "logstore.newer": Code(3, "never", "INNER_ERROR", "use the version of ferryman that wrote the log store"),
     "metadb.busy": Code(1, "auto", "INNER_ERROR", "another process holds the state; it is tried again"),
     "metadb.failed": Code(1, "manual", "INNER_ERROR", "check the disk and the file's permissions"),
     "metadb.newer": Code(3, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or another --data-dir"),
     "metadb.secret_key": Code(
         3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
+    ),
+    "position.purged": Code(
+        1, "manual", "CM-RESOIE000202", "load the tables again (--fresh), and keep the source's log for longer"
     ),
     "precheck.failed": Code(
         3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"

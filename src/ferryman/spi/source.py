@@ -89,8 +89,10 @@ class LogRecord:
     """One raw piece of the source's log, as the log store keeps it.
 
     Attributes:
-        payload: The source's own bytes (MySQL family: one binlog event with header, without checksum).
-        position: The place *behind* this piece; capture can start again there only if `boundary`.
+        payload: The source's own bytes (MySQL family: one binlog event with header, without checksum). Empty for a
+            pulse: the source is idle and alive at ``position.time``, nothing lies behind `position` yet.
+        position: The place *behind* this piece; capture can start again there only if `boundary`. Its order rises
+            strictly from record to record, but for pulses, which repeat the one before.
         boundary: Whether `position` lies between two transactions.
     """
 
@@ -143,8 +145,9 @@ class Source(Protocol):
         ...
 
     def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
-        """Stream the log from `start` without end; yields `None` about once a second when nothing comes.
+        """Stream the log from `start` without end.
 
+        An idle source yields a pulse (a record with an empty payload) about once a second, a silent one `None`.
         The iterator reconnects nothing: it raises ``endpoint.connection_lost``, and ``position.purged`` when the server
         no longer has `start`.
         """

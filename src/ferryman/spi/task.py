@@ -39,7 +39,7 @@ class TaskContext(Protocol):
     step: StepName
     epoch: int
     data_dir: Path
-    """The service's data directory; the log store of a source lies under ``log/<source>``."""
+    """The service's data directory; the project's log store lies under ``log/<project id>``."""
 
     def stop_requested(self) -> bool:
         """Whether the task shall end soon (pause, shutdown, lost lease)."""

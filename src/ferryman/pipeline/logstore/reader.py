@@ -1,0 +1,215 @@
+"""A reader of a log store: starts anywhere, walks from segment to segment, follows the tail."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.position import Position
+from ferryman.pipeline.logstore.format import corrupt, decode_record, is_boundary
+from ferryman.pipeline.logstore.index import last_entry, read_index
+from ferryman.pipeline.logstore.segment import (
+    RecordWalk,
+    SegmentFile,
+    index_path,
+    read_header,
+    segment_exists,
+    segment_of,
+    sequences,
+)
+from ferryman.spi.source import LogRecord
+
+READY_BYTES = 1 << 20
+"""Records decoded ahead of their delivery, about."""
+PAUSE_SECONDS = 0.008
+"""Longest sleep between two looks at the tail."""
+LOOK_AROUND_SECONDS = 1.0
+
+
+class _Cursor:
+    """A place in one segment: what is committed there, what has been delivered of it."""
+
+    def __init__(self, directory: Path, sequence: int, start: Position | None = None) -> None:
+        """Open a segment at its beginning or at the last indexed border at or before `start`."""
+        header, offset = read_header(directory, sequence)
+        self.sequence = sequence
+        self.kind, self.token = header.start.kind, header.start.token
+        entries = read_index(index_path(directory, sequence), self.kind) if start is not None else []
+        best = last_entry(entries, lambda entry: start is not None and entry.position <= start)
+        if best is not None:
+            offset, self.token = best.offset, best.position.token
+        self._file = SegmentFile(directory, sequence)
+        self._walk = RecordWalk(self._file, offset)
+        self._ahead = RecordWalk(self._file, offset)
+        self.committed = offset
+        """Bytes up to here are whole transactions."""
+        self.end: int | None = None
+        """Where the segment ends, once the next one is there."""
+
+    def take(self) -> LogRecord | None:
+        """Return the next record that belongs to a whole transaction."""
+        if self._walk.offset >= self.committed:
+            return None
+        body = self._walk.next()
+        if body is None:
+            raise corrupt(f"segment {self.sequence} is damaged at byte {self._walk.offset}")
+        record = decode_record(body, self.kind, self.token)
+        self.token = record.position.token
+        return record
+
+    def look_ahead(self) -> bool:
+        """Look for more whole transactions; whether there are some."""
+        before = self.committed
+        while self.end is None and (body := self._ahead.next()) is not None:
+            if is_boundary(body):
+                self.committed = self._ahead.offset
+                if self.committed - before >= READY_BYTES:
+                    break
+        return self.committed > before
+
+    def close_at(self, end: int) -> None:
+        """Learn where the segment ends."""
+        self.end = self.committed = end
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether everything has been taken and the next segment is there."""
+        return self.end is not None and self._walk.offset >= self.end
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class StoreReader:
+    """See `contract.LogReader`."""
+
+    def __init__(self, directory: Path, start: Position) -> None:
+        self._directory = directory
+        self._position = start
+        self._seen = start.order
+        self._cursor: _Cursor | None = None
+        self._ready: deque[LogRecord] = deque()
+        self._looked_around = 0.0
+
+    @property
+    def position(self) -> Position:
+        """The position of the last record delivered; at first the start."""
+        return self._position
+
+    def poll(self, timeout: float) -> LogRecord | None:
+        """Return the next record, or `None` when none comes within `timeout` seconds; errors as in the contract."""
+        if not self._ready and not self._fill() and not self._wait(timeout):
+            return None
+        record = self._ready.popleft()
+        self._position = record.position
+        return record
+
+    def __iter__(self) -> StoreReader:
+        return self
+
+    def __next__(self) -> LogRecord:
+        while (record := self.poll(60.0)) is None:
+            pass
+        return record
+
+    def close(self) -> None:
+        """Close the segment; never raises."""
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+
+    def _wait(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        pause = PAUSE_SECONDS / 8
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            if self._fill():
+                return True
+            pause = min(pause * 2, PAUSE_SECONDS)
+        return False
+
+    def _fill(self) -> bool:
+        """Decode some more records; whether there are any."""
+        if self._cursor is None and not self._find_start():
+            return False
+        while True:
+            if self._take_some():
+                return True
+            assert self._cursor is not None
+            if self._cursor.is_finished:
+                if not self._next_segment():
+                    return False
+            elif not self._cursor.look_ahead() and not self._find_end():
+                return False
+
+    def _find_start(self) -> bool:
+        try:
+            sequence = segment_of(self._directory, self._position)
+            if sequence is None:
+                self._refuse_a_gap()
+                return False
+            self._cursor = _Cursor(self._directory, sequence, self._position)
+        except FileNotFoundError:  # deleted (or compressed) between two looks: look again
+            return False
+        return True
+
+    def _refuse_a_gap(self) -> None:
+        known = sequences(self._directory)
+        if known:
+            first = read_header(self._directory, known[0])[0].start
+            raise FerrymanError(
+                "position.purged",
+                f"the log store {self._directory} begins at {first}, behind {self._position}: what lies between is gone",
+            )
+
+    def _take_some(self) -> bool:
+        assert self._cursor is not None
+        size = 0
+        while size < READY_BYTES and (record := self._cursor.take()) is not None:
+            if self._is_news(record):
+                self._seen = record.position.order
+                self._ready.append(record)
+                size += len(record.payload) + 64
+        return bool(self._ready)
+
+    def _is_news(self, record: LogRecord) -> bool:
+        """A restarted writer repeats what followed its last border; a pulse repeats the position before it."""
+        order = record.position.order
+        return order > self._seen or (order == self._seen and not record.payload)
+
+    def _find_end(self) -> bool:
+        """Look for the next segment, whose header tells where this one ends."""
+        assert self._cursor is not None
+        following = self._cursor.sequence + 1
+        try:
+            if segment_exists(self._directory, following):
+                self._cursor.close_at(read_header(self._directory, following)[0].previous_length)
+                return True
+        except FileNotFoundError:
+            return False
+        self._look_around()
+        return False
+
+    def _look_around(self) -> None:
+        """Now and then: was the segment deleted under us, with what follows?"""
+        assert self._cursor is not None
+        now = time.monotonic()
+        if now - self._looked_around < LOOK_AROUND_SECONDS:
+            return
+        self._looked_around = now
+        known = sequences(self._directory)
+        if known and known[0] > self._cursor.sequence + 1:
+            raise FerrymanError("position.purged", f"what follows {self._position} is gone from {self._directory}")
+
+    def _next_segment(self) -> bool:
+        assert self._cursor is not None
+        try:
+            following = _Cursor(self._directory, self._cursor.sequence + 1)
+        except FileNotFoundError:
+            self._look_around()
+            return False
+        self._cursor.close()
+        self._cursor = following
+        return True
