@@ -41,6 +41,7 @@ FAULTS: dict[str, Fault] = {
     "api.not_supported": Fault(422),
     "api.unauthorized": Fault(401, of_call=True),
     "api.unknown_action": Fault(404),
+    "api.wrong_method": Fault(405, of_call=True),
     "api.wrong_parameter": Fault(400),
     "endpoint.name_taken": Fault(409),
     "endpoint.unknown": Fault(404),

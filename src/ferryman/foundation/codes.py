@@ -36,6 +36,7 @@ CODES: dict[str, Code] = {
     ),
     "api.unknown_action": Code(2, "never", "PARAM_ERROR", "docs/http-api.md lists the actions"),
     "api.unreachable": Code(3, "manual", "INNER_ERROR", "is `ferryman serve` running there? check --url"),
+    "api.wrong_method": Code(2, "never", "PARAM_ERROR", "see /docs for what there is"),
     "api.wrong_parameter": Code(2, "never", "PARAM_ERROR"),
     "apply.cascade_unsettled": Code(
         1,
@@ -79,14 +80,14 @@ CODES: dict[str, Code] = {
     "ddl.syntax": Code(
         1, "manual", "CM-RESOIE000202", "see the statement in the report; skip it or run its like by hand"
     ),
-    "disk.full": Code(
-        3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
-    ),
     "demo.refused": Code(1, "never", "INNER_ERROR"),
     "demo.service_ended": Code(1, "never", "INNER_ERROR"),
     "demo.step_failed": Code(1, "never", "INNER_ERROR"),
     "demo.too_slow": Code(1, "never", "INNER_ERROR"),
     "demo.writer_failed": Code(1, "never", "INNER_ERROR"),
+    "disk.full": Code(
+        3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
+    ),
     "embedded.missing": Code(3, "never", "INNER_ERROR"),
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),

@@ -1,0 +1,93 @@
+"""The service as a web application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from ferryman import __version__
+from ferryman.api import metrics, pages
+from ferryman.api.credentials import Credentials
+from ferryman.api.incidents import internal_error
+from ferryman.api.labels import Labels
+from ferryman.api.native.routes import native_router
+from ferryman.api.oms.operations import Surroundings
+from ferryman.api.oms.routes import oms_router
+from ferryman.api.protection import BODY_LIMIT, Protection, error_response
+from ferryman.control.service import Service
+from ferryman.foundation.errors import FerrymanError, UsageError
+
+
+def create_application(
+    service: Service, labels: Labels, credentials: Credentials, *, body_limit: int = BODY_LIMIT
+) -> ASGIApp:
+    """Return the whole application: every call but ``/healthz`` needs the login."""
+    app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
+    app.include_router(oms_router(Surroundings(service, labels, credentials.user)))
+    app.include_router(native_router(service))
+    _add_pages(app, service)
+    _add_error_answers(app)
+    return Protection(app, credentials, body_limit)
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    @app.get("/", include_in_schema=False)
+    def status() -> HTMLResponse:
+        return HTMLResponse(pages.status_page(metrics.all_projects(service)))
+
+    @app.get("/style.css", include_in_schema=False)
+    async def style() -> Response:
+        return Response(pages.STYLE, media_type="text/css")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(pages.docs_page(app.openapi()))
+
+    @app.get("/metrics", include_in_schema=False)
+    def show_metrics() -> PlainTextResponse:
+        return PlainTextResponse(metrics.render(service), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/healthz", include_in_schema=False)
+    async def health() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FerrymanError)
+        return error_response(request.url.path, error)
+
+    async def of_framework(request: Request, error: Exception) -> Response:
+        return error_response(request.url.path, _from_framework(error, request))
+
+    async def defect(request: Request, error: Exception) -> Response:
+        return error_response(request.url.path, internal_error(error, f"{request.method} {request.url.path}"))
+
+    app.add_exception_handler(FerrymanError, ours)
+    app.add_exception_handler(RequestValidationError, of_framework)
+    app.add_exception_handler(HTTPException, of_framework)
+    app.add_exception_handler(Exception, defect)
+
+
+def _from_framework(error: Exception, request: Request) -> FerrymanError:
+    if isinstance(error, RequestValidationError):
+        return UsageError("api.wrong_parameter", _complaint(error.errors()[0]))
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    if status == 405:
+        return UsageError("api.wrong_method", f"{request.method} is not for {request.url.path}")
+    if status == 404:
+        return UsageError("api.not_found", f"there is nothing at {request.url.path}")
+    return UsageError("api.malformed", "the request cannot be read")
+
+
+def _complaint(error: dict[str, Any]) -> str:
+    """Say which parameter is wrong and why; never its value, which may be a secret."""
+    if error["type"] == "json_invalid":
+        return f"the request is not JSON: {error.get('ctx', {}).get('error', '')}"
+    path = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    return f"parameter {path}: {error['msg'][:1].lower()}{error['msg'][1:]}"

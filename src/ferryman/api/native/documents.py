@@ -1,0 +1,289 @@
+"""What the native API takes and answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
+from ferryman.model.mismatch import Mismatch
+from ferryman.model.project import TableProgress
+from ferryman.spi.url import format_url
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDocument(_Model):
+    """What stopped a step or a project."""
+
+    code: str
+    message: str
+    hint: str
+    retry: str
+    failed_at: datetime
+
+
+class TableDocument(_Model):
+    """How far a table is within a step."""
+
+    table: str
+    state: str
+    rows: int
+    rows_total: int
+    bytes: int
+    mismatches: int | None
+    message: str
+
+
+class StepDocument(_Model):
+    """A step as it stands."""
+
+    order: int
+    name: str
+    status: str
+    percent: int
+    rows: int
+    rows_total: int
+    bytes: int
+    rows_per_second: float
+    bytes_per_second: float
+    latency_seconds: float | None
+    checkpoint_seconds: int | None
+    caught_up: bool
+    message: str
+    info: dict[str, Any]
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float
+    restarts: int
+    error: ErrorDocument | None
+    tables: list[TableDocument]
+
+
+class ProjectDocument(_Model):
+    """A project as it stands."""
+
+    id: str
+    name: str
+    type: str
+    status: str
+    source: str = Field(description="The source's URL, without its password.")
+    target: str = Field(description="The target's URL, without its password.")
+    objects: list[str]
+    exclude: list[str]
+    rename: dict[str, str]
+    where: dict[str, str]
+    types: list[str] = Field(description="Steps that are switched on, in order.")
+    stop_when: str
+    importance: str
+    labels: list[str]
+    created_at: datetime
+    changed_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    current_step: str | None
+    error: ErrorDocument | None
+    steps: list[StepDocument]
+
+
+class ProjectPage(_Model):
+    """A page of projects."""
+
+    items: list[ProjectDocument]
+    total: int
+    page: int
+    size: int
+
+
+class EndpointDocument(_Model):
+    """An endpoint; never its password."""
+
+    id: str
+    name: str
+    url: str
+    description: str
+    region: str
+    created_at: datetime
+    changed_at: datetime
+
+
+class EndpointPage(_Model):
+    """A page of endpoints."""
+
+    items: list[EndpointDocument]
+    total: int
+    page: int
+    size: int
+
+
+class MismatchDocument(_Model):
+    """A row that differs."""
+
+    table: str
+    kind: str
+    key: dict[str, str | None]
+    source: dict[str, str | None]
+    target: dict[str, str | None]
+    count: int
+    correction: str
+
+
+class MismatchPage(_Model):
+    """A page of differences."""
+
+    items: list[MismatchDocument]
+    total: int
+    page: int
+    size: int
+
+
+class NewEndpoint(_Model):
+    """An endpoint to keep."""
+
+    name: str = Field(min_length=1, max_length=128)
+    url: str
+    description: str = Field(default="", max_length=128)
+    region: str = ""
+
+
+Kind = Literal["schema", "full", "incremental", "verify"]
+
+
+class NewProject(_Model):
+    """A project to make: the options of ``ferryman run``."""
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"^\S+$")
+    source: str = Field(description="URL, or the id of an endpoint.")
+    target: str = Field(description="URL, or the id of an endpoint.")
+    objects: list[str] = []
+    exclude: list[str] = []
+    rename: dict[str, str] = {}
+    where: dict[str, str] = {}
+    types: list[Kind] = ["schema", "full", "incremental", "verify"]
+    stop_when: Literal["caught-up", "never"] = "never"
+    streams: int = Field(default=0, ge=0, le=256)
+    allow_not_empty: bool = False
+    skip_prechecks: list[str] = []
+    importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
+
+
+class Choice(_Model):
+    """What to do with the schema statement at which apply has stopped."""
+
+    choice: Literal["skip", "apply", "done"]
+    sql: str = ""
+
+
+def error_document(error: ErrorView | None) -> ErrorDocument | None:
+    """Show an error."""
+    if error is None:
+        return None
+    return ErrorDocument(
+        code=error.code, message=error.message, hint=error.hint, retry=error.retry, failed_at=_utc(error.failed_at)
+    )
+
+
+def table_document(table: TableProgress) -> TableDocument:
+    """Show a table's progress."""
+    return TableDocument(
+        table=table.table,
+        state=table.state,
+        rows=table.rows,
+        rows_total=table.rows_total,
+        bytes=table.bytes,
+        mismatches=table.mismatches,
+        message=table.message,
+    )
+
+
+def step_document(step: StepView, *, with_tables: bool = True) -> StepDocument:
+    """Show a step."""
+    progress = step.progress
+    return StepDocument(
+        order=step.order,
+        name=step.name.value,
+        status=step.status.value,
+        percent=progress.percent,
+        rows=progress.rows,
+        rows_total=progress.rows_total,
+        bytes=progress.bytes,
+        rows_per_second=progress.rows_per_second,
+        bytes_per_second=progress.bytes_per_second,
+        latency_seconds=progress.latency_seconds,
+        checkpoint_seconds=progress.checkpoint_seconds,
+        caught_up=progress.caught_up,
+        message=progress.message,
+        info=progress.info,
+        started_at=_maybe_utc(step.started_at),
+        finished_at=_maybe_utc(step.finished_at),
+        seconds=round(step.seconds, 3),
+        restarts=step.restarts,
+        error=error_document(step.error),
+        tables=[table_document(table) for table in step.tables] if with_tables else [],
+    )
+
+
+def project_document(project: ProjectView, *, with_tables: bool = True) -> ProjectDocument:
+    """Show a project."""
+    spec, current = project.spec, project.current_step
+    return ProjectDocument(
+        id=project.id,
+        name=spec.name,
+        type=spec.type.value,
+        status=project.status.value,
+        source=format_url(spec.source),
+        target=format_url(spec.target),
+        objects=list(spec.selection.objects),
+        exclude=list(spec.selection.exclude),
+        rename=spec.selection.rename,
+        where=spec.selection.where,
+        types=[name.value for name in spec.steps],
+        stop_when=spec.stop_when.value,
+        importance=spec.importance.value,
+        labels=list(spec.labels),
+        created_at=_utc(project.created_at),
+        changed_at=_utc(project.changed_at),
+        started_at=_maybe_utc(project.started_at),
+        finished_at=_maybe_utc(project.finished_at),
+        current_step=current.name.value if current else None,
+        error=error_document(project.error),
+        steps=[step_document(step, with_tables=with_tables) for step in project.steps],
+    )
+
+
+def endpoint_document(view: EndpointView) -> EndpointDocument:
+    """Show an endpoint."""
+    return EndpointDocument(
+        id=view.id,
+        name=view.name,
+        url=format_url(view.endpoint),
+        description=view.description,
+        region=view.region,
+        created_at=_utc(view.created_at),
+        changed_at=_utc(view.changed_at),
+    )
+
+
+def mismatch_document(mismatch: Mismatch) -> MismatchDocument:
+    """Show a difference."""
+    return MismatchDocument(
+        table=str(mismatch.table),
+        kind=mismatch.kind.value,
+        key=mismatch.key,
+        source=mismatch.source,
+        target=mismatch.target,
+        count=mismatch.count,
+        correction=mismatch.correction,
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _maybe_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else _utc(moment)

@@ -1,0 +1,179 @@
+"""The routes under ``/api/v1``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from ferryman.api.native import documents
+from ferryman.api.native.creation import steps_of
+from ferryman.control.service import Service
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import (
+    Endpoint,
+    Importance,
+    LoadOptions,
+    ProjectSpec,
+    ProjectStatus,
+    StopWhen,
+    VerifyOptions,
+)
+from ferryman.model.selection import Selection
+from ferryman.spi.url import parse_url
+
+PageNumber = Annotated[int, Query(ge=1)]
+PageSize = Annotated[int, Query(ge=1, le=500)]
+
+
+def native_router(service: Service) -> APIRouter:
+    """Return all routes."""
+    router = APIRouter(prefix="/api/v1")
+    _add_project_routes(router, service)
+    _add_life_cycle_routes(router, service)
+    _add_detail_routes(router, service)
+    _add_endpoint_routes(router, service)
+    return router
+
+
+def _add_project_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/projects", tags=["projects"])
+    def list_projects(
+        search: str = "",
+        status: Annotated[list[ProjectStatus] | None, Query()] = None,
+        page: PageNumber = 1,
+        size: PageSize = 50,
+    ) -> documents.ProjectPage:
+        """List projects, youngest first, without their tables."""
+        found = service.projects(search=search, statuses=status or (), page=page, size=size)
+        items = [documents.project_document(project, with_tables=False) for project in found.items]
+        return documents.ProjectPage(items=items, total=found.total, page=found.number, size=found.size)
+
+    @router.post("/projects", tags=["projects"], status_code=201)
+    def create_project(asked: documents.NewProject) -> documents.ProjectDocument:
+        """Make a project; it waits to be started."""
+        return documents.project_document(service.create_project(_spec(service, asked)))
+
+    @router.get("/projects/{project_id}", tags=["projects"])
+    def show_project(project_id: str) -> documents.ProjectDocument:
+        """Show a project with its steps and tables; takes the id or the name."""
+        return documents.project_document(service.project(_id(service, project_id)))
+
+    @router.get("/projects/{project_id}/steps", tags=["projects"])
+    def list_steps(project_id: str) -> list[documents.StepDocument]:
+        """Show the steps of a project with their tables."""
+        return [documents.step_document(step) for step in service.project(_id(service, project_id)).steps]
+
+    @router.delete("/projects/{project_id}", tags=["projects"], status_code=204)
+    def delete_project(project_id: str) -> None:
+        """Remove a project that was never started or is released."""
+        service.delete_project(_id(service, project_id))
+
+
+def _add_life_cycle_routes(router: APIRouter, service: Service) -> None:
+    @router.post("/projects/{project_id}/start", tags=["life cycle"])
+    def start(project_id: str) -> documents.ProjectDocument:
+        """Start a project that was never started."""
+        service.start_project(found := _id(service, project_id))
+        return documents.project_document(service.project(found), with_tables=False)
+
+    @router.post("/projects/{project_id}/stop", tags=["life cycle"])
+    def stop(project_id: str) -> documents.ProjectDocument:
+        """Pause a running project; progress is kept."""
+        service.stop_project(found := _id(service, project_id))
+        return documents.project_document(service.project(found), with_tables=False)
+
+    @router.post("/projects/{project_id}/resume", tags=["life cycle"])
+    def resume(project_id: str) -> documents.ProjectDocument:
+        """Go on with a paused or failed project from where it stood."""
+        service.resume_project(found := _id(service, project_id))
+        return documents.project_document(service.project(found), with_tables=False)
+
+    @router.post("/projects/{project_id}/release", tags=["life cycle"])
+    def release(project_id: str) -> documents.ProjectDocument:
+        """End a project for good and free what it holds; its record stays."""
+        service.release_project(found := _id(service, project_id))
+        return documents.project_document(service.project(found), with_tables=False)
+
+    @router.post("/projects/{project_id}/choose", tags=["life cycle"], status_code=204)
+    def choose(project_id: str, choice: documents.Choice) -> None:
+        """Decide about the schema statement at which apply has stopped."""
+        service.choose(_id(service, project_id), choice.choice, sql=choice.sql)
+
+
+def _add_detail_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/projects/{project_id}/events", tags=["details"])
+    def list_events(
+        project_id: str,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[dict[str, Any]]:
+        """Show events, oldest first, those with an id greater than `after`."""
+        return service.events(_id(service, project_id), after=after, limit=limit)
+
+    @router.get("/projects/{project_id}/mismatches", tags=["details"])
+    def list_mismatches(
+        project_id: str, table: str | None = None, page: PageNumber = 1, size: PageSize = 50
+    ) -> documents.MismatchPage:
+        """Show settled differences, of one source table (``database.table``) or of all."""
+        found = service.mismatches(_id(service, project_id), table, page=page, size=size)
+        items = [documents.mismatch_document(mismatch) for mismatch in found.items]
+        return documents.MismatchPage(items=items, total=found.total, page=found.number, size=found.size)
+
+
+def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/endpoints", tags=["endpoints"])
+    def list_endpoints(search: str = "", page: PageNumber = 1, size: PageSize = 50) -> documents.EndpointPage:
+        """List endpoints; passwords are never shown."""
+        found = service.endpoints(search=search, page=page, size=size)
+        items = [documents.endpoint_document(view) for view in found.items]
+        return documents.EndpointPage(items=items, total=found.total, page=found.number, size=found.size)
+
+    @router.post("/endpoints", tags=["endpoints"], status_code=201)
+    def create_endpoint(asked: documents.NewEndpoint) -> documents.EndpointDocument:
+        """Keep an endpoint; it is connected to first."""
+        view = service.create_endpoint(
+            asked.name, parse_url(asked.url), description=asked.description, region=asked.region
+        )
+        return documents.endpoint_document(view)
+
+    @router.get("/endpoints/{endpoint_id}", tags=["endpoints"])
+    def show_endpoint(endpoint_id: str) -> documents.EndpointDocument:
+        """Show one endpoint."""
+        return documents.endpoint_document(service.endpoint(endpoint_id))
+
+
+def _id(service: Service, wanted: str) -> str:
+    """Take a project's name for its id."""
+    if wanted.startswith(("np_", "p_")):
+        return wanted
+    found = service.find_project(wanted)
+    return found.id if found else wanted
+
+
+def _spec(service: Service, asked: documents.NewProject) -> ProjectSpec:
+    (source, source_id), (target, target_id) = _endpoint(service, asked.source), _endpoint(service, asked.target)
+    return ProjectSpec(
+        name=asked.name,
+        source=source,
+        target=target,
+        source_endpoint_id=source_id,
+        target_endpoint_id=target_id,
+        selection=Selection(
+            objects=tuple(asked.objects), exclude=tuple(asked.exclude), rename=asked.rename, where=asked.where
+        ),
+        steps=steps_of(asked.types),
+        stop_when=StopWhen(asked.stop_when),
+        load=LoadOptions(streams=asked.streams, allow_target_not_empty=asked.allow_not_empty),
+        verify=VerifyOptions(streams=asked.streams),
+        skip_prechecks=tuple(asked.skip_prechecks),
+        importance=Importance(asked.importance),
+    )
+
+
+def _endpoint(service: Service, text: str) -> tuple[Endpoint, str]:
+    if text.startswith("e_"):
+        return service.endpoint(text).endpoint, text
+    if "://" not in text:
+        raise UsageError("usage.bad_url", "source and target are URLs, or ids of endpoints (e_…)")
+    return parse_url(text), ""

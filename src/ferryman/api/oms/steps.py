@@ -1,0 +1,142 @@
+"""Steps in OMS's words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ferryman.control.views import ErrorView, ProjectView, StepView
+from ferryman.foundation.codes import CODES
+from ferryman.model.project import ProjectType, StepName, StepStatus
+
+STEP_NAMES = {
+    StepName.PRECHECK: "TRANSFER_PRECHECK",
+    StepName.SCHEMA: "STRUCT_TRANSFER",
+    StepName.CAPTURE: "TRANSFER_INCR_LOG_PULL",
+    StepName.LOAD: "FULL_TRANSFER",
+    StepName.INDEX: "INDEX_TRANSFER",
+    StepName.APPLY: "INCR_TRANSFER",
+    StepName.VERIFY: "FULL_VERIFIER",
+}
+
+DESCRIPTIONS = {
+    StepName.PRECHECK: "Precheck",
+    StepName.SCHEMA: "Schema migration",
+    StepName.CAPTURE: "Incremental log pull",
+    StepName.LOAD: "Full migration",
+    StepName.INDEX: "Index migration",
+    StepName.APPLY: "Incremental synchronization",
+    StepName.VERIFY: "Full verification",
+}
+
+_MIGRATION_ORDER = {name: place for place, name in enumerate(STEP_NAMES, 1)}
+_SYNC_ORDER = {
+    name: place
+    for place, name in enumerate(
+        (StepName.PRECHECK, StepName.SCHEMA, StepName.CAPTURE, StepName.LOAD, StepName.APPLY), 1
+    )
+}
+
+
+def step_documents(project: ProjectView) -> list[dict[str, Any]]:
+    """Return the project's steps in order; a step that is off is left out, the others keep their order number."""
+    steps = [step_document(step, project) for step in project.steps if step.name in project.spec.steps]
+    return sorted(steps, key=lambda step: int(step["order"]))
+
+
+def step_document(step: StepView, project: ProjectView) -> dict[str, Any]:
+    """Return one step."""
+    status = wire_status(step)
+    return {
+        "order": _order(step, project.spec.type),
+        "name": STEP_NAMES[step.name],
+        "description": DESCRIPTIONS[step.name],
+        "status": status.value,
+        "extraInfo": failure_document(step.error),
+        "startTime": time_text(step.started_at),
+        "finishTime": time_text(step.finished_at),
+        "progress": 100 if status is StepStatus.FINISHED else percent(step.progress.percent),
+        "stepInfo": _step_info(step, project),
+    }
+
+
+def wire_status(step: StepView) -> StepStatus:
+    """Return the status OMS would tell: its log pull is finished once the log flows, though it goes on flowing."""
+    flowing = step.status in {StepStatus.RUNNING, StepStatus.MONITORING} and (
+        step.progress.caught_up or step.progress.checkpoint_seconds is not None
+    )
+    return StepStatus.FINISHED if step.name is StepName.CAPTURE and flowing else step.status
+
+
+def failure_document(error: ErrorView | None) -> dict[str, Any]:
+    """Return ``extraInfo``: all members null when nothing failed."""
+    if error is None:
+        return {"errorDetails": None, "errorCode": None, "errorMsg": None, "errorParam": None, "failedTime": None}
+    code = CODES[error.code].oms if error.code in CODES else "INNER_ERROR"
+    detail = {"code": code, "level": "ERROR", "message": error.message, "proposal": error.hint or None}
+    return {
+        "errorDetails": [detail | {"extraContext": {"code": error.code, "retry": error.retry}}],
+        "errorCode": code,
+        "errorMsg": error.message,
+        "errorParam": {"code": error.code},
+        "failedTime": time_text(error.failed_at),
+    }
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Return UTC without fraction and zone, as OMS writes times."""
+    return None if moment is None else _utc(moment).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def percent(value: float) -> int:
+    """Clamp to 0..100 (the samples' 842 is filler: contradiction 2)."""
+    return max(0, min(100, int(value)))
+
+
+def unix_seconds(moment: datetime) -> int:
+    """Return whole seconds since 1970; a time without zone is UTC."""
+    return int(_utc(moment).timestamp())
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _order(step: StepView, type_: ProjectType) -> int:
+    table = _SYNC_ORDER if type_ is ProjectType.SYNC else _MIGRATION_ORDER
+    return table.get(step.name, step.order)
+
+
+def _step_info(step: StepView, project: ProjectView) -> dict[str, Any] | None:
+    if step.name is StepName.APPLY:
+        return _incremental_info(step, project)
+    if step.name in {StepName.LOAD, StepName.VERIFY}:
+        return _full_info(step)
+    return None
+
+
+def _incremental_info(step: StepView, project: ProjectView) -> dict[str, Any]:
+    reached = step.progress.checkpoint_seconds
+    return {
+        "incrTimestampCheckpoint": reached,
+        "checkpointSampleTimestamp": None if reached is None else unix_seconds(project.changed_at),
+        "enableIncrStatistics": project.spec.apply.statistics,
+    }
+
+
+def _full_info(step: StepView) -> dict[str, Any]:
+    """Return the figures of load and verification: all null before the step has begun; no baselines are kept."""
+    names = "processedRecords capacity srcRps srcRt srcIops dstRps dstRt dstIops srcRpsRef srcRtRef dstRpsRef dstRtRef srcIopsRef"
+    info: dict[str, Any] = dict.fromkeys(names.split())
+    if step.status is StepStatus.INIT:
+        return info
+    progress = step.progress
+    rate, traffic = round(progress.rows_per_second), round(progress.bytes_per_second)
+    return info | {
+        "processedRecords": progress.rows,
+        "capacity": max(progress.rows_total, progress.rows),
+        "srcRps": rate,
+        "srcIops": traffic,
+        "dstRps": rate,
+        "dstIops": traffic,
+    }
