@@ -1,0 +1,57 @@
+"""kill -9 of service, task, source and target, at every step, under a running writer: both sides end equal (I8).
+
+The instants and victims come from a seed, printed; FERRYMAN_SEED replays them. FERRYMAN_KILLS is the number of kills a
+round (8 in CI, 50 in the campaign: four rounds).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import workload
+from kill_stage import VICTIMS, Stage, until
+
+SEED = int(os.environ.get("FERRYMAN_SEED", random.SystemRandom().randrange(10**9)))
+KILLS = int(os.environ.get("FERRYMAN_KILLS", "8"))
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def stage(servers_directory: Path) -> Iterator[Stage]:
+    directory = servers_directory / "kills"
+    directory.mkdir()
+    stage = Stage(directory)
+    try:
+        yield stage.open()
+    finally:
+        stage.close()
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("step", ["STRUCT_TRANSFER", "FULL_TRANSFER", "INCR_TRANSFER", "FULL_VERIFIER"])
+def test_both_sides_end_equal_when_anything_is_killed_from_step(stage: Stage, step: str) -> None:
+    seed = f"{SEED}/{step}"
+    print(f"\nFERRYMAN_SEED={SEED} FERRYMAN_KILLS={KILLS} step={step}")
+    dice = random.Random(seed)
+    random.seed(seed)
+    database = f"kill_{step.lower()}"
+    workload.create(stage.source, database, rows=ROWS)
+    with workload.Writer(stage.source, database, seed=dice.randrange(10**9), rows=ROWS) as writer:
+        project = stage.start_project(database)
+        until(lambda: stage.reached(project, step), 300, f"{step} begins", stage.news)
+        began = len(stage.kills)
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0, 1.5))  # the instant is the point, not a wait for anything
+            stage.kill(dice.choice(VICTIMS))
+        print(f"killed: {stage.kills[began:]}; {writer.transactions} transactions, {writer.reconnects} reconnects")
+        until(lambda: stage.finished(project), 600, "the project follows and has verified", stage.news)
+    stage.wait_applied(project)
+    assert stage.differences(database) == {}
+    assert writer.transactions > 50
+    stage.client.act("StopProject", id=project)
+    stage.client.act("ReleaseProject", id=project)
