@@ -39,6 +39,14 @@ class Selection:
         chosen = not self.objects or any(matches(pattern, name) for pattern in self.objects)
         return chosen and not any(matches(pattern, name) for pattern in self.exclude)
 
+    def includes_database(self, database: str) -> bool:
+        """Whether any table of this database may be moved."""
+        if database.casefold() in SYSTEM_DATABASES:
+            return False
+        chosen = not self.objects or any(_part_matches(split_name(text)[0], database) for text in self.objects)
+        parts = [split_name(text) for text in self.exclude]
+        return chosen and not any(table in {"", "*"} and _part_matches(name, database) for name, table in parts)
+
     def target_name(self, name: TableName) -> TableName:
         """Return the target's name of a source table."""
         for key in (f"{name.database}.{name.table}", exact_pattern(name)):
