@@ -1,1 +1,20 @@
-"""."""
+"""MySQL and MariaDB, as source and target."""
+
+from __future__ import annotations
+
+from ferryman.connectors.mysql_family.dialect import MySqlDialect
+from ferryman.connectors.mysql_family.precheck import MySqlChecks
+from ferryman.connectors.mysql_family.source import FamilySource
+from ferryman.connectors.mysql_family.target import FamilyTarget
+from ferryman.spi.connector import Connector
+
+CONNECTOR = Connector(
+    schemes=("mysql", "mariadb"),
+    oms_type="MYSQL",
+    default_port=3306,
+    source=FamilySource,
+    target=FamilyTarget,
+    dialect=MySqlDialect(),
+    checks=MySqlChecks,
+)
+"""What the entry point ``ferryman.connectors:mysql`` names."""

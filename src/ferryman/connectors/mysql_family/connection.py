@@ -19,6 +19,7 @@ from typing import Any
 import pymysql
 import pymysql.converters
 import pymysql.err
+from pymysql.constants import CLIENT
 
 from ferryman.connectors.mysql_family.errors import convert, convert_connect
 from ferryman.foundation.errors import FerrymanError, UsageError
@@ -59,6 +60,7 @@ class Connection:
         self.role = role
         self.where = where_of(endpoint)
         self.warning_count = 0
+        self.busy = False
         self.server = self._read_server()
 
     def query(self, sql: str, args: Sequence[Any] = (), *, table: str = "") -> list[tuple[Any, ...]]:
@@ -71,6 +73,12 @@ class Connection:
         """Run a statement and return the number of rows it affected; `warning_count` holds its warnings."""
         statement = sql if isinstance(sql, bytes) else self._with_args(sql, args)
         return self._run(statement, table)
+
+    def claim(self) -> None:
+        """Mark the connection as in the middle of a result set: whoever uses it meanwhile has a defect."""
+        if self.busy:
+            raise FerrymanError("internal.error", f"{self.where}: a result set of this connection is still being read")
+        self.busy = True
 
     def quote_text(self, text: str) -> str:
         """Return a string literal."""
@@ -106,10 +114,13 @@ class Connection:
         return sql % tuple(self.raw.escape(arg) for arg in args) if args else sql
 
     def _run(self, statement: str | bytes, table: str) -> int:
+        self.claim()
         try:
             affected = int(self.raw.query(statement))
         except (pymysql.err.Error, OSError) as error:
             raise convert(error, where=self.where, role=self.role, table=table) from error
+        finally:
+            self.busy = False
         result = self.raw._result
         self.warning_count = int((result.warning_count if result is not None else 0) or 0)
         return affected
@@ -185,6 +196,7 @@ def _connect(endpoint: Endpoint) -> Raw:
             connect_timeout=_connect_timeout(endpoint),
             conv={kind: encode for kind, encode in pymysql.converters.encoders.items()},  # noqa: C416  # no decoders
             program_name="ferryman",
+            client_flag=CLIENT.FOUND_ROWS,  # an UPDATE counts the rows it matched, not those that changed by it
             unix_socket=endpoint.options.get("unix_socket"),
             **_tls(endpoint),
         )
@@ -276,14 +288,24 @@ _BY_FLAVOR: dict[str, dict[str, object]] = {
 }
 
 
+_WRITER: dict[str, object] = {"foreign_key_checks": 0, "unique_checks": 1}
+"""`unique_checks` stays on: without it InnoDB lets duplicates into secondary unique indexes."""
+
+WRITER_IDLE_SECONDS = 300
+_WRITER_BY_FLAVOR: dict[str, dict[str, object]] = {
+    "mariadb": {"idle_write_transaction_timeout": WRITER_IDLE_SECONDS, "idle_transaction_timeout": WRITER_IDLE_SECONDS},
+    "oceanbase": {"ob_trx_idle_timeout": WRITER_IDLE_SECONDS * 1_000_000},
+}
+"""A vanished writer's open transaction holds its lease row: the server ends it, so that a new holder can begin (I7)."""
+
+
 def _fix_session(connection: Connection) -> None:
     _set(connection, _EVERY_SESSION)
     _set(connection, _BY_FLAVOR[connection.server.flavor])
 
 
 def _fix_writer(connection: Connection) -> None:
-    # unique_checks stays on: without it InnoDB lets duplicates into secondary unique indexes.
-    _set(connection, {"foreign_key_checks": 0, "unique_checks": 1})
+    _set(connection, _WRITER | _WRITER_BY_FLAVOR.get(connection.server.flavor, {}))
     if not _logs_statements(connection):
         connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 

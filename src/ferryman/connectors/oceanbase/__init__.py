@@ -1,1 +1,18 @@
-"""."""
+"""OceanBase in its MySQL mode, as target."""
+
+from __future__ import annotations
+
+from ferryman.connectors.mysql_family.dialect import OceanBaseDialect
+from ferryman.connectors.mysql_family.precheck import OceanBaseChecks
+from ferryman.connectors.mysql_family.target import FamilyTarget
+from ferryman.spi.connector import Connector
+
+CONNECTOR = Connector(
+    schemes=("oceanbase",),
+    oms_type="OB_MYSQL",
+    default_port=2881,
+    target=FamilyTarget,
+    dialect=OceanBaseDialect(),
+    checks=OceanBaseChecks,
+)
+"""What the entry point ``ferryman.connectors:oceanbase`` names."""

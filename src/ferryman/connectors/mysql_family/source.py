@@ -1,0 +1,70 @@
+"""A database of the MySQL family to read from (`ferryman.spi.source.Source`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from ferryman.connectors.mysql_family import binlog
+from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.connection import Connection, open_connection
+from ferryman.connectors.mysql_family.reader import Reader
+from ferryman.connectors.mysql_family.snapshot import open_snapshot
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.project import Endpoint
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+from ferryman.spi.source import LogDecoder, LogRecord, TableReader
+
+
+class FamilySource:
+    """Opens a connection for each call and each reader."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Make a source; connects later."""
+        self._endpoint = endpoint
+
+    def check(self) -> None:
+        """Connect and log in."""
+        self._connect().close()
+
+    def read_schema(self, selection: Selection) -> Schema:
+        """Read the catalog of the selected objects."""
+        with self._connect() as connection:
+            return read_schema(connection, selection)
+
+    def reader(self) -> TableReader:
+        """Open a reader."""
+        return Reader(self._connect)
+
+    def consistent_reader(self, tables: Sequence[TableName]) -> tuple[TableReader, Position]:
+        """Open a reader whose reads all see one moment, and the log position of that moment."""
+        connection, position = open_snapshot(self._endpoint, tables)
+        return Reader(self._connect, connection), position
+
+    def current_position(self) -> Position:
+        """Return the end of the log now."""
+        with self._connect() as connection:
+            return binlog.current_position(connection)
+
+    def position_at(self, unix_seconds: int) -> Position:
+        """Return the last position at or before that second."""
+        return binlog.position_at(self._endpoint, unix_seconds)
+
+    def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
+        """Stream the log from `start` without end."""
+        return binlog.stream(self._endpoint, start)
+
+    def decoder(
+        self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]
+    ) -> LogDecoder:
+        """Make a decoder of the log's records."""
+        return BinlogDecoder(table_at, includes)
+
+    def close(self) -> None:
+        """Release what is held: nothing."""
+
+    def _connect(self) -> Connection:
+        return open_connection(self._endpoint)
