@@ -1,0 +1,173 @@
+"""The load step: existing rows, copied chunk by chunk while the source goes on (algorithms.md §§1-4)."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.project import TableProgress
+from ferryman.model.schema import Schema
+from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.load.job import TableJob, jobs_of
+from ferryman.pipeline.load.keyless import KeylessStream, keyless_note
+from ferryman.pipeline.load.planner import Marks, Planner
+from ferryman.pipeline.load.progress import Progress
+from ferryman.pipeline.load.stream import Stream
+from ferryman.pipeline.load.work import GIVE_UP_SECONDS, Work
+from ferryman.spi.connector import connector_for
+from ferryman.spi.dialect import SchemaPlan
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target
+from ferryman.spi.task import TaskContext
+
+T = TypeVar("T")
+
+STREAMS = 4
+"""Streams when the user leaves the choice to us: past four the targets measured gain nothing."""
+
+REPORT_SECONDS = 0.5
+
+
+def run(context: TaskContext) -> None:
+    """Copy all rows that are not yet there, then note the position at the end of the load.
+
+    Raises:
+        FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
+    """
+    source = _role(connector_for(context.spec.source).source, context.spec.source.scheme)(context.spec.source)
+    target = _role(connector_for(context.spec.target).target, context.spec.target.scheme)(context.spec.target)
+    try:
+        Load(context, source, target).run()
+    finally:
+        source.close()
+        target.close()
+
+
+def _role(factory: T | None, scheme: str) -> T:
+    if factory is None:
+        raise FerrymanError("usage.bad_url", f"{scheme}:// cannot be used in this role")
+    return factory
+
+
+class Load:
+    """One run of the step over a source and a target."""
+
+    def __init__(
+        self, context: TaskContext, source: Source, target: Target, *, give_up_seconds: float = GIVE_UP_SECONDS
+    ) -> None:
+        self._context = context
+        self._target = target
+        schema, plan = _plan(context)
+        self._jobs = jobs_of(context.spec, schema, plan)
+        self._streams = context.spec.load.streams or STREAMS
+        self._progress = Progress(self._jobs)
+        self._work = Work(
+            context=context,
+            source=source,
+            target=target,
+            progress=self._progress,
+            chunks=queue.Queue(2 * self._streams),
+            give_up_seconds=give_up_seconds,
+        )
+
+    def run(self) -> None:
+        """Copy, and report while copying."""
+        marks = self._work.patiently(self._begin)
+        self._watch(self._start(marks))
+        if self._work.failure is not None:
+            self._report()
+            raise self._work.failure
+        if not self._context.stop_requested():
+            self._work.patiently(self._finish)
+
+    def _begin(self) -> Marks:
+        """Become the one who writes (I7), then read what earlier runs have finished."""
+        self._target.prepare()
+        self._target.raise_epoch(self._work.task, self._context.epoch, self._streams + 1)
+        marks = self._target.finished_chunks(self._context.project_id)
+        self._require_empty(marks)
+        self._note_keyless(marks)
+        return marks
+
+    def _require_empty(self, marks: Marks) -> None:
+        """Refuse tables that hold rows of somebody else; what we began to fill is ours (note ``load.begun``)."""
+        begun = set(self._context.note("load.begun") or ())
+        fresh = [job for job in self._jobs if str(job.name) not in begun and not marks.get(job.name)]
+        allowed = self._context.spec.load.allow_target_not_empty
+        asked = [job for job in fresh if not (allowed and job.keyed)]
+        full = [str(job.target.name) for job in asked if not self._is_empty(job)]
+        if full:
+            raise FerrymanError("load.target_not_empty", f"tables at the target hold rows: {', '.join(full)}")
+        self._context.set_note("load.begun", sorted(begun | {str(job.name) for job in self._jobs}))
+
+    def _is_empty(self, job: TableJob) -> bool:
+        reader = self._target.reader()
+        try:
+            limit = 1 if job.target.row_key else None
+            batches = reader.read(job.target, [job.target.columns[0].name], limit=limit, batch_bytes=1)
+            return not any(batch.row_count for batch in batches)  # stops at the first row; closing ends the read
+        except FerrymanError as error:
+            if error.code != "source.table_changed":
+                raise
+            raise FerrymanError("load.table_missing", f"{job.target.name} is missing at the target") from error
+        finally:
+            reader.close()
+
+    def _note_keyless(self, marks: Marks) -> None:
+        names = [job.name for job in self._jobs if not job.keyed]
+        if names and self._work.captures:
+            self._context.set_note("load.keyless", keyless_note(marks, names))
+
+    def _start(self, marks: Marks) -> list[threading.Thread]:
+        keyed = [job for job in self._jobs if job.keyed]
+        keyless = self._unfinished([job for job in self._jobs if not job.keyed], marks)
+        bodies: list[Callable[[], None]] = [Planner(self._work, keyed, marks, self._streams).run]
+        bodies += [Stream(self._work, lane).run for lane in range(self._streams)]
+        bodies.append(KeylessStream(self._work, keyless, self._streams).run)
+        threads = [threading.Thread(target=self._guarded, args=(body,), daemon=True) for body in bodies]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _unfinished(self, jobs: Sequence[TableJob], marks: Marks) -> list[TableJob]:
+        for job in jobs:
+            for _, rows in marks.get(job.name, ()):
+                self._progress.add(job.name, rows)
+                self._progress.planned(job.name)
+        return [job for job in jobs if not marks.get(job.name)]
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except BaseException as error:  # noqa: BLE001 -- the thread's edge: the main thread raises it
+            self._work.fail(error)
+
+    def _watch(self, threads: Sequence[threading.Thread]) -> None:
+        while any(thread.is_alive() for thread in threads):
+            if self._context.stop_requested():
+                self._work.stop()
+            self._report()
+            next((thread for thread in threads if thread.is_alive()), threads[0]).join(REPORT_SECONDS)
+
+    def _finish(self) -> None:
+        """Note where the load ended: taken after the last chunk was read, written once (algorithms.md §9)."""
+        if self._work.captures and self._context.note("load.end") is None:
+            self._note_keyless(self._target.finished_chunks(self._context.project_id))
+            self._context.set_note("load.end", to_json(self._work.source.current_position()))
+        self._report(finished=True)
+
+    def _report(self, *, finished: bool = False) -> None:
+        tables: list[TableProgress] = self._progress.tables()
+        self._context.report(self._progress.step(tables, finished=finished), tables)
+
+
+def _plan(context: TaskContext) -> tuple[Schema, SchemaPlan]:
+    """Return the schema and its conversion, from the notes or made from the tables that exist."""
+    if context.note("schema.source") is None or context.note("schema.plan") is None:
+        from ferryman.pipeline.plan import ensure_plan
+
+        ensure_plan(context)
+    return from_json(Schema, context.note("schema.source")), from_json(SchemaPlan, context.note("schema.plan"))

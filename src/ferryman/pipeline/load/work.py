@@ -1,0 +1,150 @@
+"""What the streams share: the project's surroundings, the queue of chunks, the stop."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ferryman.foundation.backoff import Backoff
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.names import TableName
+from ferryman.model.project import StepName
+from ferryman.pipeline.load import drift
+from ferryman.pipeline.load.job import TableJob
+from ferryman.pipeline.load.progress import Progress
+from ferryman.spi.source import Chunk, Source
+from ferryman.spi.target import Lease, Target
+from ferryman.spi.task import TaskContext
+
+T = TypeVar("T")
+
+GIVE_UP_SECONDS = 300.0
+"""How long a chunk is tried again while nothing can be committed."""
+
+MOST_CATALOG_READS = 5
+"""How often one chunk may find its table changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTask:
+    """One chunk to copy."""
+
+    job: TableJob
+    chunk: Chunk
+
+
+@dataclass(slots=True)
+class Work:
+    """One run of the step."""
+
+    context: TaskContext
+    source: Source
+    target: Target
+    progress: Progress
+    chunks: queue.Queue[ChunkTask | None]
+    give_up_seconds: float = GIVE_UP_SECONDS
+    failure: BaseException | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _jobs: dict[TableName, TableJob | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def captures(self) -> bool:
+        """Whether the log brings what changes after a row has been read."""
+        return StepName.CAPTURE in self.context.spec.steps
+
+    @property
+    def task(self) -> str:
+        """The name of the lease."""
+        return f"{self.context.project_id}/load"
+
+    def lease(self, lane: int) -> Lease:
+        """Return the right to write on one lane."""
+        return Lease(task=self.task, epoch=self.context.epoch, lane=lane)
+
+    def backoff(self) -> Backoff:
+        """Return the patience for one piece of work."""
+        return Backoff(self.give_up_seconds)
+
+    def stop(self) -> None:
+        """Ask every thread to end."""
+        self._stop.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first failure and end the others."""
+        with self._lock:
+            self.failure = self.failure or error
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether threads shall end."""
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; returns at once, and true, when threads shall end."""
+        return self._stop.wait(seconds)
+
+    def pause(self, backoff: Backoff, error: FerrymanError) -> None:
+        """Wait before trying again; raises `error` when that cannot help any more."""
+        seconds = backoff.failed(error)
+        self.context.event("warning", f"trying again in {seconds:.1f} s: {error}")
+        self.wait(seconds)
+
+    def patiently(self, action: Callable[[], T]) -> T:
+        """Return what `action` returns, trying again like any chunk; for the main thread."""
+        backoff = self.backoff()
+        while True:
+            try:
+                return action()
+            except FerrymanError as error:
+                if self.context.stop_requested():
+                    raise
+                self.pause(backoff, error)
+
+    def put(self, item: ChunkTask | None) -> bool:
+        """Queue a chunk; false when stopped."""
+        return self._until_stopped(lambda: self.chunks.put(item, timeout=0.2), queue.Full)
+
+    def take(self) -> ChunkTask | None:
+        """Return the next chunk; `None` at the end or when stopped."""
+        taken: list[ChunkTask | None] = []
+        self._until_stopped(lambda: taken.append(self.chunks.get(timeout=0.2)), queue.Empty)
+        return taken[0] if taken else None
+
+    def _until_stopped(self, action: Callable[[], None], again: type[Exception]) -> bool:
+        while not self.stopped:
+            try:
+                action()
+            except again:
+                continue
+            return True
+        return False
+
+    def current(self, job: TableJob) -> TableJob | None:
+        """Return the job as the table stands now; `None` when the table is gone and its end is in the log."""
+        with self._lock:
+            return self._jobs.get(job.name, job)
+
+    def table_changed(self, used: TableJob, error: FerrymanError) -> None:
+        """Read the catalog again after ``source.table_changed``; `used` is the job that met it.
+
+        Raises:
+            FerrymanError: The change cannot be followed, or the project captures no log.
+        """
+        if self.current(used) != used:
+            return  # another stream has seen to it
+        table = drift.reread(self.source, used)
+        if table is None and not self.captures:
+            raise FerrymanError("load.table_gone", f"{used.name} has vanished from the source") from error
+        after = drift.adapted(used, table) if table is not None else None
+        with self._lock:
+            self._jobs[used.name] = after
+        if after is None:
+            self.progress.remark(used.name, "dropped or renamed at the source while it was copied")
+            self.context.event("warning", f"{used.name} is gone from the source: the log says what became of it")
+        elif after != used:
+            self.context.event("warning", f"{used.name} changed while it was copied: its rows are read as it is now")
