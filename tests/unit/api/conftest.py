@@ -1,0 +1,93 @@
+"""The application around a service in memory."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from fake_service import FakeService
+
+from ferryman.api.application import create_application
+from ferryman.api.credentials import open_credentials
+from ferryman.api.labels import Labels
+from ferryman.api.oms import endpoint_types
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it asks for a newer client library than the one in use
+    from starlette.testclient import TestClient
+
+PASSWORD = "open sesame"
+
+
+@pytest.fixture(autouse=True)
+def known_connectors(monkeypatch):
+    found = {
+        "mysql": SimpleNamespace(oms_type="MYSQL"),
+        "mariadb": SimpleNamespace(oms_type="MYSQL"),
+        "oceanbase": SimpleNamespace(oms_type="OB_MYSQL"),
+    }
+    monkeypatch.setattr(endpoint_types, "connectors", lambda: found)
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture(scope="session")
+def credentials(tmp_path_factory):
+    """Made once: a password hash is slow on purpose."""
+    return open_credentials(tmp_path_factory.mktemp("users"), PASSWORD).credentials
+
+
+@pytest.fixture
+def application(service, tmp_path, credentials):
+    return create_application(service, Labels(tmp_path), credentials, body_limit=100_000)
+
+
+@pytest.fixture
+def client(application) -> TestClient:
+    found = TestClient(application, raise_server_exceptions=False)
+    found.auth = ("admin", PASSWORD)
+    return found
+
+
+@pytest.fixture
+def call(client):
+    """Call an OMS operation and return its envelope."""
+
+    def calling(action: str, **body: object) -> dict:
+        answer = client.post("/api/v2", params={"Action": action}, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return calling
+
+
+@pytest.fixture
+def source_id(call) -> str:
+    body = {"ip": "10.0.0.1", "port": 3306, "username": "mover", "password": "p"}
+    return call("CreateMySqlDataSource", name="shop", **body)["data"]
+
+
+@pytest.fixture
+def target_id(call) -> str:
+    body = {"ip": "10.0.0.2", "port": "2881", "userName": "root", "tenant": "t1", "cluster": "c1", "password": "p"}
+    return call("CreateOceanBaseDataSource", name="shop on oceanbase", **body)["data"]
+
+
+@pytest.fixture
+def project_request(source_id, target_id) -> dict:
+    return {
+        "name": "shop",
+        "type": "MIGRATION",
+        "sourceEndpointId": source_id,
+        "sinkEndpointId": target_id,
+        "transferMapping": {"mode": "SPECIFIC", "databases": [{"name": "shop", "tables": [{"name": "orders"}]}]},
+        "enableStructTransfer": True,
+        "enableFullTransfer": True,
+        "enableFullVerify": True,
+        "enableIncrTransfer": True,
+        "fullTransferConfig": {"fullTransferSpeedMode": "NORMAL", "fullVerifySpeedMode": "NORMAL"},
+    }
