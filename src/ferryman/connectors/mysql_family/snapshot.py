@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import PRIVILEGE
+from ferryman.connectors.mysql_family.position import binlog_position
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
@@ -43,7 +44,7 @@ def _mariadb_snapshot(connection: Connection) -> Position:
     if not file:
         raise _no_log(connection)
     gtid = connection.query("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))[0][0]
-    return log_position(file, int(offset), str(gtid or ""))
+    return binlog_position(file, int(offset), gtid=str(gtid or ""), time=time.time())
 
 
 def _locked_snapshot(connection: Connection, endpoint: Endpoint, tables: Sequence[TableName]) -> Position:
@@ -101,10 +102,3 @@ def _no_log(connection: Connection) -> FerrymanError:
         f"{connection.where} writes no binary log, so the place of a snapshot in it is not known",
         hint="switch the binary log on (log_bin), or give the tables a primary key",
     )
-
-
-def log_position(file: str, offset: int, gtid: str) -> Position:
-    """Return the position of a place in the binary log, as of now."""
-    number = file.rpartition(".")[2]
-    token = {"file": file, "offset": str(offset)} | ({"gtid": gtid} if gtid else {})
-    return Position(kind="binlog", token=token, order=(int(number), offset), time=time.time())
