@@ -6,29 +6,79 @@ per data directory (a lock file says so). Every method is thread-safe; names, ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import secrets
+import socket
+import string
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ferryman.control import lifecycle
+from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
+from ferryman.control.reconciler import Reconciler
+from ferryman.control.validation import check_endpoint_name, check_spec
 from ferryman.control.views import EndpointView, Page, ProjectView
+from ferryman.control.workers import Workers
+from ferryman.executor.local import CHILD_COMMAND, LocalExecutor
+from ferryman.foundation.clock import as_datetime, unix_now
+from ferryman.foundation.disk import disk_full_error, is_disk_full
+from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.files import FileLock, make_private_directory
+from ferryman.metadb import endpoints, events, migration, mismatches, notes, projects, samples
+from ferryman.metadb.database import Transaction
+from ferryman.metadb.endpoints import EndpointRow
+from ferryman.metadb.projects import ProjectRow
+from ferryman.metadb.store import MetaDb
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType
+from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
+from ferryman.spi.connector import connector_for
+
+LOCK_FILE = "service.lock"
+LOOK_SECONDS = 0.5
+SETTLED = frozenset(ProjectStatus) - {ProjectStatus.RUNNING, ProjectStatus.RELEASING}
+"""Statuses that `wait` waits for."""
 
 
 class Service:
     """Projects and endpoints of one data directory."""
 
-    def __init__(self, data_dir: Path, *, executor: str = "local") -> None:
-        """Open the metadb (made and upgraded as needed); ``service.data_dir_in_use`` when another service has it."""
-        raise NotImplementedError
+    def __init__(self, data_dir: Path, *, executor: str = "local", task_command: Sequence[str] = CHILD_COMMAND) -> None:
+        """Open the metadb (made and upgraded as needed); ``service.data_dir_in_use`` when another service has it.
+
+        Args:
+            data_dir: Made, for its owner only, when missing.
+            executor: Where tasks run; ``local``: in child processes.
+            task_command: What such a process runs (tests).
+        """
+        if executor != "local":
+            raise UsageError("usage.unknown_executor", f"there is no executor {executor!r}")
+        self.data_dir = data_dir.expanduser().absolute()
+        self._lock = self._lock_data_dir()
+        try:
+            self._metadb = MetaDb.open(self.data_dir)
+            migration.upgrade(self._metadb.database)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._changed = threading.Condition()
+        local = LocalExecutor(self.data_dir, on_exit=self._wake, command=task_command)
+        self._workers = Workers(self._metadb, local, f"{socket.gethostname()}:{os.getpid()}")
+        self._reconciler = Reconciler(self._metadb, self._workers, self._say_changed)
 
     def start(self) -> None:
         """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8)."""
-        raise NotImplementedError
+        self._reconciler.start()
 
     def close(self) -> None:
         """Stop reconciling and end the tasks; projects stay RUNNING and go on at the next start."""
-        raise NotImplementedError
+        self._reconciler.close()
+        self._metadb.close()
+        self._lock.release()
 
     # Endpoints ----------------------------------------------------------------------------------------------------
 
@@ -43,11 +93,33 @@ class Service:
         check: bool = True,
     ) -> EndpointView:
         """Keep an endpoint; `check` connects first. ``endpoint.name_taken``, and so on."""
-        raise NotImplementedError
+        check_endpoint_name(name)
+        if check:
+            check_endpoint(endpoint)
+        now = unix_now()
+        row = EndpointRow(
+            id=new_id("e_"),
+            name=name,
+            endpoint=endpoint,
+            description=description,
+            region=region,
+            created_at=now,
+            changed_at=now,
+            api_document=api_document or {},
+        )
+        with self._metadb.writing() as tx:
+            if endpoints.name_taken(tx, name):
+                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
+            endpoints.insert(tx, self._metadb.box, row)
+        return endpoint_view(row)
 
     def endpoint(self, endpoint_id: str) -> EndpointView:
         """Return one endpoint; ``endpoint.unknown``."""
-        raise NotImplementedError
+        with self._metadb.reading() as tx:
+            row = endpoints.get(tx, self._metadb.box, endpoint_id)
+        if row is None:
+            raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+        return endpoint_view(row)
 
     def endpoints(
         self,
@@ -59,22 +131,40 @@ class Service:
         page: int = 1,
         size: int = 10,
     ) -> Page:
-        """List endpoints (`EndpointView`)."""
-        raise NotImplementedError
+        """List endpoints (`EndpointView`); `search`: part of name, id or host; `sort`: created, changed, name."""
+        with self._metadb.reading() as tx:
+            rows = endpoints.everything(tx, self._metadb.box)
+        found = [
+            row
+            for row in rows
+            if _mentions(search, row.name, row.id, row.endpoint.host)
+            and (not schemes or row.endpoint.scheme in schemes)
+        ]
+        found.sort(key=ENDPOINT_KEYS.get(sort, ENDPOINT_KEYS["created"]), reverse=descending)
+        items, empty = page_of(found, page, size)
+        return replace(empty, items=tuple(endpoint_view(row) for row in items))
 
     # Projects -----------------------------------------------------------------------------------------------------
 
     def create_project(self, spec: ProjectSpec) -> ProjectView:
         """Keep a project in INIT; ``project.name_taken``, ``project.invalid``."""
-        raise NotImplementedError
+        check_spec(spec)
+        now = unix_now()
+        row = ProjectRow(id=new_id("np_"), spec=spec, status=ProjectStatus.INIT, created_at=now, changed_at=now)
+        with self._metadb.writing() as tx:
+            lifecycle.create(tx, self._metadb.box, row)
+        return self.project(row.id)
 
     def find_project(self, name: str) -> ProjectView | None:
         """Return the (not deleted) project of that name."""
-        raise NotImplementedError
+        with self._metadb.reading() as tx:
+            project_id = projects.name_holder(tx, name)
+        return None if project_id is None else self.project(project_id)
 
-    def project(self, project_id: str) -> ProjectView:
-        """Return one project; ``project.unknown``."""
-        raise NotImplementedError
+    def project(self, project_id: str, *, tables: bool = True) -> ProjectView:
+        """Return one project; ``project.unknown``. Without `tables` it is cheap however many tables there are."""
+        with self._metadb.reading() as tx:
+            return project_view(tx, self._row(tx, project_id), tables=tables)
 
     def projects(
         self,
@@ -90,48 +180,152 @@ class Service:
         page: int = 1,
         size: int = 10,
     ) -> Page:
-        """List projects (`ProjectView`), deleted ones left out unless asked for by status."""
-        raise NotImplementedError
+        """List projects (`ProjectView`, without their tables), deleted ones left out unless asked for by status.
+
+        `search`: part of name or id; `labels`: any of them; `sort`: created, changed, name, status.
+        """
+        living = [status for status in ProjectStatus if status is not ProjectStatus.DELETED]
+        with self._metadb.reading() as tx:
+            found = [
+                head
+                for head in projects.heads(tx, statuses or living)
+                if _mentions(search, head.name, head.id)
+                and (type_ is None or head.type == type_.value)
+                and (not labels or set(labels) & set(head.labels))
+                and (not source_schemes or head.source_scheme in source_schemes)
+                and (not target_schemes or head.target_scheme in target_schemes)
+            ]
+            found.sort(key=PROJECT_KEYS.get(sort, PROJECT_KEYS["created"]), reverse=descending)
+            heads, empty = page_of(found, page, size)
+            views = tuple(project_view(tx, self._row(tx, head.id), tables=False) for head in heads)
+        return replace(empty, items=views)
 
     def start_project(self, project_id: str) -> None:
         """INIT → RUNNING; ``project.wrong_status`` names the status and what is allowed in it."""
-        raise NotImplementedError
+        self._do(lambda tx: lifecycle.start(tx, project_id))
 
     def stop_project(self, project_id: str) -> None:
         """RUNNING → SUSPEND; tasks end at once, progress is kept."""
-        raise NotImplementedError
+        self._do(lambda tx: lifecycle.stop(tx, project_id))
 
     def resume_project(self, project_id: str) -> None:
         """SUSPEND or FAILED → RUNNING, from where it stood."""
-        raise NotImplementedError
+        self._workers.pardon(project_id)
+        self._do(lambda tx: lifecycle.resume(tx, project_id))
 
     def release_project(self, project_id: str) -> None:
         """SUSPEND, FAILED or FINISHED → RELEASING → RELEASED: frees the log store and the marks in the target."""
-        raise NotImplementedError
+        self._do(lambda tx: lifecycle.release(tx, project_id))
 
     def delete_project(self, project_id: str) -> None:
         """INIT or RELEASED → DELETED."""
-        raise NotImplementedError
+        self._do(lambda tx: lifecycle.delete(tx, project_id))
 
     def update_project(self, project_id: str, spec: ProjectSpec) -> ProjectView:
-        """Replace the spec of a project that is not running (``ferryman run`` again with other steps or options)."""
-        raise NotImplementedError
+        """Replace the spec of a project that is not running (``ferryman run`` again with other steps or options).
+
+        Steps that are finished stay so, new ones begin, verification begins anew, and what follows the source follows it
+        again from its checkpoint. A FINISHED project that has something to do then is SUSPEND: `resume_project` runs it.
+        """
+        check_spec(spec)
+        self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec))
+        return self.project(project_id)
 
     def choose(self, project_id: str, choice: str, *, sql: str = "") -> None:
         """Decide about a schema statement at which apply has stopped: ``skip``, ``apply`` (with `sql`) or ``done``."""
-        raise NotImplementedError
+        self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql))
 
     def mismatches(self, project_id: str, table: str | None = None, *, page: int = 1, size: int = 10) -> Page:
         """List settled differences (`Mismatch`)."""
-        raise NotImplementedError
+        page, size = max(1, page), max(1, size)
+        with self._metadb.reading() as tx:
+            total = mismatches.count(tx, project_id, table)
+            items = mismatches.page(tx, project_id, table, (page - 1) * size, size)
+        return Page(items=tuple(items), total=total, number=page, size=size)
 
     def events(self, project_id: str, *, after: int = 0, limit: int = 200) -> list[dict[str, Any]]:
         """Return events of a project, oldest first: id, at, level, step, message, fields."""
-        raise NotImplementedError
+        with self._metadb.reading() as tx:
+            found = events.after(tx, project_id, after, limit)
+        return [event | {"at": as_datetime(event["at"])} for event in found]
+
+    def note(self, project_id: str, name: str) -> Any | None:
+        """Return one note, however large, or `None`."""
+        with self._metadb.reading() as tx:
+            return notes.get(tx, project_id, name)
+
+    def samples(self, project_id: str, step: StepName, begin: float, end: float) -> list[samples.Sample]:
+        """Return rates and latency of a step between two Unix seconds, one sample every 10 s, kept for a day."""
+        with self._metadb.reading() as tx:
+            return samples.between(tx, project_id, step, begin, end)
 
     def wait(self, project_id: str, timeout_seconds: float | None = None) -> ProjectView:
-        """Return when the project is no longer RUNNING (or after the timeout)."""
-        raise NotImplementedError
+        """Return when the project is neither RUNNING nor RELEASING (or after the timeout)."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            with self._changed:
+                view = self.project(project_id, tables=False)
+                left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, deadline - time.monotonic())
+                if view.status in SETTLED or left <= 0:
+                    break
+                self._changed.wait(left)
+        return self.project(project_id)
+
+    # Inside -------------------------------------------------------------------------------------------------------
+
+    def _do(self, action: Callable[[Transaction], None]) -> None:
+        with self._metadb.writing() as tx:
+            action(tx)
+        self._wake()
+        self._say_changed()
+
+    def _row(self, tx: Transaction, project_id: str) -> ProjectRow:
+        row = projects.get(tx, self._metadb.box, project_id)
+        if row is None:
+            raise UsageError("project.unknown", f"there is no project {project_id!r}")
+        return row
+
+    def _wake(self) -> None:
+        self._reconciler.wake()
+
+    def _say_changed(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _lock_data_dir(self) -> FileLock:
+        try:
+            make_private_directory(self.data_dir)
+            lock = FileLock(self.data_dir / LOCK_FILE)
+            locked = lock.acquire()
+        except OSError as error:
+            if is_disk_full(error):
+                raise disk_full_error(self.data_dir) from error
+            raise FerrymanError("metadb.failed", f"{self.data_dir} cannot be used: {error.strerror}") from error
+        if not locked:
+            raise FerrymanError(
+                "service.data_dir_in_use", f"process {lock.holder()} uses the data directory {self.data_dir}"
+            )
+        return lock
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Connect and log in; ``endpoint.unreachable``, ``endpoint.access_denied``, ``usage.bad_url``."""
+    connector = connector_for(endpoint)
+    make = connector.source or connector.target
+    if make is None:
+        return
+    with contextlib.closing(make(endpoint)) as end:
+        end.check()
+
+
+def new_id(prefix: str) -> str:
+    """Make an identifier: the prefix and twelve random characters."""
+    return prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+
+
+def _mentions(search: str, *texts: str) -> bool:
+    wanted = search.strip().casefold()
+    return not wanted or any(wanted in text.casefold() for text in texts)
 
 
 __all__ = ["Mismatch", "Service"]

@@ -1,1 +1,1 @@
-"""."""
+"""Runs tasks: `local` as child processes of the service; `child` is what such a process is."""

@@ -1,1 +1,125 @@
-"""Turns one step of a project into its running task."""
+"""Turns one step of a project into its running task; steps are imported when they are run."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError
+from ferryman.model.project import ProjectSpec, StepName
+from ferryman.model.serial import to_json
+from ferryman.pipeline.logstore import remove_store
+from ferryman.spi.connector import connector_for
+from ferryman.spi.task import TaskContext
+
+RUNNERS: dict[StepName, tuple[str, str]] = {
+    StepName.PRECHECK: ("ferryman.pipeline.precheck", "run"),
+    StepName.SCHEMA: ("ferryman.pipeline.schema", "run"),
+    StepName.CAPTURE: ("ferryman.pipeline.capture", "run"),
+    StepName.LOAD: ("ferryman.pipeline.load", "run"),
+    StepName.INDEX: ("ferryman.pipeline.schema", "run_indexes"),
+    StepName.APPLY: ("ferryman.pipeline.apply", "run"),
+    StepName.VERIFY: ("ferryman.pipeline.verify", "run"),
+}
+"""Step → package and function; a function returns when its work is done or the task shall stop."""
+
+DRAIN_NOTE = "apply.drain"
+STOP_NOTE = "apply.stop_at"
+DRAIN_LOOK_SECONDS = 0.5
+
+
+def run_step(context: TaskContext) -> None:
+    """Run the context's step."""
+    package, function = RUNNERS[context.step]
+    run = cast("Callable[[TaskContext], None]", getattr(importlib.import_module(package), function))
+    if context.step is not StepName.APPLY:
+        run(context)
+        return
+    with drain_watched(context):
+        run(context)
+
+
+# Draining ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def drain_watched(context: TaskContext) -> Iterator[None]:
+    """Watch, beside apply, for control's wish to end: the source's end of log becomes the place to stop at.
+
+    Control decides *that* apply shall end (note ``apply.drain``); where the source's log ends now is a question to the
+    source, which the data plane asks. The place is taken once and kept: a restarted apply ends at the same one.
+    """
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch_drain, args=(context, ended), name="drain", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _watch_drain(context: TaskContext, ended: threading.Event) -> None:
+    while not ended.wait(DRAIN_LOOK_SECONDS) and not context.stop_requested():
+        try:
+            if settle_stop(context):
+                return
+        except LeaseLostError:
+            return
+        except FerrymanError as error:
+            # the source is away or the metadb busy: apply itself says so when it lasts; ask again
+            context.event("warning", f"where to stop could not be asked for: {error}")
+            if ended.wait(5 * DRAIN_LOOK_SECONDS):
+                return
+
+
+def settle_stop(context: TaskContext) -> bool:
+    """Write ``apply.stop_at`` when control wants apply to end; returns whether the place stands."""
+    if context.note(STOP_NOTE) is not None:
+        return True
+    if not context.note(DRAIN_NOTE):
+        return False
+    make_source = connector_for(context.spec.source).source
+    if make_source is None:
+        raise FerrymanError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
+    source = make_source(context.spec.source)
+    try:
+        position = source.current_position()
+    finally:
+        source.close()
+    context.set_note(STOP_NOTE, to_json(position))
+    return True
+
+
+# Releasing --------------------------------------------------------------------------------------------------------
+
+
+def run_release(context: TaskContext) -> None:
+    """Free what a project holds outside the metadb: its marks in the target, its part of the log store.
+
+    What cannot be freed is named in an event and left; release does not fail for a target that is gone for good.
+    """
+    _forget_target(context)
+    remove_store(context.data_dir, context.project_id)
+    context.event("info", "removed the log store of the project")
+
+
+def _forget_target(context: TaskContext) -> None:
+    spec: ProjectSpec = context.spec
+    make_target = connector_for(spec.target).target
+    if make_target is None:
+        return
+    target = make_target(spec.target)
+    try:
+        target.forget(context.project_id)
+    except LeaseLostError:
+        raise
+    except FerrymanError as error:
+        context.event("warning", f"left at {spec.target}: the rows of {context.project_id} in _ferryman ({error})")
+    else:
+        context.event("info", f"removed the marks of {context.project_id} from _ferryman at {spec.target}")
+    finally:
+        target.close()

@@ -28,7 +28,8 @@ class TaskContext(Protocol):
     ``schema.plan``       SchemaPlan                                             schema      index
     ``load.keyless``      table → Position of its consistent snapshot            load        apply
     ``load.end``          Position when the last chunk had been read             load        apply, control
-    ``apply.stop_at``     Position at which apply shall end by itself            control     apply
+    ``apply.drain``       true: apply shall end at the source's position now     control     runner
+    ``apply.stop_at``     Position at which apply shall end by itself            runner      apply
     ``apply.position``    Position applied and committed, about once a second    apply       capture, verify, control
     ``apply.choice``      what to do with a stopped DDL: {position, choice, sql} control     apply
     ====================  =====================================================  ==========  ======================
@@ -36,10 +37,14 @@ class TaskContext(Protocol):
 
     project_id: str
     spec: ProjectSpec
-    step: StepName
     epoch: int
     data_dir: Path
     """The service's data directory; the project's log store lies under ``log/<project id>``."""
+
+    @property
+    def step(self) -> StepName:
+        """The step this task runs."""
+        ...
 
     def stop_requested(self) -> bool:
         """Whether the task shall end soon (pause, shutdown, lost lease)."""
@@ -50,7 +55,10 @@ class TaskContext(Protocol):
         ...
 
     def report(self, progress: StepProgress, tables: Sequence[TableProgress] = ()) -> None:
-        """Say how far the step is; cheap to call often (written about twice a second)."""
+        """Say how far the step is; cheap to call often (written about twice a second).
+
+        `progress` replaces what was said before; a table that is not named keeps what was said of it last.
+        """
         ...
 
     def record_mismatches(self, table: str, mismatches: Sequence[Mismatch]) -> None:

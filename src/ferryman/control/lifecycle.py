@@ -1,0 +1,165 @@
+"""What users do to projects: each action is one transaction that checks the status, changes it, and says so."""
+
+from __future__ import annotations
+
+from ferryman.control.observation import APPLIED_NOTE, DRAIN_NOTE, STOP_NOTE
+from ferryman.control.steps import LONG_RUNNING, enabled_steps
+from ferryman.control.validation import check_change
+from ferryman.foundation.clock import unix_now
+from ferryman.foundation.errors import UsageError
+from ferryman.foundation.secrets import SecretBox
+from ferryman.metadb import events, mismatches, notes, projects, steps
+from ferryman.metadb.database import Transaction
+from ferryman.metadb.projects import ProjectRow
+from ferryman.model.project import ProjectSpec, ProjectStatus, StepName, StepStatus
+
+ALLOWED: dict[str, frozenset[ProjectStatus]] = {
+    "start": frozenset({ProjectStatus.INIT}),
+    "stop": frozenset({ProjectStatus.RUNNING}),
+    "resume": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED}),
+    "release": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
+    "delete": frozenset({ProjectStatus.INIT, ProjectStatus.RELEASED}),
+    "update": frozenset({ProjectStatus.INIT, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
+}
+"""Action → the statuses in which it is allowed."""
+
+CHOICES = ("skip", "apply", "done")
+CHOICE_NOTE = "apply.choice"
+
+
+def require(project_id: str, status: ProjectStatus | None, action: str) -> ProjectStatus:
+    """Return the status when the action is allowed in it; ``project.unknown``, ``project.wrong_status``."""
+    if status is None:
+        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+    if status not in ALLOWED[action]:
+        possible = [name for name, statuses in ALLOWED.items() if status in statuses]
+        raise UsageError(
+            "project.wrong_status",
+            f"project {project_id} is {status.value}: it cannot be told to {action}",
+            hint=f"allowed in {status.value}: {', '.join(possible) or 'nothing'}",
+            context={"status": status.value, "allowed": possible},
+        )
+    return status
+
+
+def create(tx: Transaction, box: SecretBox, row: ProjectRow) -> None:
+    """Keep a new project and its steps."""
+    require_name(tx, row.spec.name)
+    projects.insert(tx, box, row)
+    for name in enabled_steps(row.spec):
+        steps.insert(tx, row.id, name, enabled=True)
+    events.add(tx, row.id, row.created_at, "info", "project was made")
+
+
+def start(tx: Transaction, project_id: str) -> None:
+    """INIT → RUNNING."""
+    _move(tx, project_id, "start", ProjectStatus.RUNNING)
+    projects.mark_started(tx, project_id, unix_now())
+
+
+def stop(tx: Transaction, project_id: str) -> None:
+    """RUNNING → SUSPEND."""
+    _move(tx, project_id, "stop", ProjectStatus.SUSPEND)
+
+
+def resume(tx: Transaction, project_id: str) -> None:
+    """SUSPEND or FAILED → RUNNING; failed steps go on from where they stood."""
+    _move(tx, project_id, "resume", ProjectStatus.RUNNING)
+    projects.mark_started(tx, project_id, unix_now())
+    for row in steps.of_project(tx, project_id):
+        if row.status is StepStatus.FAILED:
+            steps.set_status(tx, project_id, row.name, StepStatus.INIT, unix_now())
+
+
+def release(tx: Transaction, project_id: str) -> None:
+    """SUSPEND, FAILED or FINISHED → RELEASING."""
+    _move(tx, project_id, "release", ProjectStatus.RELEASING)
+
+
+def delete(tx: Transaction, project_id: str) -> None:
+    """INIT or RELEASED → DELETED; the name is free again."""
+    _move(tx, project_id, "delete", ProjectStatus.DELETED)
+    projects.free_name(tx, project_id)
+    notes.clear(tx, project_id)
+    mismatches.clear(tx, project_id)
+
+
+def update(tx: Transaction, box: SecretBox, project_id: str, spec: ProjectSpec) -> None:
+    """Replace the spec and see to the steps; a finished project with something to do again waits as SUSPEND."""
+    status = require(project_id, projects.status(tx, project_id), "update")
+    row = projects.get(tx, box, project_id)
+    if row is not None and row.started_at is not None:
+        check_change(row.spec, spec)
+    if row is not None and row.spec.name != spec.name:
+        require_name(tx, spec.name)
+    projects.update_spec(tx, box, project_id, spec, unix_now())
+    _choose_steps(tx, project_id, spec)
+    if row is not None and row.started_at is not None:
+        _reopen(tx, project_id)
+    if status is ProjectStatus.FINISHED and _has_open_steps(tx, project_id):
+        projects.set_status(tx, project_id, ProjectStatus.SUSPEND, unix_now())
+    events.add(tx, project_id, unix_now(), "info", "project was changed")
+
+
+def require_name(tx: Transaction, name: str) -> None:
+    """Refuse a name that another project has; ``project.name_taken``."""
+    holder = projects.name_holder(tx, name)
+    if holder is not None:
+        raise UsageError("project.name_taken", f"project {holder} is called {name!r} already")
+
+
+def _move(tx: Transaction, project_id: str, action: str, new: ProjectStatus) -> None:
+    require(project_id, projects.status(tx, project_id), action)
+    projects.set_status(tx, project_id, new, unix_now())
+    events.add(tx, project_id, unix_now(), "info", f"project is {new.value}: told to {action}")
+
+
+def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
+    """Let exactly the spec's steps take part; a step that did not until now begins at INIT."""
+    before = steps.names(tx, project_id)
+    chosen = set(enabled_steps(spec))
+    for name in StepName:
+        if name in chosen and name not in before:
+            steps.insert(tx, project_id, name, enabled=True)
+        elif name in chosen and not before[name]:
+            steps.reset(tx, project_id, name)
+            steps.enable(tx, project_id, name, enabled=True)
+        elif name in before and name not in chosen:
+            steps.enable(tx, project_id, name, enabled=False)
+
+
+def _reopen(tx: Transaction, project_id: str) -> None:
+    """What follows the source follows it again from its checkpoint; verification begins anew."""
+    for name in (DRAIN_NOTE, STOP_NOTE):
+        notes.put(tx, project_id, name, None, unix_now())
+    for row in steps.of_project(tx, project_id):
+        if row.name is StepName.VERIFY:
+            steps.reset(tx, project_id, row.name)
+            mismatches.clear(tx, project_id)
+        elif row.name in LONG_RUNNING and row.status is StepStatus.FINISHED:
+            steps.reopen(tx, project_id, row.name)
+
+
+def _has_open_steps(tx: Transaction, project_id: str) -> bool:
+    return any(row.status is not StepStatus.FINISHED for row in steps.of_project(tx, project_id))
+
+
+def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
+    """Leave the operator's decision for apply, about the statement at which it has stopped."""
+    if choice not in CHOICES:
+        raise UsageError("project.invalid", f"{choice!r} is no choice; there are {', '.join(CHOICES)}")
+    if (choice == "apply") != bool(sql.strip()):
+        raise UsageError("project.invalid", "the choice `apply` needs the SQL to run, the others take none")
+    if projects.status(tx, project_id) is None:
+        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+    position = _stopped_at(tx, project_id)
+    notes.put(tx, project_id, CHOICE_NOTE, {"position": position, "choice": choice, "sql": sql}, unix_now())
+    events.add(tx, project_id, unix_now(), "info", f"schema statement: {choice} was chosen", step=StepName.APPLY.value)
+
+
+def _stopped_at(tx: Transaction, project_id: str) -> object:
+    """Return the position of the statement, as apply said it in its progress; else the position applied."""
+    for row in steps.of_project(tx, project_id):
+        if row.name is StepName.APPLY and "stopped_at" in row.progress.info:
+            return row.progress.info["stopped_at"]
+    return notes.get(tx, project_id, APPLIED_NOTE)

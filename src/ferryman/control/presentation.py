@@ -1,0 +1,101 @@
+"""Turns rows of the metadb into the views that others see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
+from ferryman.foundation.clock import as_datetime, as_optional_datetime, unix_now
+from ferryman.metadb import notes, steps
+from ferryman.metadb.database import Transaction
+from ferryman.metadb.endpoints import EndpointRow
+from ferryman.metadb.projects import ProjectHead, ProjectRow
+from ferryman.metadb.steps import ORDER, StepRow
+
+SHOWN_NOTE_BYTES = 1 << 16
+"""Notes larger than this (a schema of thousands of tables) are not shown in a view."""
+
+T = TypeVar("T")
+
+ENDPOINT_KEYS: dict[str, Callable[[EndpointRow], Any]] = {
+    "created": lambda row: (row.created_at, row.id),
+    "changed": lambda row: (row.changed_at, row.id),
+    "name": lambda row: (row.name.casefold(), row.id),
+}
+"""What endpoints can be sorted by."""
+
+PROJECT_KEYS: dict[str, Callable[[ProjectHead], Any]] = {
+    "created": lambda head: (head.created_at, head.id),
+    "changed": lambda head: (head.changed_at, head.id),
+    "name": lambda head: (head.name.casefold(), head.id),
+    "status": lambda head: (head.status.value, head.id),
+}
+"""What projects can be sorted by."""
+
+
+def endpoint_view(row: EndpointRow) -> EndpointView:
+    """Show an endpoint."""
+    return EndpointView(
+        id=row.id,
+        name=row.name,
+        endpoint=row.endpoint,
+        description=row.description,
+        region=row.region,
+        created_at=as_datetime(row.created_at),
+        changed_at=as_datetime(row.changed_at),
+        api_document=row.api_document,
+    )
+
+
+def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectView:
+    """Show a project with its steps; `tables`: also with each table's progress."""
+    return ProjectView(
+        id=row.id,
+        spec=row.spec,
+        status=row.status,
+        steps=tuple(step_view(tx, step, tables=tables) for step in steps.of_project(tx, row.id)),
+        created_at=as_datetime(row.created_at),
+        changed_at=as_datetime(row.changed_at),
+        started_at=as_optional_datetime(row.started_at),
+        finished_at=as_optional_datetime(row.finished_at),
+        error=_error(row.error),
+        alarm_count=row.alarm_count,
+        notes=notes.small(tx, row.id, SHOWN_NOTE_BYTES),
+    )
+
+
+def step_view(tx: Transaction, row: StepRow, *, tables: bool) -> StepView:
+    """Show a step."""
+    running = unix_now() - row.running_since if row.running_since is not None else 0.0
+    return StepView(
+        order=ORDER[row.name],
+        name=row.name,
+        status=row.status,
+        progress=row.progress,
+        tables=steps.tables(tx, row.project_id, row.name) if tables else (),
+        started_at=as_optional_datetime(row.started_at),
+        finished_at=as_optional_datetime(row.finished_at),
+        seconds=row.seconds + max(running, 0.0),
+        error=_error(row.error),
+        restarts=row.restarts,
+    )
+
+
+def page_of(items: Sequence[T], number: int, size: int) -> tuple[Sequence[T], Page]:
+    """Cut a page (from 1) out of a listing; returns its items and a page without items."""
+    number, size = max(1, number), max(1, size)
+    first = (number - 1) * size
+    return items[first : first + size], Page(items=(), total=len(items), number=number, size=size)
+
+
+def _error(document: dict[str, Any] | None) -> ErrorView | None:
+    if document is None:
+        return None
+    return ErrorView(
+        code=document["code"],
+        message=document["message"],
+        hint=document["hint"],
+        retry=document["retry"],
+        failed_at=as_datetime(document["failed_at"]),
+    )

@@ -1,0 +1,174 @@
+"""The control loop: looks at every project, asks `steps.decide` and `endings.judge`, and does what they say.
+
+One thread; a round every `ROUND_SECONDS`, and at once when a process has ended or a user has asked for something. What a
+round does is written in one transaction per project, which holds only if the project is still as it was when looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from ferryman.control import observation
+from ferryman.control.changes import Changes
+from ferryman.control.settlement import settle
+from ferryman.control.steps import Command, Drain, Launch, SetProject, SetStep, Stop, decide
+from ferryman.control.workers import Workers
+from ferryman.foundation.errors import FerrymanError
+from ferryman.metadb import projects
+from ferryman.metadb.projects import ProjectHead
+from ferryman.metadb.store import MetaDb
+from ferryman.metadb.tasks import TaskKey
+from ferryman.model.project import ProjectSpec, ProjectStatus
+
+ROUND_SECONDS = 0.25
+SILENCE_LOOK_SECONDS = 15.0
+TROUBLE_SECONDS = 2.0
+"""A round that failed (a full disk) is repeated after this."""
+
+WATCHED = (ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.RELEASING)
+"""Projects in other states have no tasks."""
+
+_LOGGER = logging.getLogger("ferryman.control")
+
+
+class Reconciler:
+    """Brings what runs in line with what is wanted."""
+
+    def __init__(self, metadb: MetaDb, workers: Workers, on_change: Callable[[], None]) -> None:
+        self._metadb = metadb
+        self._workers = workers
+        self._on_change = on_change
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._specs: dict[str, tuple[int, ProjectSpec]] = {}
+        self._quiet: dict[str, int] = {}
+        self._silence_looked = time.monotonic()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Begin the next round now. Thread-safe."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the loop and the task processes; what their ends mean is written, so far as possible."""
+        self._closing = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        # The processes die with this thread (see executor.processes), so it also ends them.
+        self._workers.recover()
+        while not self._closing:
+            pause = ROUND_SECONDS if self._try_round() else TROUBLE_SECONDS
+            self._wake.wait(pause)
+            self._wake.clear()
+        self._workers.close()
+        self._try_settle()
+
+    def _try_round(self) -> bool:
+        try:
+            self.round()
+        except FerrymanError as error:
+            _LOGGER.error("the control loop goes on after: %s", error)
+        except Exception:  # the loop must outlive a defect: running tasks depend on it
+            _LOGGER.exception("the control loop goes on after a defect")
+        else:
+            return True
+        return False
+
+    def _try_settle(self) -> None:
+        try:
+            self._settle_exits()
+        except FerrymanError as error:
+            _LOGGER.error("how the last tasks ended could not be written: %s", error)
+
+    def round(self) -> None:
+        """Do one round."""
+        self._workers.look()
+        self._settle_exits()
+        self._workers.kill_stubborn()
+        self._look_for_silence()
+        with self._metadb.reading() as tx:
+            heads = projects.heads(tx, WATCHED)
+        for head in heads:
+            if not self._is_quiet(head):
+                self._reconcile(head)
+
+    def _settle_exits(self) -> None:
+        for ended in self._workers.exits():
+            with self._metadb.writing() as tx:
+                remember = settle(tx, ended, self._workers)
+            self._workers.remember(ended.key, remember)
+            self._workers.settled(ended)
+            self._quiet.pop(ended.key.project_id, None)
+            self._on_change()
+        self._workers.look()
+
+    def _look_for_silence(self) -> None:
+        if time.monotonic() - self._silence_looked < SILENCE_LOOK_SECONDS:
+            return
+        self._silence_looked = time.monotonic()
+        for key in self._workers.kill_silent():
+            _LOGGER.warning("%s has not renewed its lease for long and is killed", key)
+
+    def _is_quiet(self, head: ProjectHead) -> bool:
+        """Whether nothing can have changed since a round in which there was nothing to do."""
+        if head.status is ProjectStatus.RUNNING or self._workers.busy(head.id):
+            return False
+        return self._quiet.get(head.id) == head.revision
+
+    def _reconcile(self, head: ProjectHead) -> None:
+        with self._metadb.reading() as tx:
+            state = observation.observe(tx, head, self._spec(head), self._workers)
+        commands = decide(state)
+        if not commands:
+            if not any(step.held for step in state.steps) and not state.release_held:
+                self._quiet[head.id] = head.revision
+            return
+        self._quiet.pop(head.id, None)
+        if self._write(head, commands):
+            self._act(head, commands)
+        self._on_change()
+
+    def _write(self, head: ProjectHead, commands: list[Command]) -> bool:
+        """Write what the commands change in the metadb; false when the project is no longer as it was looked at."""
+        written = [command for command in commands if isinstance(command, SetStep | SetProject | Drain)]
+        if not written:
+            return True
+        with self._metadb.writing() as tx:
+            changes = Changes(tx, head)
+            if not changes.hold():
+                return False
+            for command in written:
+                changes.make(command)
+        self.wake()  # one change allows the next: look again at once
+        return True
+
+    def _act(self, head: ProjectHead, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Stop):
+                self._workers.stop(TaskKey(head.id, command.task))
+            elif isinstance(command, Launch):
+                self._launch(TaskKey(head.id, command.task))
+
+    def _launch(self, key: TaskKey) -> None:
+        if not self._workers.launch(key):
+            _LOGGER.warning("%s is held by another service; waiting for its lease to run out", key)
+
+    def _spec(self, head: ProjectHead) -> ProjectSpec:
+        known = self._specs.get(head.id)
+        if known is None or known[0] != head.revision:
+            with self._metadb.reading() as tx:
+                row = projects.get(tx, self._metadb.box, head.id)
+            if row is None:
+                raise FerrymanError("project.unknown", f"there is no project {head.id}")
+            known = self._specs[head.id] = (row.revision, row.spec)
+        return known[1]

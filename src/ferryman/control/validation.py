@@ -1,0 +1,63 @@
+"""What a spec must be before control takes it, and what may change once a project has begun."""
+
+from __future__ import annotations
+
+from ferryman.control.steps import enabled_steps
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import Endpoint, ProjectSpec, StepName
+
+NAME_LENGTH = 64
+ENDPOINT_NAME_LENGTH = 128
+
+
+def check_spec(spec: ProjectSpec) -> None:
+    """Refuse a spec that cannot run; ``project.invalid``."""
+    check_name(spec.name)
+    if not enabled_steps(spec):
+        raise UsageError("project.invalid", "the project has no steps")
+    if len(set(spec.steps)) != len(spec.steps):
+        raise UsageError("project.invalid", "a step is named twice")
+    if (StepName.CAPTURE in spec.steps) != (StepName.APPLY in spec.steps):
+        raise UsageError("project.invalid", "capture and apply go together: name both or neither")
+
+
+def check_name(name: str) -> None:
+    """Refuse a project name that is empty, too long, or cannot be shown."""
+    _check_text(name, "project.invalid", "project name", NAME_LENGTH)
+
+
+def check_endpoint_name(name: str) -> None:
+    """Refuse an endpoint name that is empty, too long, or cannot be shown."""
+    _check_text(name, "endpoint.invalid", "endpoint name", ENDPOINT_NAME_LENGTH)
+
+
+def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
+    """Refuse a change that would make what is done already wrong.
+
+    Rows copied and the position reached belong to one source, one target and one set of objects; names, options and
+    steps may change.
+    """
+    for what, before, after in (
+        ("source", _identity(old.source), _identity(new.source)),
+        ("target", _identity(old.target), _identity(new.target)),
+        ("objects", old.selection, new.selection),
+        ("type", old.type, new.type),
+    ):
+        if before != after:
+            raise UsageError(
+                "project.invalid",
+                f"project {old.name!r} has begun with another {what}",
+                hint="take another name for the new project, or begin anew (--fresh)",
+            )
+
+
+def _identity(endpoint: Endpoint) -> tuple[object, ...]:
+    """Return what makes it this server; who logs in and how may change."""
+    return (endpoint.scheme, endpoint.host, endpoint.port, endpoint.database, endpoint.options.get("unix_socket"))
+
+
+def _check_text(text: str, code: str, what: str, most: int) -> None:
+    if not text or text != text.strip() or not text.isprintable():
+        raise UsageError(code, f"a {what} needs visible characters, with no blank at either end")
+    if len(text) > most:
+        raise UsageError(code, f"a {what} has at most {most} characters, this one has {len(text)}")

@@ -1,0 +1,73 @@
+"""Configured endpoints. The endpoint itself and what the API sent are sealed: both may hold a password."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferryman.foundation.secrets import SecretBox
+from ferryman.metadb.database import Row, Transaction
+from ferryman.model.project import Endpoint
+from ferryman.model.serial import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRow:
+    """One endpoint; times in Unix seconds."""
+
+    id: str
+    name: str
+    endpoint: Endpoint
+    description: str = ""
+    region: str = ""
+    created_at: float
+    changed_at: float
+    api_document: dict[str, Any] = field(default_factory=dict)
+
+
+def insert(tx: Transaction, box: SecretBox, row: EndpointRow) -> None:
+    """Keep a new endpoint; the caller has looked whether the name is free."""
+    sealed = {"endpoint": to_json(row.endpoint), "api_document": row.api_document}
+    tx.execute(
+        "INSERT INTO endpoint (id, name, scheme, description, region, sealed, created_at, changed_at)"
+        " VALUES (:id, :name, :scheme, :description, :region, :sealed, :created_at, :changed_at)",
+        id=row.id,
+        name=row.name,
+        scheme=row.endpoint.scheme,
+        description=row.description,
+        region=row.region,
+        sealed=box.seal(json.dumps(sealed)),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )
+
+
+def name_taken(tx: Transaction, name: str) -> bool:
+    """Whether an endpoint of that name is there."""
+    return tx.value("SELECT 1 FROM endpoint WHERE name = :name", name=name) is not None
+
+
+def get(tx: Transaction, box: SecretBox, endpoint_id: str) -> EndpointRow | None:
+    """Return one endpoint, or `None`."""
+    row = tx.row("SELECT * FROM endpoint WHERE id = :id", id=endpoint_id)
+    return None if row is None else _row(box, row)
+
+
+def everything(tx: Transaction, box: SecretBox) -> list[EndpointRow]:
+    """Return all endpoints in the order in which they were made."""
+    return [_row(box, row) for row in tx.rows("SELECT * FROM endpoint ORDER BY created_at, id")]
+
+
+def _row(box: SecretBox, row: Row) -> EndpointRow:
+    sealed = json.loads(box.open(row["sealed"]))
+    return EndpointRow(
+        id=row["id"],
+        name=row["name"],
+        endpoint=from_json(Endpoint, sealed["endpoint"]),
+        description=row["description"],
+        region=row["region"],
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+        api_document=sealed["api_document"],
+    )

@@ -1,0 +1,81 @@
+"""Makes and upgrades the tables of the metadb, by hand-written Alembic migrations, in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.metadb.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Engine
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`; a metadb that stands there is opened without loading Alembic."""
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def upgrade(database: Database) -> None:
+    """Bring the metadb to `HEAD`; ``metadb.newer`` when a newer version of the program wrote it.
+
+    Only the holder of the data directory calls this: two upgrades never run at once.
+    """
+    current = revision(database)
+    if current == HEAD:
+        return
+    if current is not None and current > HEAD:
+        raise FerrymanError("metadb.newer", f"{database.path} has revision {current}, this version knows {HEAD}")
+    _run(database)
+
+
+def revision(database: Database) -> str | None:
+    """Return the revision the tables have, `None` for an empty metadb."""
+    with database.reading() as tx:
+        if not tx.value("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"):
+            return None
+        found: str | None = tx.value("SELECT version_num FROM alembic_version")
+        return found
+
+
+def _run(database: Database) -> None:
+    from alembic import command
+
+    connection = database.raw_connection()
+    engine = _engine(connection)
+    try:
+        with engine.begin() as bound:
+            config = _config()
+            config.attributes["connection"] = bound
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    return config
+
+
+def _engine(connection: sqlite3.Connection) -> Engine:
+    """Wrap a connection so that *our* BEGIN rules: then DDL is part of the transaction, and a crash leaves nothing (I8)."""
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import StaticPool
+
+    connection.row_factory = None
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+
+    def begin(bound: object) -> None:
+        bound.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
+
+    event.listen(engine, "begin", begin)
+    return engine

@@ -1,0 +1,1 @@
+"""Migrations of the metadb, written by hand: reflection is wrong on OceanBase."""

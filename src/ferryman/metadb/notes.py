@@ -1,0 +1,47 @@
+"""Notes: small (and not so small) JSON documents that the steps of a project leave for each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferryman.metadb.database import Transaction
+from ferryman.metadb.documents import pack, unpack
+
+
+def get(tx: Transaction, project_id: str, name: str) -> Any | None:
+    """Return a note, or `None`."""
+    stored = tx.value("SELECT document FROM note WHERE project_id = :id AND name = :name", id=project_id, name=name)
+    return None if stored is None else unpack(stored)
+
+
+def put(tx: Transaction, project_id: str, name: str, document: Any, now: float) -> None:
+    """Write a note; `None` removes it."""
+    if document is None:
+        tx.execute("DELETE FROM note WHERE project_id = :id AND name = :name", id=project_id, name=name)
+        return
+    packed = pack(document)
+    params = {"id": project_id, "name": name, "document": packed, "size": len(packed), "now": now}
+    if not tx.execute(
+        "UPDATE note SET document = :document, size = :size, changed_at = :now WHERE project_id = :id AND name = :name",
+        **params,
+    ):
+        tx.execute(
+            "INSERT INTO note (project_id, name, document, size, changed_at)"
+            " VALUES (:id, :name, :document, :size, :now)",
+            **params,
+        )
+
+
+def small(tx: Transaction, project_id: str, most_bytes: int) -> dict[str, Any]:
+    """Return all notes of a project of at most so many stored bytes."""
+    rows = tx.rows(
+        "SELECT name, document FROM note WHERE project_id = :id AND size <= :size ORDER BY name",
+        id=project_id,
+        size=most_bytes,
+    )
+    return {row["name"]: unpack(row["document"]) for row in rows}
+
+
+def clear(tx: Transaction, project_id: str) -> None:
+    """Remove all notes of a project."""
+    tx.execute("DELETE FROM note WHERE project_id = :id", id=project_id)

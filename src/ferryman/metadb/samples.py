@@ -1,0 +1,67 @@
+"""Rates and latency of a step over time, one sample every `SPACING_SECONDS`, kept for `KEPT_SECONDS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ferryman.metadb.database import Transaction
+from ferryman.model.project import StepName, StepProgress
+
+SPACING_SECONDS = 10
+KEPT_SECONDS = 24 * 3600
+
+_PRUNE_EVERY = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a step said at one moment (Unix seconds)."""
+
+    taken_at: int
+    rows_per_second: float
+    bytes_per_second: float
+    latency_seconds: float | None
+
+
+def add(tx: Transaction, project_id: str, step: StepName, progress: StepProgress, now: float) -> None:
+    """Keep a sample; a second one within the same `SPACING_SECONDS` is dropped."""
+    taken_at = int(now) // SPACING_SECONDS * SPACING_SECONDS
+    if tx.value(
+        "SELECT 1 FROM sample WHERE project_id = :id AND step = :step AND taken_at = :at",
+        id=project_id,
+        step=step.value,
+        at=taken_at,
+    ):
+        return
+    tx.execute(
+        "INSERT INTO sample (project_id, step, taken_at, rows_per_second, bytes_per_second, latency_seconds)"
+        " VALUES (:id, :step, :at, :rows, :bytes, :latency)",
+        id=project_id,
+        step=step.value,
+        at=taken_at,
+        rows=progress.rows_per_second,
+        bytes=progress.bytes_per_second,
+        latency=progress.latency_seconds,
+    )
+    if taken_at // SPACING_SECONDS % _PRUNE_EVERY == 0:
+        tx.execute(
+            "DELETE FROM sample WHERE project_id = :id AND step = :step AND taken_at < :border",
+            id=project_id,
+            step=step.value,
+            border=taken_at - KEPT_SECONDS,
+        )
+
+
+def between(tx: Transaction, project_id: str, step: StepName, begin: float, end: float) -> list[Sample]:
+    """Return the samples of a span of time, oldest first."""
+    rows = tx.rows(
+        "SELECT * FROM sample WHERE project_id = :id AND step = :step AND taken_at >= :begin AND taken_at <= :end"
+        " ORDER BY taken_at",
+        id=project_id,
+        step=step.value,
+        begin=begin,
+        end=end,
+    )
+    return [
+        Sample(row["taken_at"], row["rows_per_second"], row["bytes_per_second"], row["latency_seconds"]) for row in rows
+    ]
