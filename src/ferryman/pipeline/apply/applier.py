@@ -1,0 +1,302 @@
+"""The applier: takes windows from the log and commits them to the target, each exactly once (I2, I3, I7, I8).
+
+A part of the log is applied in one of two ways. A small one goes in *one* target transaction together with the
+checkpoint. A greater one is announced first (the intent), then its keyed changes go through the lanes, and a last
+transaction commits what must happen exactly once, the checkpoint, and the end of the intent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Row
+from ferryman.model.changes import ChangeBatch, SchemaStatement
+from ferryman.model.checkpoint import Checkpoint, Intent
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.schema import Schema, Table
+from ferryman.pipeline.apply.cascades import ForeignKeys
+from ferryman.pipeline.apply.compaction import Compaction, TableChanges
+from ferryman.pipeline.apply.groups import Spread, conflict_groups
+from ferryman.pipeline.apply.lanes import Job, Lanes
+from ferryman.pipeline.apply.sequence import Plan, Planner, SequenceWriter
+from ferryman.pipeline.apply.shapes import Shapes
+from ferryman.pipeline.apply.statement import Outcome, State, Statements, torn
+from ferryman.pipeline.apply.window import Cutter, Part
+from ferryman.pipeline.apply.writer import Mode, Writer
+from ferryman.spi.target import Target, TargetSession
+
+_SMALL = 256
+"""Keys that one transaction writes sooner than several lanes would."""
+
+Current = dict[TableName, dict[Row | None, list[Row]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an applier works with.
+
+    Attributes:
+        project_id: Whose checkpoint it is.
+        target: Where to.
+        lanes: The sessions.
+        writer: Writes keyed changes.
+        statements: Decides about schema statements.
+        target_table: Finds the target's form of a source table.
+        keyless_from: Where the changes of each loaded table without a key begin.
+        consistent_from: Returns the load's end: from there on the target's rows are those of the source; `None` while
+            it is not known.
+        small: Keys that one transaction writes sooner than several lanes would.
+    """
+
+    project_id: str
+    target: Target
+    lanes: Lanes
+    writer: Writer
+    statements: Statements
+    target_table: Callable[[Table], Table]
+    keyless_from: dict[TableName, Position]
+    consistent_from: Callable[[], Position | None]
+    small: int = _SMALL
+
+
+class _Tables:
+    """What follows from one schema; made anew when it changes (I9)."""
+
+    def __init__(self, schema: Schema, around: Surroundings) -> None:
+        self._schema = schema
+        self._target_table = around.target_table
+        self._targets: dict[TableName, Table] = {}
+        foreign_keys = ForeignKeys(schema)
+        self.shapes = Shapes(self._of_change)
+        self.planner = Planner(self.shapes, foreign_keys, around.keyless_from)
+        self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self._target_of)
+
+    def _target_of(self, table: Table) -> Table:
+        if table.name not in self._targets:
+            self._targets[table.name] = self._target_table(table)
+        return self._targets[table.name]
+
+    def _of_change(self, change: ChangeBatch) -> tuple[Table, Table]:
+        source = self._schema.table(change.table)
+        if source is None:
+            raise FerrymanError(
+                "log.schema_mismatch",
+                f"the log has changes of {change.table}, which the schema at that position does not have",
+                context={"table": str(change.table)},
+            )
+        return source, self._target_of(source)
+
+
+class Applier:
+    """Applies one log.
+
+    Attributes:
+        checkpoint: As it stands in the target.
+    """
+
+    def __init__(self, around: Surroundings, checkpoint: Checkpoint) -> None:
+        """Begin at a checkpoint; `attach` gives the log."""
+        self._around = around
+        self._tables = _Tables(checkpoint.schema, around)
+        self.checkpoint = checkpoint
+
+    def table_at(self, name: TableName) -> Table | None:
+        """Return a source table as it is at the place the log is being decoded at (I9).
+
+        Decoding never runs ahead of a schema statement that concerns us, so that the checkpoint's schema is the one.
+        """
+        return self.checkpoint.schema.table(name)
+
+    def concerns(self, statement: SchemaStatement) -> bool:
+        """Whether a schema statement must be applied."""
+        return self._around.statements.concerns(self.checkpoint.schema, statement)
+
+    def resume(self, cutter: Cutter) -> None:
+        """Tell the cutter where a crash has left a window half applied."""
+        intent = self.checkpoint.intent
+        if intent is not None and intent.ddl is None:
+            cutter.resume(intent.applied or self.checkpoint.position, intent.end)
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the load's end has been passed."""
+        start = self._around.consistent_from()
+        return start is not None and self.checkpoint.position >= start
+
+    def move_to(self, border: Position) -> None:
+        """Move the checkpoint over a stretch of the log that holds nothing for us."""
+        if border > self.checkpoint.position:
+            with self._transaction() as session:
+                self._save(session, replace(self.checkpoint, position=border, intent=None))
+
+    # Rows -----------------------------------------------------------------------------------------------------------
+
+    def apply(self, part: Part) -> None:
+        """Apply a part of the log and commit the checkpoint with it."""
+        try:
+            self._apply(part)
+        except FerrymanError as error:
+            if "position" not in error.context:
+                error.context["position"] = str(part.start)
+                error.message += f" (source log {part.start} to {part.end})"
+            raise
+
+    def _apply(self, part: Part) -> None:
+        plan = self._tables.planner.plan(part.changes)
+        repeated, consistent = self._is_repeated(part), self._is_consistent()
+        mode = (Mode.REPEATED if repeated else Mode.FRESH) if consistent else Mode.CONVERGING
+        if plan.parallel.row_count <= self._around.small:
+            self._apply_at_once(part, plan, mode, consistent=consistent)
+            return
+        intent = self._intent(part, part.start, consistent=consistent)
+        with self._transaction() as session:
+            current = _current(session, plan.parallel) if mode is Mode.CONVERGING else {}
+            if not repeated:
+                self._save(session, replace(self.checkpoint, intent=intent))
+        self._apply_in_lanes(part, plan, current, mode, consistent=consistent)
+
+    def _apply_at_once(self, part: Part, plan: Plan, mode: Mode, *, consistent: bool) -> None:
+        """Rows and checkpoint in one transaction: nothing to announce, nothing to repeat."""
+        with self._transaction() as session:
+            for changes in plan.parallel.tables.values():
+                self._around.writer.write(session, changes, list(changes.after), mode)
+            self._write_last(session, part, plan, consistent=consistent)
+
+    def _apply_in_lanes(self, part: Part, plan: Plan, current: Current, mode: Mode, *, consistent: bool) -> None:
+        lanes = self._around.lanes
+        started = lanes.start(self._jobs(plan.parallel, current, mode))
+        try:
+            with self._transaction() as session:
+                self._write_last(session, part, plan, consistent=consistent, wait=partial(lanes.finish, started))
+        finally:
+            lanes.drain(started)
+
+    def _write_last(
+        self,
+        session: TargetSession,
+        part: Part,
+        plan: Plan,
+        *,
+        consistent: bool,
+        wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write what happens exactly once, and the checkpoint; `wait` for the lanes before all of it is committed."""
+        self._tables.sequences.write(session, plan.sequence, self._around.writer, consistent=consistent)
+        if part.whole:
+            after = replace(self.checkpoint, position=part.end, intent=None)
+        else:
+            after = replace(self.checkpoint, intent=self._intent(part, part.end, consistent=consistent))
+        wait()  # I2: the checkpoint passes only what the lanes have committed
+        self._save(session, after)
+
+    def _jobs(self, parallel: Compaction, current: Current, mode: Mode) -> list[Job]:
+        spread = Spread(self._around.lanes.count)
+        for name, changes in parallel.tables.items():
+            for group in conflict_groups(changes, current.get(name, {})):
+                spread.add(changes, group)
+        return [partial(self._write_lane, lane, mode) for lane in spread.lanes()]
+
+    def _write_lane(
+        self, lane: Sequence[tuple[TableChanges, list[Row]]], mode: Mode, session: TargetSession, again: bool
+    ) -> None:
+        if again and mode is Mode.FRESH:
+            mode = Mode.REPEATED
+        for changes, keys in lane:
+            self._around.writer.write(session, changes, keys, mode)
+
+    def _is_repeated(self, part: Part) -> bool:
+        """Whether a crash may have left this very part half applied."""
+        intent = self.checkpoint.intent
+        return intent is not None and intent.ddl is None and part.end <= intent.end
+
+    def _is_consistent(self) -> bool:
+        """Whether the load's end had been passed when the window was cut; one answer for the whole window."""
+        intent = self.checkpoint.intent
+        return intent.consistent if intent is not None else self.consistent
+
+    def _intent(self, part: Part, applied: Position, *, consistent: bool) -> Intent:
+        inside = applied if applied > self.checkpoint.position else None
+        return Intent(end=part.end, consistent=consistent, applied=inside)
+
+    # Schema statements ----------------------------------------------------------------------------------------------
+
+    def run(self, statement: SchemaStatement) -> Outcome:
+        """Apply a schema statement as a window of its own (algorithms.md §8)."""
+        before = self.checkpoint
+        outcome = self._around.statements.outcome(before.schema, statement)
+        statements = outcome.statements
+        if statements and not outcome.by_hand and self._is_done(statement, outcome):
+            statements = ()
+        if statements:
+            intent = Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())
+            with self._transaction() as session:
+                self._save(session, replace(before, intent=intent))
+            for sql in statements:
+                self._run_ddl(sql, statement)
+        skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
+        after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
+        with self._transaction() as session:
+            self._save(session, after)
+        self._tables = _Tables(after.schema, self._around)
+        return outcome
+
+    def _is_done(self, statement: SchemaStatement, outcome: Outcome) -> bool:
+        """Whether the target shows the statement's effect already."""
+        intent = self.checkpoint.intent
+        interrupted = intent is not None and intent.ddl is not None and intent.end == statement.position
+        if not interrupted and not self._around.statements.may_be_known(statement):
+            return False
+        state = self._around.statements.state(self._around.target, self.checkpoint.schema, outcome.schema)
+        if state is State.TORN and interrupted:
+            raise torn(statement)
+        return state is State.AFTER
+
+    def _run_ddl(self, sql: str, statement: SchemaStatement) -> None:
+        try:
+            self._around.target.run_ddl(sql)
+        except FerrymanError as error:
+            error.context.setdefault("position", str(statement.position))
+            error.message += f" (schema statement at source log {statement.position}: {statement.sql})"
+            raise
+
+    # Transactions ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[TargetSession]:
+        """One transaction of the coordinator; the checkpoint saved in it counts once it is committed."""
+        session = self._around.lanes.open()
+        self._saved = self.checkpoint
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        self.checkpoint = self._saved
+
+    def _save(self, session: TargetSession, checkpoint: Checkpoint) -> None:
+        session.save_checkpoint(self._around.project_id, checkpoint)
+        self._saved = checkpoint
+
+
+def _current(session: TargetSession, compaction: Compaction) -> Current:
+    """Read the unique values that the touched rows hold in the target now (I4).
+
+    Before the project is consistent they may be neither those before the window nor those behind it.
+    """
+    found: Current = {}
+    for name, changes in compaction.tables.items():
+        shape = changes.shape
+        if not shape.unique:
+            continue
+        columns = (*shape.key_columns, *shape.unique_columns)
+        width = len(shape.key_columns)
+        by_key = found[name] = {}
+        for row in session.rows_by_key(shape.target, shape.key_columns, list(changes.after), columns).rows():
+            by_key.setdefault(shape.row_key.value(row[:width]), []).append(row[width:])
+    return found

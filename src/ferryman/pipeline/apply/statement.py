@@ -1,0 +1,178 @@
+"""Schema statements of the log, done at the target: not transactional there, so every step can be found out again.
+
+The intent names the statement before the target is touched. After a crash the target's catalog tells how far it got:
+as before → run it, as after → record it, neither → stop and say so (algorithms.md §8).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.changes import SchemaStatement
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.schema import Schema
+from ferryman.model.selection import Selection, exact_pattern
+from ferryman.spi.dialect import DdlEffect, Dialect
+from ferryman.spi.target import Target
+
+
+class Choice(enum.Enum):
+    """What an operator wants done with a statement that stopped the task."""
+
+    SKIP = "skip"
+    """Nothing: neither the target nor our picture of the source changes."""
+    APPLY = "apply"
+    """Run the given SQL at the target."""
+    DONE = "done"
+    """The target has it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An operator's choice for the statement at `position` (as text)."""
+
+    position: str
+    choice: Choice
+    sql: str = ""
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any] | None) -> Decision | None:
+        """Read the note ``apply.choice``; the position is a Position document or its text."""
+        if not note:
+            return None
+        position = note["position"]
+        if isinstance(position, Mapping):
+            position = "/".join(position["token"].values())
+        return cls(str(position), Choice(note["choice"]), str(note.get("sql") or ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is left to do for a statement.
+
+    Attributes:
+        schema: The source's schema behind it.
+        statements: What the target must run.
+        by_hand: Whether an operator decided.
+    """
+
+    schema: Schema
+    statements: tuple[str, ...] = ()
+    by_hand: bool = False
+
+
+class State(enum.Enum):
+    """How far a statement got at the target before a crash."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    TORN = "torn"
+
+
+class Statements:
+    """Decides what schema statements mean for the target."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        selection: Selection,
+        known: Position | None,
+        decision: Callable[[], Decision | None],
+    ) -> None:
+        """Make a decider.
+
+        Args:
+            dialect: The target's.
+            selection: What is moved.
+            known: Statements up to here may already show in the schema we began with.
+            decision: Reads the operator's choice.
+        """
+        self._dialect = dialect
+        self._selection = selection
+        self._known = known
+        self._decision = decision
+
+    def concerns(self, schema: Schema, statement: SchemaStatement) -> bool:
+        """Whether a statement changes anything we move; `False` costs no window."""
+        effect = self._replay(schema, statement)
+        return not effect.known or bool(effect.statements or effect.touched) or effect.schema != schema
+
+    def outcome(self, schema: Schema, statement: SchemaStatement) -> Outcome:
+        """Decide; ``apply.ddl_unknown`` when only an operator can."""
+        decision = self._decision()
+        if decision is not None and decision.position == str(statement.position):
+            return self._chosen(schema, statement, decision)
+        effect = self._replay(schema, statement)
+        if not effect.known:
+            if self.may_be_known(statement):
+                return Outcome(schema=schema)
+            raise _unknown(statement)
+        if self.may_be_known(statement) and effect.schema == schema:
+            return Outcome(schema=schema)
+        return Outcome(schema=effect.schema, statements=effect.statements)
+
+    def _chosen(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> Outcome:
+        if decision.choice is Choice.SKIP:
+            return Outcome(schema=schema, by_hand=True)
+        sql = decision.sql or statement.sql
+        effect = self._replay(
+            schema, SchemaStatement(sql=sql, database=statement.database, position=statement.position)
+        )
+        after = effect.schema if effect.known else schema
+        if decision.choice is Choice.DONE:
+            return Outcome(schema=after, by_hand=True)
+        statements = (sql,) if decision.sql or not effect.known else effect.statements
+        return Outcome(schema=after, statements=statements, by_hand=True)
+
+    def may_be_known(self, statement: SchemaStatement) -> bool:
+        """Whether the schema we began with may show this statement's effect already."""
+        return self._known is not None and statement.position <= self._known
+
+    def _replay(self, schema: Schema, statement: SchemaStatement) -> DdlEffect:
+        return self._dialect.replay(schema, self._selection, statement.sql, statement.database)
+
+    def state(self, target: Target, before: Schema, after: Schema) -> State:
+        """Compare the target's catalog with what it must be before and after a statement."""
+        names = [table.name for table in (*before.tables, *after.tables)]
+        touched = [name for name in dict.fromkeys(names) if before.table(name) != after.table(name)]
+        if not touched or self._matches(target, before, touched):
+            return State.BEFORE  # nothing to tell it by: such statements (TRUNCATE …) may run twice
+        return State.AFTER if self._matches(target, after, touched) else State.TORN
+
+    def _matches(self, target: Target, schema: Schema, touched: Sequence[TableName]) -> bool:
+        patterns = tuple(exact_pattern(self._selection.target_name(name)) for name in touched)
+        found = target.read_schema(Selection(objects=patterns))
+        by_name = {table.name: table for table in found.tables}
+        dialect = self._dialect.fitted(found.traits)
+        for name in touched:
+            table = schema.table(name)
+            there = by_name.get(self._selection.target_name(name))
+            if table is None or there is None:
+                if table is not None or there is not None:
+                    return False
+            elif dialect.differences(dialect.target_table(table, self._selection), there):
+                return False
+        return True
+
+
+def _unknown(statement: SchemaStatement) -> FerrymanError:
+    return FerrymanError(
+        "apply.ddl_unknown",
+        f"the source's log has a schema statement at {statement.position} that is not understood: {statement.sql}",
+        context={"position": str(statement.position), "sql": statement.sql, "choices": [c.value for c in Choice]},
+    )
+
+
+def torn(statement: SchemaStatement) -> FerrymanError:
+    """Make the error for a statement that the target has half done."""
+    return FerrymanError(
+        "apply.ddl_torn",
+        f"the target was interrupted in a schema statement (source position {statement.position}) and its tables are "
+        f"neither as before nor as after it: {statement.sql}",
+        context={"position": str(statement.position), "sql": statement.sql, "choices": [c.value for c in Choice]},
+    )

@@ -1,0 +1,275 @@
+"""The apply task: opens what it needs, goes on from the checkpoint, begins anew after a failure that passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import Any
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry, UsageError
+from ferryman.model.changes import SchemaStatement
+from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.project import StepName
+from ferryman.model.schema import Schema
+from ferryman.model.selection import exact_pattern
+from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.apply.applier import Applier, Surroundings
+from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
+from ferryman.pipeline.apply.progress import Progress
+from ferryman.pipeline.apply.statement import Decision, Statements
+from ferryman.pipeline.apply.window import Cutter, Part
+from ferryman.pipeline.apply.writer import Writer
+from ferryman.pipeline.logstore import open_reader
+from ferryman.spi.connector import connector_for
+from ferryman.spi.dialect import Dialect
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target
+from ferryman.spi.task import TaskContext
+
+POLL_SECONDS = 0.2
+"""So long the log is waited for; a change that comes wakes at once."""
+REPORT_SECONDS = 0.5
+NOTE_SECONDS = 1.0
+PATIENCE_SECONDS = 600.0
+"""So long a lost server is waited for, counted from the last thing that worked."""
+_WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
+
+
+def run(context: TaskContext) -> None:
+    """Apply the source's changes until the place to stop at is reached, or the task is asked to end."""
+    _refuse_filters(context)
+    patience = Patience(context)
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(_source(context)))
+        target = stack.enter_context(closing(_target(context)))
+        while not context.stop_requested():
+            try:
+                _run_once(context, source, target, patience)
+            except LeaseLostError:
+                raise  # I7: somebody else applies now
+            except FerrymanError as error:
+                patience.bear(error)
+            else:
+                return
+
+
+class Patience:
+    """Bears failures that pass by themselves, with growing pauses, as long as something works now and then."""
+
+    def __init__(self, context: TaskContext) -> None:
+        """Begin patient."""
+        self._context = context
+        self._pause = 0.1
+        self._last_success = time.monotonic()
+
+    def succeeded(self) -> None:
+        """Note that something worked."""
+        self._pause = 0.1
+        self._last_success = time.monotonic()
+
+    def bear(self, error: FerrymanError) -> None:
+        """Wait a moment; raises the error when it does not pass by itself or has lasted too long."""
+        passes = error.retry is Retry.AUTO or error.code in _WAITABLE
+        if not passes or time.monotonic() - self._last_success > PATIENCE_SECONDS:
+            raise error
+        self._context.event("warning", f"apply begins again at its checkpoint: {error.message}", code=error.code)
+        self._context.wait(self._pause)
+        self._pause = min(self._pause * 2, 5.0)
+
+
+def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience) -> None:
+    """Apply from the checkpoint on, over new sessions."""
+    task = f"{context.project_id}/apply"
+    target.raise_epoch(task, context.epoch, FENCED_LANES)  # I7: whoever held the task before can write no more
+    checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
+    lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
+    with closing(lanes), ExitStack() as stack:
+        applier = Applier(_surroundings(context, target, lanes), checkpoint)
+        log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
+        cutter = Cutter(
+            log,
+            source.decoder(applier.table_at, context.spec.selection.includes),
+            checkpoint.position,
+            window_changes=context.spec.apply.window_changes,
+            concerns=applier.concerns,
+        )
+        applier.resume(cutter)
+        Follower(context, applier, cutter, patience).run()
+
+
+class Follower:
+    """Drives an applier along the log, and says how far it is."""
+
+    def __init__(self, context: TaskContext, applier: Applier, cutter: Cutter, patience: Patience) -> None:
+        """Begin at the applier's checkpoint."""
+        self._context = context
+        self._applier = applier
+        self._cutter = cutter
+        self._patience = patience
+        self._progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
+        self._stop_at: Position | None = None
+        self._reported = self._noted = self._moved = 0.0
+
+    def run(self) -> None:
+        """Follow the log to the place to stop at, or until asked to end."""
+        self._look_at_notes()
+        while not self._context.stop_requested():
+            self._step()
+            self._tell()
+            if self._is_finished():
+                self._tell(finished=True)
+                return
+        self._tell(ended=True)
+
+    def _step(self) -> None:
+        item = self._cutter.next(POLL_SECONDS)
+        if isinstance(item, Part):
+            self._applier.apply(item)
+            self._progress.add_part(item)
+        elif isinstance(item, SchemaStatement):
+            outcome = self._applier.run(item)
+            self._progress.add_statement(item.sql, item.position, outcome)
+            self._context.event("info", f"schema statement applied: {item.sql}", position=str(item.position))
+        else:
+            self._progress.nothing_waits()
+            self._move_on()
+        self._patience.succeeded()
+
+    def _move_on(self) -> None:
+        """Move the checkpoint over what does not concern us, about once a second, or at once where we shall stop."""
+        border = self._cutter.idle_border
+        if border is None or border <= self._applier.checkpoint.position:
+            return
+        last = self._stop_at is not None and border >= self._stop_at
+        if last or time.monotonic() - self._moved >= NOTE_SECONDS:
+            self._applier.move_to(border)
+            self._moved = time.monotonic()
+
+    def _is_finished(self) -> bool:
+        return self._stop_at is not None and self._applier.checkpoint.position >= self._stop_at
+
+    def _tell(self, *, finished: bool = False, ended: bool = False) -> None:
+        """Report about twice a second, write the position down about once a second."""
+        now = time.monotonic()
+        last = finished or ended
+        if last or now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._context.report(
+                self._progress.report(
+                    time.time(),
+                    self._cutter.seen,
+                    self._applier.checkpoint.position,
+                    consistent=self._applier.consistent,
+                    finished=finished,
+                )
+            )
+        if last or now - self._noted >= NOTE_SECONDS:
+            self._noted = now
+            self._context.set_note("apply.position", to_json(self._applier.checkpoint.position))
+            self._look_at_notes()
+
+    def _look_at_notes(self) -> None:
+        self._stop_at = _position(self._context.note("apply.stop_at"))
+
+
+# What it works with ---------------------------------------------------------------------------------------------------
+
+
+def _surroundings(context: TaskContext, target: Target, lanes: Lanes) -> Surroundings:
+    selection = context.spec.selection
+    dialect = _dialect(context, target)
+    return Surroundings(
+        project_id=context.project_id,
+        target=target,
+        lanes=lanes,
+        writer=Writer(replace_strangers=context.spec.load.allow_target_not_empty),
+        statements=Statements(
+            dialect,
+            selection,
+            _position(context.note("schema.known")),
+            lambda: Decision.of(context.note("apply.choice")),
+        ),
+        target_table=lambda table: dialect.target_table(table, selection),
+        keyless_from=_keyless_from(context.note("load.keyless") or {}, context.note("schema.source")),
+        consistent_from=_consistent_from(context),
+    )
+
+
+def _consistent_from(context: TaskContext) -> Callable[[], Position | None]:
+    """Return how to find the load's end: without a load, everything is consistent from the start."""
+    if StepName.LOAD not in context.spec.steps:
+        start = _first_position(context)
+        return lambda: start
+    found: list[Position] = []
+
+    def end_of_load() -> Position | None:
+        if not found and (position := _position(context.note("load.end"))) is not None:
+            found.append(position)
+        return found[0] if found else None
+
+    return end_of_load
+
+
+def _keyless_from(note: dict[str, Any], schema: Any) -> dict[TableName, Position]:
+    """Read the note ``load.keyless``: tables by their text, or by the pattern that names just them."""
+    tables = from_json(Schema, schema).tables if schema is not None else ()
+    found = {}
+    for table in tables:
+        document = note.get(str(table.name)) or note.get(exact_pattern(table.name))
+        if document is not None:
+            found[table.name] = from_json(Position, document)
+    return found
+
+
+def _first_checkpoint(context: TaskContext) -> Checkpoint:
+    return Checkpoint(position=_first_position(context), schema=from_json(Schema, _needed(context, "schema.source")))
+
+
+def _first_position(context: TaskContext) -> Position:
+    return from_json(Position, _needed(context, "schema.start"))
+
+
+def _needed(context: TaskContext, name: str) -> Any:
+    document = context.note(name)
+    if document is None:
+        raise FerrymanError("internal.error", f"apply was started before the note {name} was written")
+    return document
+
+
+def _position(document: Any) -> Position | None:
+    return from_json(Position, document) if document else None
+
+
+def _refuse_filters(context: TaskContext) -> None:
+    """Row filters are SQL of the source; a row image cannot be judged by them without its engine."""
+    filtered = sorted(context.spec.selection.where)
+    if filtered:
+        raise UsageError(
+            "apply.filter_unsupported",
+            f"changes cannot be filtered by rows yet: {', '.join(filtered)}",
+            context={"tables": filtered},
+        )
+
+
+def _source(context: TaskContext) -> Source:
+    connector = connector_for(context.spec.source)
+    if connector.source is None:
+        raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
+    return connector.source(context.spec.source)
+
+
+def _target(context: TaskContext) -> Target:
+    connector = connector_for(context.spec.target)
+    if connector.target is None:
+        raise UsageError("usage.bad_url", f"{context.spec.target.scheme} cannot be a target of rows")
+    return connector.target(context.spec.target)
+
+
+def _dialect(context: TaskContext, target: Target) -> Dialect:
+    connector = connector_for(context.spec.target)
+    if connector.dialect is None:
+        raise UsageError("usage.bad_url", f"{context.spec.target.scheme} has no dialect of its own")
+    return connector.dialect

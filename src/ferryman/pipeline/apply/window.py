@@ -1,0 +1,229 @@
+"""Windows: the log cut at transaction borders into what is applied at once (algorithms.md §5, §10)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.changes import ChangeBatch, LogItem, Pulse, SchemaStatement
+from ferryman.model.position import Position
+from ferryman.spi.source import LogDecoder, LogRecord
+
+_MAX_BYTES = 32 << 20
+_LOOK_SECONDS = 0.25
+"""So long at most the log is read before its reader may look at other things."""
+
+
+class Log(Protocol):
+    """A reader of the log store."""
+
+    def poll(self, timeout: float) -> LogRecord | None:
+        """Return the next record, or `None` when none comes in time."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A change and the place behind its record."""
+
+    change: ChangeBatch
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What is applied at once: a window, or a part of one whose single transaction is larger than memory.
+
+    Attributes:
+        start: Everything up to here is applied.
+        end: The place behind the last change.
+        whole: Whether `end` lies between two transactions, so that the checkpoint may go there.
+        changes: In log order.
+    """
+
+    start: Position
+    end: Position
+    whole: bool
+    changes: Sequence[Placed]
+
+    @property
+    def row_count(self) -> int:
+        """Changed rows."""
+        return sum(placed.change.row_count for placed in self.changes)
+
+
+@dataclass(slots=True)
+class _Pile:
+    """Changes with their size."""
+
+    changes: list[Placed] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, placed: Placed) -> None:
+        change = placed.change
+        self.changes.append(placed)
+        self.rows += change.row_count
+        self.bytes += sum(image.byte_size for image in (change.before, change.after) if image is not None)
+
+    def take(self, other: _Pile) -> None:
+        self.changes.extend(other.changes)
+        self.rows += other.rows
+        self.bytes += other.bytes
+
+
+class Cutter:
+    """Cuts one log into windows.
+
+    Attributes:
+        seen: When the source was last known to be alive, Unix seconds.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        decoder: LogDecoder,
+        start: Position,
+        *,
+        window_changes: int,
+        concerns: Callable[[SchemaStatement], bool],
+    ) -> None:
+        """Make a cutter.
+
+        Args:
+            log: Delivers the records behind `start`.
+            decoder: Decodes them.
+            start: The checkpoint's position.
+            window_changes: Most changes in a window; a greater transaction is cut into parts of this size.
+            concerns: Whether a schema statement touches what is moved; others cost nothing.
+        """
+        self._log = log
+        self._decoder = decoder
+        self._window_changes = window_changes
+        self._concerns = concerns
+        self._applied = start
+        self._forced_end: Position | None = None
+        self._ready, self._open = _Pile(), _Pile()
+        self._held: SchemaStatement | None = None
+        self._border = start
+        self.seen = start.time
+
+    def resume(self, applied: Position, end: Position) -> None:
+        """Cut the first part as it was cut before a crash: ``applied < record <= end``."""
+        self._applied = applied
+        if end > applied:
+            self._forced_end = end
+
+    @property
+    def idle_border(self) -> Position | None:
+        """The last place between two transactions, if nothing before it waits to be applied."""
+        if self._forced_end is not None or self._held is not None or self._ready.changes:
+            return None
+        return self._border
+
+    def next(self, timeout: float) -> Part | SchemaStatement | None:
+        """Return the next part or schema statement; `None` when nothing is to be applied within `timeout` seconds.
+
+        Whole transactions are handed out as soon as nothing more waits in the log: when caught up, a window is as
+        small as its transaction; when behind, it grows to its limit.
+        """
+        if self._held is not None:
+            return self._release()
+        deadline = time.monotonic() + _LOOK_SECONDS
+        while True:
+            hurry = self._ready.changes and self._forced_end is None
+            record = self._log.poll(0.0 if hurry else timeout)
+            if record is not None and (cut := self._take(record)) is not None:
+                return cut
+            if record is None or time.monotonic() > deadline:
+                return self._cut_ready() if self._ready.changes and self._forced_end is None else None
+
+    def _take(self, record: LogRecord) -> Part | SchemaStatement | None:
+        """Take a record; returns what is full with it."""
+        statement = self._sort(record, self._decode(record))
+        if statement is not None and self._concerns(statement):
+            return self._cut_before(statement)
+        if record.boundary:
+            self._close(record.position)
+        if self._forced_end is not None:
+            return self._cut_forced(record)
+        if not self._is_full():
+            return None
+        return self._cut_ready() if self._ready.changes else self._cut_open(record)
+
+    def _is_full(self) -> bool:
+        rows, size = self._ready.rows + self._open.rows, self._ready.bytes + self._open.bytes
+        return rows >= self._window_changes or size >= _MAX_BYTES
+
+    def _decode(self, record: LogRecord) -> list[LogItem]:
+        if not record.payload:
+            return [Pulse(position=record.position)]
+        try:
+            return self._decoder.decode(record)
+        except FerrymanError as error:
+            error.context.setdefault("position", str(record.position))
+            raise
+
+    def _sort(self, record: LogRecord, items: Sequence[LogItem]) -> SchemaStatement | None:
+        statement = None
+        for item in items:
+            if isinstance(item, ChangeBatch):
+                if record.position > self._applied:  # else: it is in already, by a part before the crash
+                    self._open.add(Placed(item, record.position))
+            elif isinstance(item, SchemaStatement):
+                statement = item
+            elif isinstance(item, Pulse):
+                self.seen = max(self.seen, item.position.time)
+        if record.boundary:
+            self.seen = max(self.seen, record.position.time)
+        return statement
+
+    def _close(self, border: Position) -> None:
+        """The open transaction is whole."""
+        self._ready.take(self._open)
+        self._open = _Pile()
+        self._border = border
+
+    def _cut_ready(self) -> Part:
+        pile, self._ready = self._ready, _Pile()
+        return self._cut(pile, self._border, whole=True)
+
+    def _cut_open(self, record: LogRecord) -> Part:
+        """One transaction alone is larger than a window: hand out what has been read of it."""
+        pile, self._open = self._open, _Pile()
+        return self._cut(pile, record.position, whole=False)
+
+    def _cut(self, pile: _Pile, end: Position, *, whole: bool) -> Part:
+        part = Part(start=self._applied, end=end, whole=whole, changes=pile.changes)
+        self._applied = end
+        return part
+
+    def _cut_before(self, statement: SchemaStatement) -> Part | SchemaStatement:
+        """A schema statement is a window of its own; what is before it goes first, up to the border before it."""
+        self._held = statement
+        self._forced_end = None
+        return self._cut_ready() if self._ready.changes else self._release()
+
+    def _release(self) -> SchemaStatement:
+        assert self._held is not None
+        statement, self._held = self._held, None
+        self._applied = self._border = statement.position
+        return statement
+
+    def _cut_forced(self, record: LogRecord) -> Part | None:
+        if self._forced_end is None or record.position < self._forced_end:
+            return None
+        self._forced_end = None
+        if record.boundary:
+            return self._cut_ready()
+        self._ready.take(self._open)
+        self._open = _Pile()
+        pile, self._ready = self._ready, _Pile()
+        return self._cut(pile, record.position, whole=False)
