@@ -60,8 +60,10 @@ class TableReader(Protocol):
         """
         ...
 
-    def rows_by_key(self, table: Table, columns: Sequence[str], keys: Sequence[Row]) -> Batch:
-        """Read the rows of these `row_key` values; absent ones are left out; any order."""
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], keys: Sequence[Row], *, where: str | None = None
+    ) -> Batch:
+        """Read the rows of these `row_key` values (that pass `where`); absent ones are left out; any order."""
         ...
 
     def count_estimate(self, table: Table) -> int:

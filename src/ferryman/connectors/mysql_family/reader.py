@@ -54,9 +54,11 @@ class Reader:
         types = [column.type for column in wanted]
         yield from read_rows(self._open(), sql, types, batch_bytes=batch_bytes, table=str(table.name))
 
-    def rows_by_key(self, table: Table, columns: Sequence[str], keys: Sequence[Row]) -> Batch:
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], keys: Sequence[Row], *, where: str | None = None
+    ) -> Batch:
         """Read the rows of these `row_key` values."""
-        return rows_by_key(self._open(), table, row_key(table).columns, keys, columns)
+        return rows_by_key(self._open(), table, row_key(table).columns, keys, columns, where)
 
     def count_estimate(self, table: Table) -> int:
         """Return the server's guess of the number of rows."""
@@ -167,14 +169,20 @@ def select(
 
 
 def rows_by_key(
-    connection: Connection, table: Table, key: Sequence[str], keys: Sequence[Row], columns: Sequence[str]
+    connection: Connection,
+    table: Table,
+    key: Sequence[str],
+    keys: Sequence[Row],
+    columns: Sequence[str],
+    where: str | None = None,
 ) -> Batch:
     """Read the rows whose `key` columns equal one of `keys`, in as many queries as their size asks for."""
     wanted = columns_of(table, columns)
     types = [column.type for column in wanted]
-    head = f"SELECT {quote_list(c.name for c in wanted)} FROM {quote_table(table.name)} WHERE ".encode()
+    head = f"SELECT {quote_list(c.name for c in wanted)} FROM {quote_table(table.name)}".encode()
     conditions = key_conditions(columns_of(table, key), keys, rows=KEYS_A_QUERY, max_bytes=QUERY_BYTES)
-    found = [read_all(connection, head + condition, types, table=str(table.name)) for condition in conditions]
+    queries = (head + _filter([condition], where) for condition in conditions)
+    found = [read_all(connection, query, types, table=str(table.name)) for query in queries]
     if len(found) == 1:
         return found[0]
     return Batch.of((row for batch in found for row in batch.rows()), len(wanted))
