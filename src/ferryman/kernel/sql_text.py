@@ -62,11 +62,21 @@ def _literals(values: list[Value], kind: Kind) -> list[bytes]:
 
 
 def _writer(kind: Kind) -> Callable[[bytes], bytes]:
-    if kind in (Kind.FLOAT, Kind.DOUBLE):
+    if kind is Kind.FLOAT:
+        return _single
+    if kind is Kind.DOUBLE:
         return _double
     if kind in NUMERIC_KINDS:
         return bytes
     return _binary if kind in BYTES_KINDS else _text
+
+
+_GREATEST_SINGLE = {b"3.4028235e+38": b"3.4028234663852886e+38", b"-3.4028235e+38": b"-3.4028234663852886e+38"}
+"""The shortest text of the greatest FLOAT is, read as a double, a little beyond it: the servers refuse it (1264)."""
+
+
+def _single(value: bytes) -> bytes:
+    return _GREATEST_SINGLE.get(value) or _double(value)
 
 
 def _double(value: bytes) -> bytes:
