@@ -6,11 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+
+from ferryman.foundation.files import write_private
 
 USER = "admin"
 PASSWORD_VARIABLE = "FERRYMAN_ADMIN_PASSWORD"
@@ -91,21 +92,9 @@ def open_credentials(data_dir: Path, given: str | None = None) -> OpenedCredenti
     if store.exists():
         return OpenedCredentials(_read(store))
     password = secrets.token_urlsafe(12)
-    write_private(data_dir / PASSWORD_FILE, password + "\n")
+    write_private(data_dir / PASSWORD_FILE, f"{password}\n".encode())
     _write(store, StoredHash.of(password))
     return OpenedCredentials(_read(store), password)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; only its owner may read it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
 
 
 def _read(store: Path) -> Credentials:
@@ -121,7 +110,8 @@ def _write(store: Path, stored: StoredHash) -> None:
         "salt": base64.b64encode(stored.salt).decode(),
         "digest": base64.b64encode(stored.digest).decode(),
     }
-    write_private(store, json.dumps({"version": 1, "hash": "scrypt", **_COST, "users": [entry]}) + "\n")
+    document = {"version": 1, "hash": "scrypt", **_COST, "users": [entry]}
+    write_private(store, f"{json.dumps(document)}\n".encode())
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

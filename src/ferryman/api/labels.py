@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from ferryman.api.credentials import write_private
 from ferryman.foundation.errors import UsageError
+from ferryman.foundation.files import write_private
 
 LIMIT = 100
 """Labels a service may have; the guide's number."""
@@ -39,7 +39,7 @@ class Labels:
                 raise UsageError("label.limit", f"there are already {LIMIT} labels")
             label_id = f"l_{secrets.token_hex(6)}"
             names = {**self._names, label_id: name}
-            write_private(self._path, json.dumps({"version": 1, "labels": names}, ensure_ascii=False) + "\n")
+            write_private(self._path, f"{json.dumps({'version': 1, 'labels': names})}\n".encode())
             self._names = names
             return label_id
 

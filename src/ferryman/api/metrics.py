@@ -24,7 +24,7 @@ class ProjectCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Read every project once."""
         projects = list(all_projects(self._service))
-        steps = [(project, step) for project in projects for step in project.steps if step.name in project.spec.steps]
+        steps = [(project, step) for project in projects for step in project.steps]
         yield _states(projects)
         yield _step_states(steps)
         yield from _figures(steps)

@@ -77,7 +77,7 @@ def _page(title: str, body: str, refresh: int = 0) -> str:
 
 def _project(project: ProjectView) -> str:
     spec, word = project.spec, _WORDS[project.status.value]
-    steps = "".join(_step(step, project) for step in project.steps if step.name in spec.steps)
+    steps = "".join(_step(step, project) for step in project.steps)
     return (
         f"<h2>{escape(spec.name)} <span class='{project.status.value}'>{word}</span></h2>"
         f"<p class='dim'>{escape(str(spec.source))} → {escape(str(spec.target))} · <code>{escape(project.id)}</code></p>"

@@ -43,11 +43,10 @@ def serve(
         FerrymanError: ``serve.address_in_use``, ``service.data_dir_in_use``.
     """
     with listening_socket(host, port) as listener:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         service = Service(data_dir, executor=executor)
         try:
-            opened = open_credentials(data_dir, os.environ.get(PASSWORD_VARIABLE))
-            application = create_application(service, Labels(data_dir), opened.credentials)
+            opened = open_credentials(service.data_dir, os.environ.get(PASSWORD_VARIABLE))
+            application = create_application(service, Labels(service.data_dir), opened.credentials)
             service.start()
             url = _url(host, listener.getsockname()[1])
             server = _Server(_config(application), lambda: ready(url, opened))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ferryman.control.service import Service
+from ferryman.control.steps import enabled_steps
 from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.mismatch import Mismatch
@@ -89,7 +90,7 @@ class FakeService(Service):
         steps = tuple(
             StepView(order=order, name=name, status=StepStatus.INIT, progress=StepProgress())
             for order, name in enumerate(StepName, 1)
-            if name in spec.steps
+            if name in enabled_steps(spec)
         )
         project = ProjectView(
             id=f"np_{next(self._numbers)}",
@@ -108,7 +109,7 @@ class FakeService(Service):
             None,
         )
 
-    def project(self, project_id):
+    def project(self, project_id, *, tables=True):
         if self.broken:
             raise RuntimeError("a secret detail")
         if project_id not in self.kept_projects:

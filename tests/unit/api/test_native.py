@@ -35,7 +35,7 @@ def test_a_project_from_making_to_deleting(client, service, project_id):
 
 def test_showing(client, service, project_id):
     shown = client.get("/api/v1/projects/shop").json()
-    assert shown["types"] == ["precheck", "schema", "capture", "load", "apply", "verify"]
+    assert shown["types"] == ["precheck", "schema", "capture", "load", "index", "apply", "verify"]
     assert "secret" not in str(shown)
     assert client.get("/api/v1/projects", params={"status": "INIT"}).json()["total"] == 1
     assert next(s["name"] for s in client.get(f"/api/v1/projects/{project_id}/steps").json()) == "precheck"

@@ -81,6 +81,7 @@ def test_the_users_document_field_by_field(call, client, service, project_reques
         "incrSyncCheckpoint": "0",
     }
     service.put_step(project_id, StepName.LOAD, status=StepStatus.FINISHED)
+    service.put_step(project_id, StepName.INDEX, status=StepStatus.FINISHED)
     applying = StepProgress(checkpoint_seconds=1661241223)
     service.put_step(project_id, StepName.APPLY, status=StepStatus.MONITORING, progress=applying)
     data = older(client, "sync", project_id)["data"]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import StepName
+from ferryman.model.project import (
+    Endpoint,
+    Importance,
+    LoadOptions,
+    ProjectSpec,
+    StepName,
+    StopWhen,
+    VerifyOptions,
+)
+from ferryman.model.selection import Selection
 
 STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
     "schema": (StepName.SCHEMA,),
@@ -16,15 +26,74 @@ STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
 """Steps by the word people use."""
 
 
-def steps_of(types: Sequence[str]) -> tuple[StepName, ...]:
-    """Return the steps of the types asked for, in running order, the precheck first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asks for; members as the options of ``ferryman run``."""
+
+    name: str
+    source: Endpoint
+    target: Endpoint
+    source_endpoint_id: str = ""
+    target_endpoint_id: str = ""
+    objects: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
+    types: Sequence[str] = tuple(STEPS_OF_TYPE)
+    stop_when: StopWhen = StopWhen.NEVER
+    streams: int = 0
+    allow_not_empty: bool = False
+    skip_prechecks: Sequence[str] = ()
+    importance: Importance = Importance.MEDIUM
+
+
+def spec_of(wish: Wish) -> ProjectSpec:
+    """Turn a wish into a project.
 
     Raises:
-        UsageError: ``usage.wrong_option`` for none, or an unknown one.
+        UsageError: ``usage.wrong_option`` for no type, or an unknown one.
     """
+    return ProjectSpec(
+        name=wish.name,
+        source=wish.source,
+        target=wish.target,
+        source_endpoint_id=wish.source_endpoint_id,
+        target_endpoint_id=wish.target_endpoint_id,
+        selection=selection_of(wish),
+        steps=steps_of(wish.types),
+        stop_when=wish.stop_when,
+        load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
+        verify=VerifyOptions(streams=wish.streams),
+        skip_prechecks=tuple(wish.skip_prechecks),
+        importance=wish.importance,
+    )
+
+
+def steps_of(types: Sequence[str]) -> tuple[StepName, ...]:
+    """Return the steps of the types asked for, in running order, the precheck first."""
     if unknown := [name for name in types if name not in STEPS_OF_TYPE]:
         raise UsageError("usage.wrong_option", f"unknown type {unknown[0]!r}; known are {', '.join(STEPS_OF_TYPE)}")
     if not types:
         raise UsageError("usage.wrong_option", f"no type is chosen; known are {', '.join(STEPS_OF_TYPE)}")
     chosen = {StepName.PRECHECK, *(step for name in types for step in STEPS_OF_TYPE[name])}
     return tuple(name for name in StepName if name in chosen)
+
+
+def selection_of(wish: Wish) -> Selection:
+    """Return what moves.
+
+    A database in the source's URL stands for ``--objects database.*`` when no objects are named; one in the target's URL
+    then is its name there.
+    """
+    objects, rename = tuple(wish.objects), dict(wish.rename)
+    database, new_name = wish.source.database, wish.target.database
+    if database and not objects:
+        objects = (f"{quoted(database)}.*",)
+        if new_name and new_name != database:
+            rename.setdefault(database, new_name)
+    return Selection(objects=objects, exclude=tuple(wish.exclude), rename=rename, where=dict(wish.where))
+
+
+def quoted(name: str) -> str:
+    """Write a name so that a pattern takes it as it is."""
+    return "`" + name.replace("`", "``") + "`"

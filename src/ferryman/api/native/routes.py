@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from ferryman.api.native import documents
-from ferryman.api.native.creation import steps_of
+from ferryman.api.native.creation import Wish, spec_of
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -19,7 +19,6 @@ from ferryman.model.project import (
     StopWhen,
     VerifyOptions,
 )
-from ferryman.model.selection import Selection
 from ferryman.spi.url import parse_url
 
 PageNumber = Annotated[int, Query(ge=1)]
@@ -153,22 +152,24 @@ def _id(service: Service, wanted: str) -> str:
 
 def _spec(service: Service, asked: documents.NewProject) -> ProjectSpec:
     (source, source_id), (target, target_id) = _endpoint(service, asked.source), _endpoint(service, asked.target)
-    return ProjectSpec(
+    wish = Wish(
         name=asked.name,
         source=source,
         target=target,
         source_endpoint_id=source_id,
         target_endpoint_id=target_id,
-        selection=Selection(
-            objects=tuple(asked.objects), exclude=tuple(asked.exclude), rename=asked.rename, where=asked.where
-        ),
-        steps=steps_of(asked.types),
+        objects=asked.objects,
+        exclude=asked.exclude,
+        rename=asked.rename,
+        where=asked.where,
+        types=asked.types,
         stop_when=StopWhen(asked.stop_when),
-        load=LoadOptions(streams=asked.streams, allow_target_not_empty=asked.allow_not_empty),
-        verify=VerifyOptions(streams=asked.streams),
-        skip_prechecks=tuple(asked.skip_prechecks),
+        streams=asked.streams,
+        allow_not_empty=asked.allow_not_empty,
+        skip_prechecks=asked.skip_prechecks,
         importance=Importance(asked.importance),
     )
+    return spec_of(wish)
 
 
 def _endpoint(service: Service, text: str) -> tuple[Endpoint, str]:

@@ -60,12 +60,10 @@ def spec_of(request: CreateProject, source: EndpointView, target: EndpointView, 
 
 
 def _steps(request: CreateProject) -> tuple[StepName, ...]:
-    deferred = (request.struct_transfer_config or StructTransferConfig()).defer_index_creation
     enabled = {
         StepName.SCHEMA: request.enable_struct_transfer,
         StepName.CAPTURE: request.enable_incr_transfer,
         StepName.LOAD: request.enable_full_transfer,
-        StepName.INDEX: request.enable_struct_transfer and deferred,
         StepName.APPLY: request.enable_incr_transfer,
         StepName.VERIFY: request.enable_full_verify,
     }

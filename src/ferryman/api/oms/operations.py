@@ -123,17 +123,17 @@ def list_projects(here: Surroundings, body: Body) -> Answer:
 
 def describe_project(here: Surroundings, body: Body) -> Answer:
     """DescribeProject: a list of one (contradiction 14)."""
-    return Answer(data=[_document(here, here.service.project(_id(body)))])
+    return Answer(data=[_document(here, here.service.project(_id(body), tables=False))])
 
 
 def describe_project_steps(here: Surroundings, body: Body) -> Answer:
     """DescribeProjectSteps."""
-    return Answer(data=step_documents(here.service.project(_id(body))))
+    return Answer(data=step_documents(here.service.project(_id(body), tables=False)))
 
 
 def describe_project_progress(here: Surroundings, body: Body) -> Answer:
     """DescribeProjectProgress."""
-    return Answer(data=progress.project_progress(here.service.project(_id(body))))
+    return Answer(data=progress.project_progress(here.service.project(_id(body), tables=False)))
 
 
 def list_full_verify_result(here: Surroundings, body: Body) -> Answer:
@@ -218,7 +218,7 @@ def _ids_with(service: Service, labels: tuple[str, ...], status: ProjectStatus) 
 
 
 def _mismatch_page(here: Surroundings, request: requests.TableRows) -> Any:
-    project = here.service.project(request.project_id.strip())
+    project = here.service.project(request.project_id.strip(), tables=False)
     table = f"{request.schema_}.{request.table}"
     return here.service.mismatches(project.id, table, page=request.number, size=request.size)
 

@@ -89,8 +89,7 @@ def current_step(project: ProjectView, *, older: bool = False) -> str | None:
 
 
 def _wanted_steps(project: ProjectView, *, older: bool) -> list[StepView]:
-    steps = [step for step in project.steps if step.name in project.spec.steps]
-    return [step for step in steps if step.name is not StepName.VERIFY] if older else steps
+    return [step for step in project.steps if not (older and step.name is StepName.VERIFY)]
 
 
 def _current(steps: list[StepView]) -> StepView | None:

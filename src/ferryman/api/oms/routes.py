@@ -49,7 +49,7 @@ def oms_router(here: Surroundings) -> APIRouter:
 
 def _older(here: Surroundings, project_id: str, show: Callable[[ProjectView], dict[str, Any]]) -> JSONResponse:
     call = Call(success_code="success")
-    return _answer(call, lambda: Answer(data=show(here.service.project(project_id.strip()))))
+    return _answer(call, lambda: Answer(data=show(here.service.project(project_id.strip(), tables=False))))
 
 
 def _answer(call: Call, work: Callable[[], Answer]) -> JSONResponse:

@@ -30,7 +30,7 @@ DESCRIPTIONS = {
 }
 
 _MIGRATION_ORDER = {name: place for place, name in enumerate(STEP_NAMES, 1)}
-_SYNC_ORDER = {
+_QUEUE_ORDER = {
     name: place
     for place, name in enumerate(
         (StepName.PRECHECK, StepName.SCHEMA, StepName.CAPTURE, StepName.LOAD, StepName.APPLY), 1
@@ -40,7 +40,7 @@ _SYNC_ORDER = {
 
 def step_documents(project: ProjectView) -> list[dict[str, Any]]:
     """Return the project's steps in order; a step that is off is left out, the others keep their order number."""
-    steps = [step_document(step, project) for step in project.steps if step.name in project.spec.steps]
+    steps = [step_document(step, project) for step in project.steps]
     return sorted(steps, key=lambda step: int(step["order"]))
 
 
@@ -48,7 +48,7 @@ def step_document(step: StepView, project: ProjectView) -> dict[str, Any]:
     """Return one step."""
     status = wire_status(step)
     return {
-        "order": _order(step, project.spec.type),
+        "order": _order(step, project),
         "name": STEP_NAMES[step.name],
         "description": DESCRIPTIONS[step.name],
         "status": status.value,
@@ -102,9 +102,11 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _order(step: StepView, type_: ProjectType) -> int:
-    table = _SYNC_ORDER if type_ is ProjectType.SYNC else _MIGRATION_ORDER
-    return table.get(step.name, step.order)
+def _order(step: StepView, project: ProjectView) -> int:
+    """Return the step's fixed number; synchronization into a database has a migration's steps, so its numbers too."""
+    names = {other.name for other in project.steps}
+    queue = project.spec.type is ProjectType.SYNC and names <= set(_QUEUE_ORDER)
+    return (_QUEUE_ORDER if queue else _MIGRATION_ORDER).get(step.name, step.order)
 
 
 def _step_info(step: StepView, project: ProjectView) -> dict[str, Any] | None:
