@@ -121,6 +121,7 @@ CODES: dict[str, Code] = {
     "log.corrupt": Code(
         1, "manual", "CM-RESOIE000202", "the source's log could not be read; check the server and its log"
     ),
+    "log.incident": Code(1, "manual", "CM-RESOIE000202"),
     "log.partial_image": Code(
         1, "manual", "CM-RESOIE000202", "set binlog_row_image=FULL at the source, then load the table again"
     ),
@@ -165,6 +166,7 @@ CODES: dict[str, Code] = {
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
+    "source.no_log": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),
     "source.privilege": Code(
         3, "manual", "GHANA-OPERAT000101", "grant the missing privilege at the source; `ferryman check` lists them"

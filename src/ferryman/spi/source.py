@@ -96,11 +96,14 @@ class LogRecord:
         position: The place *behind* this piece; capture can start again there only if `boundary`. Its order rises
             strictly from record to record, but for pulses, which repeat the one before.
         boundary: Whether `position` lies between two transactions.
+        breaks_off: What came since the last border never happened: the server died amid a transaction. Only capture
+            sees this; the log store drops that part, so that its readers get whole transactions only.
     """
 
     payload: bytes
     position: Position
     boundary: bool
+    breaks_off: bool = False
 
 
 class LogDecoder(Protocol):

@@ -1,0 +1,62 @@
+"""Positions of the MySQL family: binlog file and offset, with MariaDB's GTIDs beside them."""
+
+from __future__ import annotations
+
+import re
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.position import Position
+
+KIND = "binlog"
+FIRST_OFFSET = 4
+"""Behind the magic number of a file."""
+_NUMBER = re.compile(r".*\.(\d+)\Z", re.DOTALL)
+
+
+def binlog_position(file: str, offset: int, *, gtid: str | None = None, time: float = 0.0) -> Position:
+    """Make a position; `gtid` is MariaDB's state: the last transaction of each domain before the place."""
+    token = {"file": file, "offset": str(offset)}
+    if gtid is not None:
+        token["gtid"] = gtid
+    return Position(kind=KIND, token=token, order=(file_number(file), offset), time=time)
+
+
+def file_number(file: str) -> int:
+    """Return the number at the end of a binlog file's name; ``log.corrupt`` when there is none."""
+    found = _NUMBER.match(file)
+    if found is None:
+        raise FerrymanError("log.corrupt", f"{file!r} is no name of a binary log file")
+    return int(found[1])
+
+
+def file_and_offset(position: Position) -> tuple[str, int]:
+    """Return the binlog file and offset of a position."""
+    if position.kind != KIND:
+        raise FerrymanError("position.purged", f"a {position.kind} position cannot be one of a binary log")
+    return position.token["file"], int(position.token["offset"])
+
+
+class GtidState:
+    """MariaDB's GTID position: the last GTID of each replication domain."""
+
+    def __init__(self, text: str) -> None:
+        """Read ``0-1-5,2-1-7``; the empty text is the beginning of all logs."""
+        self._domains = {part.split("-", 1)[0]: part for part in text.split(",") if part}
+        self.text = ",".join(self._domains.values())
+
+    def add(self, gtid: str) -> None:
+        """Take a transaction in."""
+        self._domains[gtid.split("-", 1)[0]] = gtid
+        self.text = gtid if len(self._domains) == 1 else ",".join(self._domains.values())
+
+
+def lost_gtid(ours: str, server: str) -> str | None:
+    """Return a transaction of ours that the server's state does not end with in its domain, or `None`.
+
+    Domains only one side knows do not count (``FLUSH BINARY LOGS DELETE_DOMAIN_ID``), unless the server knows none.
+    """
+    theirs = {part.split("-", 1)[0]: part for part in server.split(",") if part}
+    for part in ours.split(","):
+        if part and theirs.get(part.split("-", 1)[0], part if theirs else "") != part:
+            return part
+    return None
