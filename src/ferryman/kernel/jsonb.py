@@ -27,23 +27,66 @@ def json_text(data: bytes) -> bytes:
     """
     if not data:
         return b"null"  # what the server makes of an empty value in a NOT NULL column
-    return _value(data[0], data[1:], 0).encode()
+    return _Document(len(data)).value(data[0], memoryview(data)[1:], 0).encode()
 
 
-def _value(kind: int, data: bytes, depth: int) -> str:
-    if depth > _MAX_DEPTH:
-        raise ValueError("JSON nested too deep")
-    if kind in (0, 1, 2, 3):
-        return _container(kind >= 2, kind & 1, data, depth)
-    if kind == 4:
-        return _LITERALS[data[0]]
-    if kind in _NUMBERS:
-        return _number(struct.unpack_from(_NUMBERS[kind], data)[0])
-    if kind == _STRING:
-        return _quoted(_sized(data, 0))
-    if kind == _OPAQUE:
-        return _opaque(data[0], _sized(data, 1))
-    raise ValueError("JSON value of an unknown type")
+class _Document:
+    """Reads one document, whose every byte is used at most once: offsets that share bytes could make a few kB endless."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def value(self, kind: int, data: memoryview, depth: int) -> str:
+        if depth > _MAX_DEPTH:
+            raise ValueError("JSON nested too deep")
+        self._use(1)
+        if kind in (0, 1, 2, 3):
+            return self._container(kind >= 2, 4 if kind & 1 else 2, data, depth)
+        if kind == 4:
+            return _LITERALS[data[0]]
+        if kind in _NUMBERS:
+            return _number(struct.unpack_from(_NUMBERS[kind], data)[0])
+        if kind == _STRING:
+            return self._quoted(_sized(data, 0))
+        if kind == _OPAQUE:
+            return _opaque(data[0], self._used(_sized(data, 1)))
+        raise ValueError("JSON value of an unknown type")
+
+    def _use(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("JSON values that share bytes")
+
+    def _used(self, data: memoryview) -> memoryview:
+        self._use(len(data))
+        return data
+
+    def _quoted(self, text: memoryview) -> str:
+        return json.dumps(str(self._used(text), "utf-8"), ensure_ascii=False)
+
+    def _container(self, is_array: bool, width: int, data: memoryview, depth: int) -> str:
+        count, size = _field(data, 0, width), _field(data, width, width)
+        data = _slice(data, 0, size)
+        place = 2 * width
+        keys = [] if is_array else [self._key(data, place + index * (width + 2), width) for index in range(count)]
+        place += len(keys) * (width + 2)
+        items = [self._entry(data, place + index * (width + 1), width, depth) for index in range(count)]
+        if is_array:
+            return "[" + ", ".join(items) + "]"
+        return "{" + ", ".join([f"{key}: {item}" for key, item in zip(keys, items, strict=True)]) + "}"
+
+    def _key(self, data: memoryview, place: int, width: int) -> str:
+        return self._quoted(_slice(data, _field(data, place, width), _field(data, place + width, 2)))
+
+    def _entry(self, data: memoryview, place: int, width: int, depth: int) -> str:
+        """Read a value entry: small values stand in it, others at the offset it gives."""
+        kind = _field(data, place, 1)
+        if kind in (4, 5, 6) or (width == 4 and kind in (7, 8)):
+            return self.value(kind, _slice(data, place + 1, width), depth + 1)
+        offset = _field(data, place + 1, width)
+        if not 2 * width <= offset < len(data):
+            raise ValueError("JSON offset out of range")
+        return self.value(kind, data[offset:], depth + 1)
 
 
 def _number(number: float) -> str:
@@ -53,11 +96,7 @@ def _number(number: float) -> str:
     return repr(number)
 
 
-def _quoted(text: bytes) -> str:
-    return json.dumps(text.decode(), ensure_ascii=False)
-
-
-def _sized(data: bytes, place: int) -> bytes:
+def _sized(data: memoryview, place: int) -> memoryview:
     """Read a variable-length size (seven bits a byte, low ones first) and so many bytes."""
     size = shift = 0
     while True:
@@ -72,48 +111,20 @@ def _sized(data: bytes, place: int) -> bytes:
     return _slice(data, place, size)
 
 
-def _slice(data: bytes, place: int, size: int) -> bytes:
+def _slice(data: memoryview, place: int, size: int) -> memoryview:
     if place + size > len(data):
         raise ValueError("JSON value past its end")
     return data[place : place + size]
 
 
-def _container(is_array: bool, is_large: int, data: bytes, depth: int) -> str:
-    width = 4 if is_large else 2
-    count, size = _field(data, 0, width), _field(data, width, width)
-    data = _slice(data, 0, size)
-    place = 2 * width
-    keys = [] if is_array else [_key(data, place + index * (width + 2), width) for index in range(count)]
-    place += len(keys) * (width + 2)
-    items = [_entry(data, place + index * (width + 1), width, depth) for index in range(count)]
-    if is_array:
-        return "[" + ", ".join(items) + "]"
-    return "{" + ", ".join([f"{key}: {item}" for key, item in zip(keys, items, strict=True)]) + "}"
-
-
-def _field(data: bytes, place: int, width: int) -> int:
+def _field(data: memoryview, place: int, width: int) -> int:
     return int.from_bytes(_slice(data, place, width), "little")
 
 
-def _key(data: bytes, place: int, width: int) -> str:
-    return _quoted(_slice(data, _field(data, place, width), _field(data, place + width, 2)))
-
-
-def _entry(data: bytes, place: int, width: int, depth: int) -> str:
-    """Read a value entry: small values stand in it, others at the offset it gives."""
-    kind = _field(data, place, 1)
-    if kind in (4, 5, 6) or (width == 4 and kind in (7, 8)):
-        return _value(kind, _slice(data, place + 1, width), depth + 1)
-    offset = _field(data, place + 1, width)
-    if not 2 * width <= offset < len(data):
-        raise ValueError("JSON offset out of range")
-    return _value(kind, data[offset:], depth + 1)
-
-
-def _opaque(field_type: int, data: bytes) -> str:
+def _opaque(field_type: int, data: memoryview) -> str:
     if field_type == _NEWDECIMAL:
         precision, scale = data[0], data[1]
-        packed = _slice(data, 2, values.packed_decimal_size(precision, scale))
+        packed = bytes(_slice(data, 2, values.packed_decimal_size(precision, scale)))
         return values.decimal_text(packed, precision, scale).decode()
     if field_type == _TIME:
         return f'"{_packed_time(int.from_bytes(_slice(data, 0, 8), "little", signed=True))}"'
