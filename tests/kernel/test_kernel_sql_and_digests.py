@@ -136,6 +136,27 @@ def test_every_byte(kernel: SimpleNamespace, kind: Kind) -> None:
     assert kernel.literal(data, kind).startswith(b"_binary'" if kind in BYTES_KINDS else b"'")
 
 
+@pytest.mark.parametrize(
+    ("document", "sql"),
+    [
+        (b'{"a": 1.10, "b": [1e5, 9007199254740992, -0.0]}', None),
+        (b"[18446744073709551615, -9223372036854775808]", None),
+        (b"[1e999]", None),
+        (b'["12345678901234567890.5", "1e5"]', None),
+        (b'["\\ud800", 0.9987226627904077]', None),
+        (b"[0.9987226627904077", None),
+        (b"0.9987226627904077", b"JSON_EXTRACT(JSON_ARRAY(0.9987226627904077e0),'$[0]')"),
+        (b'{"it\'s": [1E-30, null, true, "x\\n"]}', b"JSON_OBJECT('it\\'s',JSON_ARRAY(1e-30,NULL,true,'x\\n'))"),
+        (b"[18446744073709551616, {}]", b"JSON_ARRAY(18446744073709551616,JSON_OBJECT())"),
+        (b'{"a":1e-30,"a":[]}', None),
+    ],
+)
+def test_json_numbers_at_risk_are_built_by_sql(kernel: SimpleNamespace, document: bytes, sql: bytes | None) -> None:
+    expected_sql = kernel.literal(document, Kind.TEXT) if sql is None else sql
+    assert kernel.literal(document, Kind.JSON) == expected_sql
+    assert kernel.insert_values(Batch.of([(document,)], 1), [Kind.JSON], 0, 10)[0] == b"(" + expected_sql + b")"
+
+
 def reference_digest(row: tuple[bytes | None, ...], kinds: list[Kind]) -> int:
     framed = b""
     for value, kind in zip(row, kinds, strict=True):

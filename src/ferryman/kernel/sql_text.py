@@ -5,6 +5,7 @@ NO_BACKSLASH_ESCAPES, on a connection that speaks utf8mb4:
 
 - INTEGER, DECIMAL, BIT, YEAR: the number itself (quoted, a YEAR ``0`` would become 2000, a BIT its characters);
 - FLOAT, DOUBLE: with an exponent, which makes the literal a double (``0.1`` alone is a DECIMAL, and ``-0`` loses its sign);
+- JSON: its text, but for documents with numbers that OceanBase would change: those are built by SQL (`json_literal`);
 - bytes: ``_binary'…'``, so that no character set touches them; all else: ``'…'``. Both with backslash escapes.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from ferryman.kernel.json_literal import constructor
 from ferryman.model.batch import Batch, ColumnData, Value
 from ferryman.model.types import BYTES_KINDS, NUMERIC_KINDS, Kind
 
@@ -68,6 +70,8 @@ def _writer(kind: Kind) -> Callable[[bytes], bytes]:
         return _double
     if kind in NUMERIC_KINDS:
         return bytes
+    if kind is Kind.JSON:
+        return _json
     return _binary if kind in BYTES_KINDS else _text
 
 
@@ -85,6 +89,10 @@ def _double(value: bytes) -> bytes:
 
 def _text(value: bytes) -> bytes:
     return b"'" + _escaped(value) + b"'"
+
+
+def _json(value: bytes) -> bytes:
+    return constructor(value, _text) or _text(value)
 
 
 def _binary(value: bytes) -> bytes:
