@@ -1,8 +1,9 @@
 """Reads over the binary protocol: a statement is prepared and executed, and its row packets go straight to the kernel.
 
 Source: MySQL client/server protocol, "COM_STMT_PREPARE", "COM_STMT_EXECUTE", "Binary Protocol Resultset".
-PyMySQL keeps what it read ahead in `_rfile`; reading on through that same object (`readinto1`) loses nothing, copies
-nothing when our buffer is greater than its own, and works over TCP, TLS and unix sockets alike.
+PyMySQL keeps what it read ahead in `_rfile`; reading on through that same object loses nothing and works over TCP, TLS
+and unix sockets alike: first what is in its buffer (`read1`, which never waits while there is something), then straight
+into ours, which is greater (`readinto1` would take what is buffered *and* wait for more: the end may be there already).
 """
 
 from __future__ import annotations
@@ -115,15 +116,23 @@ def _wire_column(field: Any, kind: ColumnType) -> WireColumn:
 
 
 def _batches(connection: Connection, decoder: ResultSetDecoder, batch_bytes: int) -> Iterator[Batch]:
-    buffer = memoryview(bytearray(RECEIVE_BYTES))
-    stream = connection.raw._rfile
-    while not decoder.finished:
-        received = stream.readinto1(buffer)
-        if not received:
-            connection.abort()
-            raise pymysql.err.OperationalError(2013, "the server closed the connection in the middle of a result")
-        decoder.feed(buffer[:received])
+    for piece in _pieces(connection):
+        decoder.feed(piece)
+        if decoder.finished:
+            break
         if decoder.buffered_bytes >= batch_bytes:
             yield decoder.take()
     if decoder.buffered_rows:
         yield decoder.take()
+
+
+def _pieces(connection: Connection) -> Iterator[memoryview]:
+    """Yield what the server sends, without end; each piece is valid until the next."""
+    stream = connection.raw._rfile
+    buffer = memoryview(bytearray(RECEIVE_BYTES))
+    piece = memoryview(stream.read1(RECEIVE_BYTES))
+    while len(piece):
+        yield piece
+        piece = buffer[: stream.readinto1(buffer)]
+    connection.abort()
+    raise pymysql.err.OperationalError(2013, "the server closed the connection in the middle of a result")
