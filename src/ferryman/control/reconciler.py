@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ferryman.control import observation
 from ferryman.control.changes import Changes
@@ -46,6 +47,7 @@ class Reconciler:
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
         self._specs: dict[str, tuple[int, ProjectSpec]] = {}
         self._quiet: dict[str, int] = {}
+        self._troubles: dict[str, str] = {}
         self._silence_looked = time.monotonic()
 
     def start(self) -> None:
@@ -67,39 +69,49 @@ class Reconciler:
         # The processes die with this thread (see executor.processes), so it also ends them.
         self._workers.recover()
         while not self._closing:
-            pause = ROUND_SECONDS if self._try_round() else TROUBLE_SECONDS
+            pause = ROUND_SECONDS if self.round() else TROUBLE_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
         self._workers.close()
-        self._try_settle()
+        self._guarded("the last ends", self._settle_exits)
+        self._guarded("the last pauses", self._rest)
 
-    def _try_round(self) -> bool:
-        try:
-            self.round()
-        except FerrymanError as error:
-            _LOGGER.error("the control loop goes on after: %s", error)
-        except Exception:  # the loop must outlive a defect: running tasks depend on it
-            _LOGGER.exception("the control loop goes on after a defect")
-        else:
-            return True
-        return False
-
-    def _try_settle(self) -> None:
-        try:
-            self._settle_exits()
-        except FerrymanError as error:
-            _LOGGER.error("how the last tasks ended could not be written: %s", error)
-
-    def round(self) -> None:
-        """Do one round."""
+    def round(self) -> bool:
+        """Do one round; returns whether all went well. One project's trouble does not keep the others waiting."""
         self._workers.look()
-        self._settle_exits()
-        self._workers.kill_stubborn()
-        self._look_for_silence()
+        heads: list[ProjectHead] = []
+        well = [
+            self._guarded("ends of tasks", self._settle_exits),
+            self._guarded("stubborn tasks", self._end_hanging),
+            self._guarded("projects", lambda: heads.extend(self._watched())),
+        ]
+        well += [self._guarded(head.id, partial(self._reconcile, head)) for head in heads if not self._is_quiet(head)]
+        return all(well)
+
+    def _guarded(self, what: str, work: Callable[[], None]) -> bool:
+        """Do a part of a round; trouble is said once, the part is repeated in the next round."""
+        try:
+            work()
+        except (FerrymanError, OSError) as error:
+            problem = getattr(error, "code", type(error).__name__)
+            if self._troubles.get(what) != problem:
+                _LOGGER.error("%s: %s (tried again)", what, error)
+            self._troubles[what] = problem
+            return False
+        except Exception:  # the loop must outlive a defect: running tasks depend on it
+            _LOGGER.exception("%s: the control loop goes on after a defect", what)
+            return False
+        self._troubles.pop(what, None)
+        return True
+
+    def _watched(self) -> list[ProjectHead]:
         with self._metadb.reading() as tx:
-            heads = projects.heads(tx, WATCHED)
-        for head in heads:
-            if not self._is_quiet(head):
+            return projects.heads(tx, WATCHED)
+
+    def _rest(self) -> None:
+        """Say of paused projects that their steps rest; nothing is started any more."""
+        for head in self._watched():
+            if head.status is ProjectStatus.SUSPEND:
                 self._reconcile(head)
 
     def _settle_exits(self) -> None:
@@ -111,6 +123,10 @@ class Reconciler:
             self._quiet.pop(ended.key.project_id, None)
             self._on_change()
         self._workers.look()
+
+    def _end_hanging(self) -> None:
+        self._workers.kill_stubborn()
+        self._look_for_silence()
 
     def _look_for_silence(self) -> None:
         if time.monotonic() - self._silence_looked < SILENCE_LOOK_SECONDS:

@@ -15,11 +15,12 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ferryman.executor import processes
-from ferryman.executor.context import ChildContext
+from ferryman.executor.context import ChildContext, log_path
 from ferryman.foundation.disk import disk_full_error, is_disk_full
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
 from ferryman.foundation.files import FileLock, make_private_directory
@@ -141,9 +142,17 @@ def _known(problem: Exception, context: ChildContext) -> FerrymanError:
         return problem
     if is_disk_full(problem):
         return disk_full_error(context.data_dir)
-    _LOGGER.critical("unexpected %s", type(problem).__name__, exc_info=problem)
-    name = type(problem).__name__
-    return FerrymanError("internal.error", f"unexpected {name} in {context.task_name} of {context.project_id}")
+    _LOGGER.critical("unexpected failure:\n%s", without_passwords(traceback.format_exception(problem), context))
+    log = log_path(context.data_dir, TaskKey(context.project_id, context.task_name))
+    return FerrymanError("internal.error", f"unexpected {type(problem).__name__} in {context.task_name}; log: {log}")
+
+
+def without_passwords(lines: list[str], context: ChildContext) -> str:
+    """Join the lines of a traceback; foreign messages may quote what we connect with."""
+    text = "".join(lines)
+    for password in (context.spec.source.password, context.spec.target.password):
+        text = text.replace(password, "******") if password else text
+    return text
 
 
 def start() -> None:

@@ -149,7 +149,7 @@ class ChildContext:
     # The pulse ----------------------------------------------------------------------------------------------------
 
     def _run_pulse(self) -> None:
-        log_path = self.data_dir / "logs" / self.project_id / f"{self._key.name}.log"
+        log = log_path(self.data_dir, self._key)
         while not self._closing.wait(PULSE_SECONDS):
             if processes.parent_is_gone(self._parent):
                 _LOGGER.error("the service is gone: ending")
@@ -162,7 +162,7 @@ class ChildContext:
                 return
             except FerrymanError as error:
                 self._survive(error)
-            rotate_stderr(log_path)
+            rotate_stderr(log)
 
     def _beat(self) -> None:
         with self._metadb.reading() as tx:
@@ -222,6 +222,11 @@ class _Report:
 
     progress: StepProgress
     tables: dict[str, TableProgress]
+
+
+def log_path(data_dir: Path, key: TaskKey) -> Path:
+    """Return the log file of a task."""
+    return data_dir / "logs" / key.project_id / f"{key.name}.log"
 
 
 def _plain(fields: dict[str, object]) -> dict[str, Any]:

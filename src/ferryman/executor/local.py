@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.executor import processes
+from ferryman.executor.context import log_path
 from ferryman.foundation.files import make_private_directory, open_private
 from ferryman.foundation.logs import last_line, rotate
 from ferryman.metadb.tasks import TaskKey
@@ -126,8 +127,10 @@ class LocalExecutor:
             return self._children.get(key)
 
     def _watch(self, key: TaskKey, child: _Child) -> None:
+        processes.wait_unreaped(child.process.pid)
+        # What it started and left behind goes too; its number is still its own, for it has not been reaped.
+        processes.kill_group(child.process.pid)
         exit_code = child.process.wait()
-        processes.kill_group(child.process.pid)  # whatever it started and left behind
         ran = time.monotonic() - child.started
         last = last_line(log_path(self._data_dir, key)) if exit_code else ""
         with self._lock:
@@ -137,8 +140,3 @@ class LocalExecutor:
 
     def _arguments(self, key: TaskKey, epoch: int) -> list[str]:
         return [f"--data-dir={self._data_dir}", f"--task={key}", f"--epoch={epoch}", f"--parent={os.getpid()}"]
-
-
-def log_path(data_dir: Path, key: TaskKey) -> Path:
-    """Return the log file of a task."""
-    return data_dir / "logs" / key.project_id / f"{key.name}.log"

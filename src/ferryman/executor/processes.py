@@ -46,6 +46,12 @@ def born(process_id: int) -> str:
     return "" if fields[0] in {"Z", "X"} else fields[19]
 
 
+def wait_unreaped(process_id: int) -> None:
+    """Wait until a child has ended, and leave it to be reaped: until then nobody else gets its number."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOWAIT)
+
+
 def kill_group(process_id: int) -> None:
     """Kill a process and all that it started; does nothing when they are gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -34,7 +34,7 @@ PROJECT_TRANSITIONS: dict[ProjectStatus, frozenset[ProjectStatus]] = {
     ProjectStatus.RUNNING: frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
     ProjectStatus.SUSPEND: frozenset({ProjectStatus.RUNNING, ProjectStatus.RELEASING}),
     ProjectStatus.FAILED: frozenset({ProjectStatus.RUNNING, ProjectStatus.RELEASING}),
-    ProjectStatus.FINISHED: frozenset({ProjectStatus.RELEASING}),
+    ProjectStatus.FINISHED: frozenset({ProjectStatus.RELEASING, ProjectStatus.SUSPEND}),  # SUSPEND: to be run again
     ProjectStatus.RELEASING: frozenset({ProjectStatus.RELEASED}),
     ProjectStatus.RELEASED: frozenset({ProjectStatus.DELETED}),
     ProjectStatus.DELETED: frozenset(),

@@ -59,7 +59,7 @@ def drain_watched(context: TaskContext) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        watcher.join()
+        watcher.join(timeout=5 * DRAIN_LOOK_SECONDS)  # it may hang at a source that is away
 
 
 def _watch_drain(context: TaskContext, ended: threading.Event) -> None:

@@ -1,0 +1,132 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE endpoint (
+	id VARCHAR(40) NOT NULL,
+	name VARCHAR(128) NOT NULL,
+	scheme VARCHAR(64) NOT NULL,
+	description TEXT NOT NULL,
+	region VARCHAR(128) NOT NULL,
+	sealed TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+
+CREATE TABLE project (
+	id VARCHAR(40) NOT NULL,
+	name VARCHAR(128) NOT NULL,
+	living_name VARCHAR(128) NOT NULL,
+	type VARCHAR(64) NOT NULL,
+	status VARCHAR(64) NOT NULL,
+	source_scheme VARCHAR(64) NOT NULL,
+	target_scheme VARCHAR(64) NOT NULL,
+	spec_version INTEGER NOT NULL,
+	spec BLOB NOT NULL,
+	sealed TEXT NOT NULL,
+	labels TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	started_at DOUBLE,
+	finished_at DOUBLE,
+	error BLOB,
+	alarm_count INTEGER NOT NULL,
+	revision BIGINT NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (living_name)
+);
+
+CREATE INDEX ix_project_status ON project (status);
+
+CREATE TABLE step (
+	project_id VARCHAR(40) NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	place INTEGER NOT NULL,
+	enabled INTEGER NOT NULL,
+	status VARCHAR(64) NOT NULL,
+	progress BLOB NOT NULL,
+	reported_epoch BIGINT NOT NULL,
+	caught_up INTEGER NOT NULL,
+	started_at DOUBLE,
+	finished_at DOUBLE,
+	seconds DOUBLE NOT NULL,
+	running_since DOUBLE,
+	error BLOB,
+	restarts INTEGER NOT NULL,
+	PRIMARY KEY (project_id, name)
+);
+
+CREATE TABLE table_progress (
+	project_id VARCHAR(40) NOT NULL,
+	step VARCHAR(64) NOT NULL,
+	name VARCHAR(300) NOT NULL,
+	place INTEGER NOT NULL,
+	done_rows BIGINT NOT NULL,
+	total_rows BIGINT NOT NULL,
+	done_bytes BIGINT NOT NULL,
+	mismatches BIGINT,
+	state VARCHAR(64) NOT NULL,
+	message TEXT NOT NULL,
+	PRIMARY KEY (project_id, step, name)
+);
+
+CREATE TABLE task (
+	project_id VARCHAR(40) NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	epoch BIGINT NOT NULL,
+	owner VARCHAR(128),
+	expires_at DOUBLE NOT NULL,
+	process_id BIGINT,
+	process_born VARCHAR(64),
+	stop_requested INTEGER NOT NULL,
+	outcome VARCHAR(64),
+	error BLOB,
+	started_at DOUBLE,
+	ended_at DOUBLE,
+	PRIMARY KEY (project_id, name)
+);
+
+CREATE TABLE note (
+	project_id VARCHAR(40) NOT NULL,
+	name VARCHAR(128) NOT NULL,
+	document BLOB NOT NULL,
+	size BIGINT NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (project_id, name)
+);
+
+CREATE TABLE mismatch (
+	project_id VARCHAR(40) NOT NULL,
+	table_name VARCHAR(300) NOT NULL,
+	place INTEGER NOT NULL,
+	document BLOB NOT NULL,
+	PRIMARY KEY (project_id, table_name, place)
+);
+
+CREATE TABLE event (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	project_id VARCHAR(40) NOT NULL,
+	happened_at DOUBLE NOT NULL,
+	level VARCHAR(64) NOT NULL,
+	step VARCHAR(64) NOT NULL,
+	message TEXT NOT NULL,
+	fields BLOB NOT NULL
+);
+
+CREATE INDEX event_project ON event (project_id, id);
+
+CREATE TABLE sample (
+	project_id VARCHAR(40) NOT NULL,
+	step VARCHAR(64) NOT NULL,
+	taken_at BIGINT NOT NULL,
+	rows_per_second DOUBLE NOT NULL,
+	bytes_per_second DOUBLE NOT NULL,
+	latency_seconds DOUBLE,
+	PRIMARY KEY (project_id, step, taken_at)
+);
+
+INSERT INTO alembic_version (version_num) VALUES ('0001');
+
