@@ -87,7 +87,8 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
     lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
     with closing(lanes), ExitStack() as stack:
-        applier = Applier(_surroundings(context, target, lanes), checkpoint)
+        around = _surroundings(context, target, lanes)
+        applier = Applier(around, checkpoint)
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
             log,
@@ -95,6 +96,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             checkpoint.position,
             window_changes=context.spec.apply.window_changes,
             concerns=applier.concerns,
+            fence=around.consistent_from,
         )
         applier.resume(cutter)
         Follower(context, applier, cutter, patience).run()

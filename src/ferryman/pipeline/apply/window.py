@@ -94,6 +94,7 @@ class Cutter:
         *,
         window_changes: int,
         concerns: Callable[[SchemaStatement], bool],
+        fence: Callable[[], Position | None] = lambda: None,
     ) -> None:
         """Make a cutter.
 
@@ -103,11 +104,13 @@ class Cutter:
             start: The checkpoint's position.
             window_changes: Most changes in a window; a greater transaction is cut into parts of this size.
             concerns: Whether a schema statement touches what is moved; others cost nothing.
+            fence: A place (the load's end) that no window reaches across.
         """
         self._log = log
         self._decoder = decoder
         self._window_changes = window_changes
         self._concerns = concerns
+        self._fence = fence
         self._applied = start
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()
@@ -123,10 +126,10 @@ class Cutter:
 
     @property
     def idle_border(self) -> Position | None:
-        """The last place between two transactions, if nothing before it waits to be applied."""
+        """The last place between two transactions, if nothing before it waits and nothing behind it is applied."""
         if self._forced_end is not None or self._held is not None or self._ready.changes:
             return None
-        return self._border
+        return self._border if self._applied <= self._border else None
 
     def next(self, timeout: float) -> Part | SchemaStatement | None:
         """Return the next part or schema statement; `None` when nothing is to be applied within `timeout` seconds.
@@ -150,13 +153,23 @@ class Cutter:
         statement = self._sort(record, self._decode(record))
         if statement is not None and self._concerns(statement):
             return self._cut_before(statement)
+        ends = record.boundary and self._ends_window(record.position)
         if record.boundary:
             self._close(record.position)
         if self._forced_end is not None:
             return self._cut_forced(record)
+        if ends:  # a transaction in parts, or the load: even with nothing more to apply, the checkpoint moves
+            return self._cut_ready()
         if not self._is_full():
             return None
         return self._cut_ready() if self._ready.changes else self._cut_open(record)
+
+    def _ends_window(self, border: Position) -> bool:
+        """Whether a transaction in parts, or the load, ends at the border that is about to be passed."""
+        if border < self._applied:
+            return False  # after a crash, inside what is applied already
+        fence = self._fence()
+        return self._border < self._applied or (fence is not None and self._border < fence <= border)
 
     def _is_full(self) -> bool:
         rows, size = self._ready.rows + self._open.rows, self._ready.bytes + self._open.bytes

@@ -1,0 +1,180 @@
+"""A SQL target in memory, faithful to `ferryman.spi.target`, that dies or stumbles wherever a test wants. For tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from memory_tables import MemoryTable
+
+from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError
+from ferryman.model.batch import Batch, Row
+from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.names import TableName
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+from ferryman.spi.target import Lease
+
+
+class Crash(BaseException):
+    """`kill -9` of the task: nothing in the task may catch it and go on."""
+
+
+class MemoryTarget:
+    """Durable state, and what goes wrong with it.
+
+    Attributes:
+        strike: Called before each call with the call's name, and after each commit with ``committed``; may raise.
+        on_commit: Called after each commit.
+    """
+
+    def __init__(self, tables: Sequence[Table]):
+        self.tables = {table.name: MemoryTable(table) for table in tables}
+        self.leases: dict[tuple[str, int], int] = {}
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.strike: Callable[[str], None] = lambda call: None
+        self.on_commit: Callable[[], None] = lambda: None
+        self.ddl: list[str] = []
+        self.run_statement: Callable[[str], None] = lambda sql: None
+        self.calls = 0
+
+    def session(self) -> MemorySession:
+        return MemorySession(self)
+
+    def raise_epoch(self, task: str, epoch: int, lanes: int) -> None:
+        self.strike("raise_epoch")
+        for lane in range(lanes):
+            if self.leases.get((task, lane), 0) > epoch:
+                raise LeaseLostError("lease.lost", "another holder")
+        for lane in range(lanes):
+            self.leases[(task, lane)] = epoch
+
+    def load_checkpoint(self, project: str) -> Checkpoint | None:
+        return self.checkpoints.get(project)
+
+    def read_schema(self, selection: Selection) -> Schema:
+        return Schema(tables=tuple(t.table for n, t in self.tables.items() if selection.includes(n)))
+
+    def run_ddl(self, sql: str) -> None:
+        self.strike("run_ddl")
+        self.ddl.append(sql)
+        self.run_statement(sql)
+        self.strike("ddl done")
+
+    def close(self) -> None:
+        pass
+
+
+class MemorySession:
+    """One connection: works on copies, which the commit puts in place."""
+
+    def __init__(self, target: MemoryTarget):
+        self.target = target
+        self.work: dict[TableName, MemoryTable] | None = None
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.lease: Lease | None = None
+
+    def begin(self, lease: Lease) -> None:
+        self._call("begin", inside=False)
+        assert self.work is None, "a transaction is open"
+        if self.target.leases.get((lease.task, lease.lane)) != lease.epoch:
+            raise LeaseLostError("lease.lost", f"lane {lease.lane}: not ours")
+        self.work, self.checkpoints, self.lease = {}, {}, lease
+
+    def commit(self) -> None:
+        self._call("commit")
+        assert self.work is not None
+        self.target.tables.update(self.work)
+        self.target.checkpoints.update(self.checkpoints)
+        self.work = None
+        self.target.on_commit()
+        self.target.strike("committed")
+
+    def rollback(self) -> None:
+        self.work = None
+
+    def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
+        self._call("insert")
+        found = self._table(table)
+        trial = found.copy()
+        for row in batch.rows():
+            trial.insert(self._whole(found, columns, row))
+        found.rows = trial.rows
+
+    def replace(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
+        self._call("replace")
+        found = self._table(table)
+        for row in batch.rows():
+            found.replace(self._whole(found, columns, row))
+
+    def delete_keys(self, table: Table, key: Sequence[str], keys: Sequence[Row]) -> int:
+        self._call("delete_keys")
+        found = self._table(table)
+        gone = found.matching(key, keys)
+        for row in gone:
+            found.remove(row)
+        return len(gone)
+
+    def update_keys(self, table: Table, key: Sequence[str], old: Sequence[Row], new: Sequence[Row | None]) -> int:
+        self._call("update_keys")
+        found, count = self._table(table), 0
+        for before, after in zip(old, new, strict=True):
+            for row in found.matching(key, [before]):
+                found.change(row, key, after or (None,) * len(key))
+                count += 1
+        return count
+
+    def delete_row(self, table: Table, columns: Sequence[str], row: Row) -> int:
+        self._call("delete_row")
+        found = self._table(table)
+        for each in found.rows:
+            if found.values(each, columns) == row:
+                found.remove(each)
+                return 1
+        return 0
+
+    def update_row(self, table: Table, columns: Sequence[str], before: Row, after: Row) -> int:
+        self._call("update_row")
+        found = self._table(table)
+        for each in found.rows:
+            if found.values(each, columns) == before:
+                found.change(each, columns, after)
+                return 1
+        return 0
+
+    def rows_by_key(self, table: Table, key: Sequence[str], keys: Sequence[Row], columns: Sequence[str]) -> Batch:
+        self._call("rows_by_key")
+        found = self._table(table)
+        return Batch.of([found.values(row, columns) for row in found.matching(key, keys)], len(columns))
+
+    def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
+        self._call("save_checkpoint")
+        before = self.target.load_checkpoint(project)
+        if before is not None and checkpoint.position < before.position:
+            raise FerrymanError("checkpoint.moved_back", "moved back")
+        self.checkpoints[project] = checkpoint
+
+    def close(self) -> None:
+        self.work = None
+
+    def _call(self, name: str, *, inside: bool = True) -> None:
+        self.target.calls += 1
+        assert not inside or self.work is not None, f"{name} outside a transaction"
+        try:
+            self.target.strike(name)
+        except FerrymanError:
+            self.work = None  # a deadlock, a lost connection: the transaction is gone
+            raise
+
+    def _table(self, table: Table) -> MemoryTable:
+        assert self.work is not None
+        if table.name not in self.work:
+            self.work[table.name] = self.target.tables[table.name].copy()
+        return self.work[table.name]
+
+    @staticmethod
+    def _whole(table: MemoryTable, columns: Sequence[str], row: Row) -> Row:
+        by_name = dict(zip(columns, row, strict=True))
+        return tuple(by_name.get(name) for name in table.names)
+
+
+__all__ = ["Crash", "DuplicateKeyError", "MemorySession", "MemoryTarget"]
