@@ -158,9 +158,12 @@ class MemoryReader:
             raise FerrymanError("source.table_changed", f"{table.name} lacks {missing}")
         return [names.index(column) for column in columns]
 
-    def rows_by_key(self, table: Table, columns: Sequence[str], keys: Sequence[Row]) -> Batch:
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], keys: Sequence[Row], *, where: str | None = None
+    ) -> Batch:
         self.database.fault("rows_by_key")
         now, rows = self._rows(table)
+        rows = [row for row in rows if where is None or condition(now, row, where)]
         wanted = {self._bound(now, key) for key in keys}
         places = self._places(now, columns)
         found = [tuple(row[p] for p in places) for row in rows if self._key(now, row) in wanted]

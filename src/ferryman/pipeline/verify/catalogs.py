@@ -1,0 +1,102 @@
+"""Both catalogs as they are now, table beside table; what is missing altogether is a difference, too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ferryman.model.mismatch import Mismatch, MismatchKind
+from ferryman.model.names import TableName
+from ferryman.model.project import ProjectSpec
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+from ferryman.pipeline.verify.pair import Pair, missing_columns, pair_of
+from ferryman.pipeline.verify.settling import AppliedWatch
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target
+
+MOST_PATTERNS = 100
+"""With more tables than that, whole databases of the target are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogs:
+    """Tables to compare, and what cannot be: source table → the difference in structure."""
+
+    pairs: tuple[Pair, ...]
+    broken: dict[TableName, Mismatch]
+
+
+def read_catalogs(
+    spec: ProjectSpec, source: Source, target: Target, only: Sequence[TableName], watch: AppliedWatch | None
+) -> Catalogs:
+    """Pair the tables of both catalogs.
+
+    A statement of the source's log may not have reached the target yet: what is missing there is looked for again once
+    apply has passed the place at which the source's catalog was read. `only`: source tables wanted; empty means all.
+    """
+    deadline = time.monotonic() + (watch.patience_seconds if watch else 0.0)
+    while True:
+        schema = source.read_schema(_selection(spec.selection, only))
+        if watch is not None:
+            watch.passed_now(deadline)
+        found = _paired(spec, schema, target.read_schema(_target_selection(spec.selection, schema)))
+        if watch is None or not found.broken or time.monotonic() >= deadline:
+            return found
+        watch.pause()
+
+
+def _selection(selection: Selection, only: Sequence[TableName]) -> Selection:
+    if not only:
+        return selection
+    return Selection(objects=tuple(pattern_of(name) for name in only), rename=selection.rename, where=selection.where)
+
+
+def _target_selection(selection: Selection, schema: Schema) -> Selection:
+    wanted = [selection.target_name(table.name) for table in schema.tables]
+    # A server that keeps names in lower case shows them so.
+    names = sorted({*wanted, *(TableName(n.database.lower(), n.table.lower()) for n in wanted)})
+    if len(names) <= MOST_PATTERNS:
+        return Selection(objects=tuple(pattern_of(name) for name in names) or ("``.``",))
+    databases = sorted({name.database for name in names})
+    return Selection(objects=tuple(f"{_quoted(database)}.*" for database in databases))
+
+
+def pattern_of(name: TableName) -> str:
+    """Return the pattern that names exactly one table."""
+    return f"{_quoted(name.database)}.{_quoted(name.table)}"
+
+
+def _quoted(part: str) -> str:
+    return "`" + part.replace("`", "``") + "`"
+
+
+def _paired(spec: ProjectSpec, source: Schema, target: Schema) -> Catalogs:
+    folded = {_folded(table.name): table for table in target.tables}
+    pairs: list[Pair] = []
+    broken: dict[TableName, Mismatch] = {}
+    for table in source.tables:
+        name = spec.selection.target_name(table.name)
+        other = target.table(name) or folded.get(_folded(name))
+        missing = missing_columns(table, other) if other is not None else []
+        if other is None or missing:
+            broken[table.name] = _broken(table, name, missing)
+        else:
+            pairs.append(pair_of(table, other, spec.selection.where.get(str(table.name))))
+    return Catalogs(tuple(pairs), broken)
+
+
+def _folded(name: TableName) -> tuple[str, str]:
+    return name.database.casefold(), name.table.casefold()
+
+
+def _broken(table: Table, name: TableName, missing: Sequence[str]) -> Mismatch:
+    what = f"columns {', '.join(missing)} of {name}" if missing else f"table {name}"
+    return Mismatch(
+        table=table.name,
+        kind=MismatchKind.MASTER_ONLY,
+        key={"(structure)": f"missing at the target: {what}"},
+        source={},
+        target={},
+    )

@@ -1,0 +1,83 @@
+"""SQL that makes one row of the target equal, as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ferryman.kernel import literal
+from ferryman.model.batch import Row, Value
+from ferryman.model.schema import Table
+from ferryman.model.types import BYTES_KINDS, CHARACTER_KINDS, ColumnType, Kind
+from ferryman.pipeline.verify.pair import Pair
+
+Quote = Callable[[str], str]
+
+PREAMBLE = "SET NAMES utf8mb4; SET time_zone='+00:00'; SET foreign_key_checks=0;\n"
+"""What the statements need of the session; deletes go first, so that a key in another spelling makes room."""
+
+MOST_BYTES = 1 << 20
+"""A greater statement is left out: `repair.apply` reads the row from the source instead."""
+
+
+def sql_value(value: Value, kind: Kind) -> str:
+    """Return a value as a literal; bytes as ``X'…'``."""
+    if value is None:
+        return "NULL"
+    if kind in BYTES_KINDS:
+        return f"X'{value.hex().upper()}'"
+    return literal(value, kind).decode("utf-8", "backslashreplace")
+
+
+class Corrections:
+    """Writes the statements of one pair in the target's dialect."""
+
+    def __init__(self, pair: Pair, quote: Quote) -> None:
+        self._pair = pair
+        self._quote = quote
+        table: Table = pair.target.table
+        self._name = f"{quote(table.name.database)}.{quote(table.name.table)}"
+        self._types = [table.column(name).type for name in pair.target.columns]
+        generated = {column.name for column in table.columns if column.generated is not None}
+        self._written = [index for index, name in enumerate(pair.target.columns) if name not in generated]
+
+    def write(self, row: Row, *, verb: str = "REPLACE", count: int = 1) -> str:
+        """Return the statement that writes the source's row, `count` times."""
+        columns = ", ".join(self._quote(self._pair.target.columns[index]) for index in self._written)
+        values = ", ".join(self._value(index, row[index]) for index in self._written)
+        return _bounded(f"{verb} INTO {self._name} ({columns}) VALUES {', '.join([f'({values})'] * count)};")
+
+    def delete_key(self, key: Row) -> str:
+        """Return the statement that deletes the target's row with a key."""
+        return _bounded(f"DELETE FROM {self._name} WHERE {self._condition(self._pair.key, key)};")
+
+    def delete_rows(self, row: Row, count: int) -> str:
+        """Return the statement that deletes `count` rows equal to `row`."""
+        indexes = range(len(self._pair.target.columns))
+        return _bounded(f"DELETE FROM {self._name} WHERE {self._condition(indexes, row)} LIMIT {count};")
+
+    def _value(self, index: int, value: Value) -> str:
+        return sql_value(value, self._types[index].kind)
+
+    def _condition(self, indexes: Sequence[int], values: Sequence[Value]) -> str:
+        pairs = zip(indexes, values, strict=True)
+        return " AND ".join(self._equals(index, value) for index, value in pairs)
+
+    def _equals(self, index: int, value: Value) -> str:
+        name, kind = self._quote(self._pair.target.columns[index]), self._types[index]
+        if value is None:
+            return f"{name} IS NULL"
+        if kind.kind in CHARACTER_KINDS and not self._pair.key:
+            # A collation takes other bytes for equal; a unique key cannot hold two such rows, a bag can.
+            return f"CAST(CONVERT({name} USING utf8mb4) AS BINARY) = X'{value.hex().upper()}'"
+        return f"{self._compared(name, kind)} = {self._literal(value, kind)}"
+
+    def _compared(self, name: str, kind: ColumnType) -> str:
+        """FLOAT equals its shortest text only as text."""
+        return f"CONCAT({name})" if kind.kind is Kind.FLOAT else name
+
+    def _literal(self, value: bytes, kind: ColumnType) -> str:
+        return sql_value(value, Kind.TEXT if kind.kind is Kind.FLOAT else kind.kind)
+
+
+def _bounded(statement: str) -> str:
+    return statement if len(statement) <= MOST_BYTES else ""
