@@ -42,6 +42,7 @@ _LARGEST_OFFSET = 0xFFFFFFFF
 _NO_LOG_HINT = "set log_bin=ON and binlog_format=ROW at the source and restart it"
 _GONE = ("could not find", "purged", "impossible position", "to start replication from")
 """Words of error 1236 that mean: the place asked for is not in the log (any more)."""
+_TORN = b"truncated in the middle of event"
 _AGAIN = ("same server_uuid", "same server_id")
 
 
@@ -126,15 +127,15 @@ def stream(endpoint: Endpoint, start: Position) -> Iterator[Iterator[LogRecord |
         FerrymanError: ``position.purged``, ``source.privilege``, ``endpoint.unreachable``; while iterating also
             ``endpoint.connection_lost`` and ``log.corrupt``.
     """
-    connection = open_connection(endpoint, streaming=True)
+    log = _BinlogStream(open_connection(endpoint, streaming=True), start)
     try:
-        yield _BinlogStream(connection, start).records()
+        yield log.records()
     finally:
-        connection.abort()
+        log.close()
 
 
 class _BinlogStream:
-    """One dump connection."""
+    """One dump connection (a second one behind a file whose end a crash of the server has torn)."""
 
     def __init__(self, connection: Connection, start: Position) -> None:
         self._connection = connection
@@ -160,8 +161,35 @@ class _BinlogStream:
                 record = self._take(packet[1:])
                 if record is not None:
                     yield record
+            elif _TORN in packet and self._skip_torn_end():
+                packets = self._request()
             else:
                 raise self._refusal(packet)
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+        self._connection.abort()
+
+    def _skip_torn_end(self) -> bool:
+        """Go on in the next file, if there is one: whether there is.
+
+        A MariaDB that died while it wrote leaves half an event at the end of its file, begins another one, and refuses to
+        send the torn end. That transaction was rolled back. GTIDs tell if anything else should be missing (`_compare_list`).
+        """
+        if self._connection.server.flavor != "mariadb":
+            return False
+        self._connection.abort()
+        self._connection = open_connection(self._connection.endpoint, streaming=True)
+        following = self._file_behind()
+        if following is None:
+            return False
+        self._file, self._offset = following, FIRST_OFFSET
+        self._prepare()
+        return True
+
+    def _file_behind(self) -> str | None:
+        files = [str(row[0]) for row in self._connection.query("SHOW BINARY LOGS")]
+        return next(iter(files[files.index(self._file) + 1 :]), None) if self._file in files else None
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -173,7 +201,8 @@ class _BinlogStream:
         connection.execute(f"SET @slave_uuid='{uuid.uuid4()}', @replica_uuid=@slave_uuid")
         if connection.server.flavor == "mariadb":
             connection.execute("SET @mariadb_slave_capability=4")
-            self._compare_gtid()
+            if self._gtid is None:
+                self._compare_gtid()
 
     def _compare_gtid(self) -> None:
         """See that the log still holds, up to our start, what it held when we were there (RESET MASTER, another server)."""
@@ -205,13 +234,12 @@ class _BinlogStream:
         """Return where to ask from: the protocol has 32 bits, so a longer file's end is asked for as the next file."""
         if self._offset <= _LARGEST_OFFSET:
             return self._file, self._offset
-        files = [str(row[0]) for row in self._connection.query("SHOW BINARY LOGS")]
-        following = files[files.index(self._file) + 1 :] if self._file in files else []
-        if not following:
+        following = self._file_behind()
+        if following is None:
             raise FerrymanError(
                 "endpoint.connection_lost", f"{self._where} has not begun the file behind {self._file} yet"
             )
-        return following[0], FIRST_OFFSET
+        return following, FIRST_OFFSET
 
     def _free_server_id(self) -> int:
         taken = {int(self._connection.query("SELECT @@server_id")[0][0])}
@@ -277,9 +305,20 @@ class _BinlogStream:
         elif header.type == events.MARIADB_GTID:
             head = events.parse_gtid(header.type, payload[events.HEADER_LENGTH :], header.server_id)
             self._open_gtid = head.text if head else ""
+        elif header.type == events.GTID_LIST and self._gtid is not None:
+            self._compare_list(self._gtid, payload)
         elif boundary and self._open_gtid and self._gtid is not None:
             self._gtid.add(self._open_gtid)
             self._open_gtid = ""
+
+    def _compare_list(self, state: GtidState, payload: bytes) -> None:
+        """A file begins with what came before it: see that nothing of it is missing."""
+        listed = ",".join(events.parse_gtid_list(payload[events.HEADER_LENGTH :]))
+        if listed and (gtid := lost_gtid(listed, state.text)) and state.knows_domain_of(gtid):
+            raise events.corrupt(
+                f"{self._file} of {self._where} follows {gtid}, which was not seen in the files before"
+            )
+        state.take(listed)
 
     def _follow_place(self, header: events.EventHeader, payload: bytes) -> None:
         if header.type == events.ROTATE:

@@ -219,6 +219,18 @@ def _mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
     return GtidEvent(text, bool(flags & STANDALONE), bool(flags & PREPARED), extra)
 
 
+def parse_gtid_list(body: bytes) -> list[str]:
+    """Read MariaDB's GTID_LIST: the last transaction of each domain before a file."""
+    count = int.from_bytes(body[:4], "little") & 0x0FFFFFFF
+    if len(body) < 4 + 16 * count:
+        raise corrupt("a list of GTIDs is cut off")
+    last: dict[int, str] = {}
+    for place in range(4, 4 + 16 * count, 16):
+        domain, server_id, sequence = struct.unpack_from("<IIQ", body, place)
+        last[domain] = f"{domain}-{server_id}-{sequence}"  # several servers of a domain: the latest one is listed last
+    return list(last.values())
+
+
 def _extra_flags(body: bytes, flags: int) -> int:
     """Read the extra flags behind a group commit id and an XA transaction's name, where there are any."""
     place = 13

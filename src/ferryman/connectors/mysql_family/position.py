@@ -49,6 +49,16 @@ class GtidState:
         self._domains[gtid.split("-", 1)[0]] = gtid
         self.text = gtid if len(self._domains) == 1 else ",".join(self._domains.values())
 
+    def knows_domain_of(self, gtid: str) -> bool:
+        """Whether a transaction of that domain has been seen."""
+        return gtid.split("-", 1)[0] in self._domains
+
+    def take(self, text: str) -> None:
+        """Take in domains not seen yet."""
+        for part in text.split(","):
+            if part and not self.knows_domain_of(part):
+                self.add(part)
+
 
 def lost_gtid(ours: str, server: str) -> str | None:
     """Return a transaction of ours that the server's state does not end with in its domain, or `None`.
