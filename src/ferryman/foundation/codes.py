@@ -156,16 +156,19 @@ CODES: dict[str, Code] = {
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
     ),
+    "report.not_written": Code(3, "manual", "INNER_ERROR", "choose another place for the file"),
     "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
     "schema.name_collision": Code(
         2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"
     ),
     "schema.nothing_selected": Code(2, "manual", "GHANA-PCHKNP002010", "check --objects; `*` and `?` are wildcards"),
+    "schema.unknown_object": Code(2, "manual", "GHANA-PCHKNP002010", "check the names of the objects"),
     "schema.unsupported_type": Code(
         2, "manual", "GHANA-PCHKNP003010", "leave the table out (--exclude), or change the column's type at the source"
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
+    "source.log_settings": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_log": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),
     "source.privilege": Code(
@@ -180,6 +183,7 @@ CODES: dict[str, Code] = {
     "target.full": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "make room at the target (disk, table space, tenant memory), then resume"
     ),
+    "target.not_empty": Code(3, "manual", "GHANA-PCHKNP002010"),
     "target.packet_too_large": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "raise max_allowed_packet at the target, then resume"
     ),

@@ -1,0 +1,63 @@
+"""The options that ``run``, ``check``, ``verify`` and ``repair`` share, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferryman.api.native.creation import Wish, steps_of
+from ferryman.cli import options
+from ferryman.cli.report import failure_report, write_report
+from ferryman.foundation.errors import FerrymanError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Options as they were given."""
+
+    source: str
+    target: str
+    password_variables: tuple[str, str]
+    objects: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+    rename: Sequence[str] | None = None
+    where: Sequence[str] | None = None
+    types: str = "schema,full,incremental,verify"
+    stop_when: str = "never"
+    streams: int = 0
+    name: str = ""
+    allow_not_empty: bool = False
+    skip_prechecks: Sequence[str] | None = None
+
+    def wish(self, report: Path | None = None) -> Wish:
+        """Read all of them; a report is written of the failure to do so.
+
+        Raises:
+            UsageError: ``usage.bad_url``, ``usage.wrong_option``.
+        """
+        try:
+            return self._wish()
+        except FerrymanError as error:
+            write_report(report, failure_report(self.name or None, error))
+            raise
+
+    def _wish(self) -> Wish:
+        source = options.endpoint(self.source, self.password_variables[0])
+        target = options.endpoint(self.target, self.password_variables[1])
+        types = options.types(self.types)
+        steps_of(types)
+        return Wish(
+            name=options.check_name(self.name or options.default_name(source, target)),
+            source=source,
+            target=target,
+            objects=options.patterns(self.objects),
+            exclude=options.patterns(self.exclude),
+            rename=options.renames(self.rename),
+            where=options.filters(self.where),
+            types=types,
+            stop_when=options.stop_when(self.stop_when),
+            streams=self.streams,
+            allow_not_empty=self.allow_not_empty,
+            skip_prechecks=options.patterns(self.skip_prechecks),
+        )

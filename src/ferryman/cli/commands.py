@@ -1,0 +1,228 @@
+"""The commands and their options. Bodies import what they need, so that ``--help`` stays quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.problems import default_data_dir
+from ferryman.cli.project_commands import projects
+
+app = typer.Typer(
+    name="ferryman",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Moves databases without stopping them: schema, rows and every change that follows, proved equal at the end.",
+    epilog="Exit codes: 0 done and equal · 1 failed · 2 wrong usage · 3 environment · 4 differences left · 130 interrupted",
+)
+app.add_typer(projects, name="projects")
+
+Source = Annotated[
+    str, typer.Option("--source", help="mysql://user:password@host:port/database (or FERRYMAN_SOURCE_PASSWORD)")
+]
+Target = Annotated[
+    str,
+    typer.Option("--target", help="oceanbase://user@tenant:password@host:2881/database (or FERRYMAN_TARGET_PASSWORD)"),
+]
+Objects = Annotated[
+    list[str] | None, typer.Option("--objects", help="What moves: database.table, with * and ?; may be repeated.")
+]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="What stays; stronger than --objects.")]
+Map = Annotated[list[str] | None, typer.Option("--map", help="New names: old=new, or old.table=new.table.")]
+Where = Annotated[list[str] | None, typer.Option("--where", help="Rows of a table: 'database.table:condition'.")]
+Types = Annotated[str, typer.Option("--types", help="Any of schema, full, incremental, verify.")]
+Streams = Annotated[int, typer.Option("--streams", min=0, max=256, help="Parallel streams; 0 chooses.")]
+Skip = Annotated[list[str] | None, typer.Option("--skip-precheck", help="A precheck item whose failure you accept.")]
+NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
+SourcePassword = Annotated[
+    str, typer.Option("--source-password-env", help="The environment variable with the source's password.")
+]
+TargetPassword = Annotated[
+    str, typer.Option("--target-password-env", help="The environment variable with the target's password.")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where state is kept; else the user's data folder.")]
+
+ALL_TYPES = "schema,full,incremental,verify"
+SOURCE_VARIABLE, TARGET_VARIABLE = "FERRYMAN_SOURCE_PASSWORD", "FERRYMAN_TARGET_PASSWORD"
+
+
+@app.command()
+def run(
+    source: Source,
+    target: Target,
+    objects: Objects = None,
+    exclude: Exclude = None,
+    map_: Map = None,
+    where: Where = None,
+    types: Types = ALL_TYPES,
+    stop_when: Annotated[
+        str, typer.Option(help="caught-up: end once the target has caught up; never: follow until told to stop.")
+    ] = "caught-up",
+    streams: Streams = 0,
+    name: Annotated[str, typer.Option(help="The project's name; else made from source and target.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what is known of the project and begin anew.")] = False,
+    allow_not_empty: NotEmpty = False,
+    skip_precheck: Skip = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report to this file, also on failure.")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+    source_password_env: SourcePassword = SOURCE_VARIABLE,
+    target_password_env: TargetPassword = TARGET_VARIABLE,
+) -> int:
+    """Move a database: one project, in the foreground, no server needed.
+
+    The same command again goes on where the first one stopped.
+    """
+    from ferryman.cli.arguments import Given
+    from ferryman.cli.run import RunSettings, run_project
+
+    given = Given(
+        source=source,
+        target=target,
+        objects=objects,
+        exclude=exclude,
+        rename=map_,
+        where=where,
+        types=types,
+        stop_when=stop_when,
+        streams=streams,
+        name=name,
+        allow_not_empty=allow_not_empty,
+        skip_prechecks=skip_precheck,
+        password_variables=(source_password_env, target_password_env),
+    )
+    settings = RunSettings(data_dir=data_dir or default_data_dir(), fresh=fresh, report=report, json=json)
+    return run_project(given.wish(report), settings)
+
+
+@app.command()
+def check(
+    source: Source,
+    target: Target,
+    objects: Objects = None,
+    exclude: Exclude = None,
+    map_: Map = None,
+    where: Where = None,
+    types: Types = ALL_TYPES,
+    allow_not_empty: NotEmpty = False,
+    skip_precheck: Skip = None,
+    json: Json = False,
+    source_password_env: SourcePassword = SOURCE_VARIABLE,
+    target_password_env: TargetPassword = TARGET_VARIABLE,
+) -> int:
+    """Look whether a move can work, without touching anything."""
+    from ferryman.cli.arguments import Given
+    from ferryman.cli.prechecks import check_endpoints
+
+    given = Given(
+        source=source,
+        target=target,
+        objects=objects,
+        exclude=exclude,
+        rename=map_,
+        where=where,
+        types=types,
+        allow_not_empty=allow_not_empty,
+        skip_prechecks=skip_precheck,
+        password_variables=(source_password_env, target_password_env),
+    )
+    return check_endpoints(given.wish(), json=json)
+
+
+@app.command()
+def verify(
+    source: Source,
+    target: Target,
+    objects: Objects = None,
+    exclude: Exclude = None,
+    map_: Map = None,
+    where: Where = None,
+    streams: Streams = 0,
+    json: Json = False,
+    source_password_env: SourcePassword = SOURCE_VARIABLE,
+    target_password_env: TargetPassword = TARGET_VARIABLE,
+) -> int:
+    """Compare every row of two databases; exit code 4 when rows differ."""
+    from ferryman.cli.arguments import Given
+    from ferryman.cli.comparison import verify_endpoints
+
+    given = Given(
+        source=source,
+        target=target,
+        objects=objects,
+        exclude=exclude,
+        rename=map_,
+        where=where,
+        streams=streams,
+        password_variables=(source_password_env, target_password_env),
+    )
+    return verify_endpoints(given.wish(), json=json)
+
+
+@app.command()
+def repair(
+    source: Source,
+    target: Target,
+    objects: Objects = None,
+    exclude: Exclude = None,
+    map_: Map = None,
+    where: Where = None,
+    streams: Streams = 0,
+    output: Annotated[Path | None, typer.Option(help="Write the SQL to this file, else to standard output.")] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it: write what the source holds now to the target.")
+    ] = False,
+    source_password_env: SourcePassword = SOURCE_VARIABLE,
+    target_password_env: TargetPassword = TARGET_VARIABLE,
+) -> int:
+    """Compare two databases and print the SQL that makes the target equal; it is run only with --apply."""
+    from ferryman.cli.arguments import Given
+    from ferryman.cli.comparison import print_repairs
+
+    given = Given(
+        source=source,
+        target=target,
+        objects=objects,
+        exclude=exclude,
+        rename=map_,
+        where=where,
+        streams=streams,
+        password_variables=(source_password_env, target_password_env),
+    )
+    return print_repairs(given.wish(), output, run=apply)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8089,
+    data_dir: DataDir = None,
+    executor: Annotated[str, typer.Option(help="Where tasks run: local.")] = "local",
+) -> int:
+    """Run the service: the OMS operations, the native API, metrics and a status page."""
+    from ferryman.cli.serving import serve_until_told
+
+    return serve_until_told(data_dir or default_data_dir(), host, port, executor)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service and the databases up.")] = False,
+) -> int:
+    """Watch a live move: MariaDB into OceanBase, while it is being written to."""
+    from ferryman.cli.demonstration import run_demo
+
+    return run_demo(keep=keep)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from ferryman import __version__
+
+    typer.echo(f"ferryman {__version__}")

@@ -1,0 +1,123 @@
+"""From options of the command line to endpoints, selections and projects."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import Endpoint, StopWhen
+from ferryman.spi.url import format_url, parse_url
+
+STOP_WHEN = tuple(member.value for member in StopWhen)
+
+
+def endpoint(url: str, password_variable: str) -> Endpoint:
+    """Read an endpoint; a password that the URL lacks comes from an environment variable.
+
+    Raises:
+        UsageError: ``usage.bad_url``.
+    """
+    found = parse_url(url)
+    password = os.environ.get(password_variable)
+    if found.password or password is None:
+        return found
+    return dataclasses.replace(found, password=password)
+
+
+def patterns(values: Sequence[str] | None) -> tuple[str, ...]:
+    """Split each value at commas outside backticks: ``--objects 'a.*,b.*'`` is the same as naming both."""
+    parts = [part.strip() for value in values or () for part in split_outside_backticks(value, ",")]
+    if not all(parts):
+        raise UsageError("usage.wrong_option", "an object pattern is empty", hint="write database.table or database.*")
+    return tuple(dict.fromkeys(parts))
+
+
+def renames(values: Sequence[str] | None) -> dict[str, str]:
+    """Read ``old=new``, databases or tables."""
+    found: dict[str, str] = {}
+    for value in values or ():
+        old, *rest = split_outside_backticks(value, "=")
+        new = "=".join(rest).strip()
+        if not old.strip() or not new or ("." in old) != ("." in new and _parts(new) > 1):
+            raise UsageError(
+                "usage.wrong_option",
+                f"--map {value!r} cannot be read",
+                hint="write old=new for databases, or old.table=new.table for tables",
+            )
+        found[_plain(old.strip())] = _plain(new)
+    return found
+
+
+def filters(values: Sequence[str] | None) -> dict[str, str]:
+    """Read ``database.table:condition``."""
+    found: dict[str, str] = {}
+    for value in values or ():
+        table, *rest = split_outside_backticks(value, ":")
+        condition = ":".join(rest).strip()
+        if not condition or _parts(table) < 2:
+            hint = "write database.table:condition, for example 'shop.orders:id > 1000'"
+            raise UsageError("usage.wrong_option", f"--where {value!r} cannot be read", hint=hint)
+        found[_plain(table.strip())] = condition
+    return found
+
+
+def types(value: str) -> tuple[str, ...]:
+    """Read ``schema,full,…``."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def stop_when(value: str) -> StopWhen:
+    """Read ``caught-up`` or ``never``."""
+    if value not in STOP_WHEN:
+        raise UsageError("usage.wrong_option", f"--stop-when {value!r} is none of {', '.join(STOP_WHEN)}")
+    return StopWhen(value)
+
+
+def default_name(source: Endpoint, target: Endpoint) -> str:
+    """Return the name of a project that was given none: the same for the same source and target."""
+    identity = repr([(e.scheme, e.host, e.port, e.database, e.options.get("unix_socket")) for e in (source, target)])
+    short = hashlib.sha256(identity.encode()).hexdigest()[:6]
+    words = f"{source.database or source.host}-to-{target.database or target.host}"
+    plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in words)
+    return f"{plain[:50]}-{short}"
+
+
+def split_outside_backticks(text: str, mark: str) -> list[str]:
+    """Split at a character, leaving what stands in backticks whole."""
+    parts, inside = [""], False
+    for char in text:
+        inside ^= char == "`"
+        if char == mark and not inside:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that OMS's interface could not show."""
+    if not name or len(name) > 64 or any(char.isspace() for char in name):
+        raise UsageError("usage.wrong_option", f"--name {name!r} must have 1 to 64 characters and no blanks")
+    return name
+
+
+def _parts(name: str) -> int:
+    return len(split_outside_backticks(name, "."))
+
+
+def _plain(name: str) -> str:
+    """Take the backticks off the parts of a name."""
+    return ".".join(_unquoted(part) for part in split_outside_backticks(name, "."))
+
+
+def _unquoted(part: str) -> str:
+    quoted = len(part) > 1 and part[0] == part[-1] == "`"
+    return part[1:-1].replace("``", "`") if quoted else part
+
+
+def full_url(text: str, password_variable: str) -> str:
+    """Return a URL with its password, for the service; the id of an endpoint stays as it is."""
+    return text if text.startswith("e_") else format_url(endpoint(text, password_variable), password=True)

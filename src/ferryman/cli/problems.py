@@ -1,0 +1,77 @@
+"""How errors are told: ``error [code] message``, then the next step."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from ferryman.foundation.codes import CODES
+from ferryman.foundation.errors import FerrymanError
+
+INTERRUPTED = 130
+DEBUG_VARIABLE = "FERRYMAN_DEBUG"
+LOG_FILE = "ferryman.log"
+
+
+def default_data_dir() -> Path:
+    """Return the user's data folder for ferryman."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "ferryman"
+
+
+def tell_error(error: FerrymanError) -> int:
+    """Write an error to standard error and return its exit code."""
+    write_problem(error.code, error.message, error.hint)
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    return error.exit_code
+
+
+def tell_defect(error: BaseException) -> int:
+    """Write a defect of our own in one line; the traceback goes to a log file, or is shown when debugging."""
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    where = _log_defect(error)
+    hint = CODES["internal.error"].hint + (f" ({where})" if where else "")
+    write_problem("internal.error", f"{type(error).__name__} in {_place(error)}", hint)
+    return CODES["internal.error"].exit_code
+
+
+def write_problem(code: str, message: str, hint: str = "", *, word: str = "error") -> None:
+    """Write ``error [code] message`` and the hint."""
+    mark, end = ("\x1b[1;31m", "\x1b[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
+    sys.stdout.flush()
+    sys.stderr.write(f"{mark}{word}{end} [{code}] {message}\n")
+    if hint:
+        sys.stderr.write(f"  → {hint}\n")
+    sys.stderr.flush()
+
+
+def log_to_file(directory: Path) -> None:
+    """Send this process's log records to a file: the terminal is for people."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = RotatingFileHandler(directory / LOG_FILE, maxBytes=4 << 20, backupCount=2, delay=True, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+def _log_defect(error: BaseException) -> Path | None:
+    directory = default_data_dir() / "logs"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (directory / LOG_FILE).open("a", encoding="utf-8") as file:
+            file.writelines(traceback.format_exception(error))
+    except OSError:
+        return None
+    return directory / LOG_FILE
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).stem}, line {frames[-1].lineno}" if frames else "ferryman"

@@ -1,0 +1,200 @@
+"""``ferryman projects …``: the client of a running service."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+projects = typer.Typer(
+    no_args_is_help=True,
+    help="Projects of a running service (FERRYMAN_URL, FERRYMAN_USER, FERRYMAN_PASSWORD stand for the options).",
+)
+
+Url = Annotated[str | None, typer.Option("--url", help="The service; else http://127.0.0.1:8089.")]
+User = Annotated[str | None, typer.Option("--user", help="The service's user; else admin.")]
+Password = Annotated[str | None, typer.Option("--password", help="Better in FERRYMAN_PASSWORD.")]
+Name = Annotated[str, typer.Argument(help="Name or id of the project.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the JSON the service answers.")]
+
+
+@projects.command("list")
+def list_projects(
+    search: Annotated[str, typer.Option(help="Part of the name, or an id.")] = "",
+    status: Annotated[list[str] | None, typer.Option(help="Only these statuses, e.g. RUNNING.")] = None,
+    page: Annotated[int, typer.Option(min=1)] = 1,
+    size: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    json: Json = False,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """List projects, youngest first."""
+    from ferryman.cli import project_views
+
+    wanted = [name.upper() for name in status or ()]
+    found = _client(url, user, password).get("projects", search=search, status=wanted, page=page, size=size)
+    return _print(found, json, project_views.listing)
+
+
+@projects.command()
+def show(name: Name, json: Json = False, url: Url = None, user: User = None, password: Password = None) -> int:
+    """Show a project with its steps and tables."""
+    from ferryman.cli import project_views
+
+    return _print(_client(url, user, password).get("projects", name), json, project_views.project)
+
+
+@projects.command()
+def create(
+    name: Annotated[str, typer.Option(help="The project's name: no blanks.")],
+    source: Annotated[str, typer.Option(help="URL, or the id of an endpoint.")],
+    target: Annotated[str, typer.Option(help="URL, or the id of an endpoint.")],
+    objects: Annotated[list[str] | None, typer.Option(help="What moves: database.table, with * and ?.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="What stays.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help="New names: old=new.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Rows of a table: 'database.table:condition'.")] = None,
+    types: Annotated[
+        str, typer.Option(help="Any of schema, full, incremental, verify.")
+    ] = "schema,full,incremental,verify",
+    stop_when: Annotated[str, typer.Option(help="never, or caught-up.")] = "never",
+    streams: Annotated[int, typer.Option(min=0, max=256)] = 0,
+    allow_not_empty: Annotated[bool, typer.Option("--allow-not-empty")] = False,
+    skip_precheck: Annotated[list[str] | None, typer.Option()] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    json: Json = False,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Make a project; passwords may come from FERRYMAN_SOURCE_PASSWORD and FERRYMAN_TARGET_PASSWORD."""
+    from ferryman.cli import options, project_views
+
+    body = {
+        "name": options.check_name(name),
+        "source": options.full_url(source, "FERRYMAN_SOURCE_PASSWORD"),
+        "target": options.full_url(target, "FERRYMAN_TARGET_PASSWORD"),
+        "objects": options.patterns(objects),
+        "exclude": options.patterns(exclude),
+        "rename": options.renames(map_),
+        "where": options.filters(where),
+        "types": options.types(types),
+        "stop_when": options.stop_when(stop_when).value,
+        "streams": streams,
+        "allow_not_empty": allow_not_empty,
+        "skip_prechecks": options.patterns(skip_precheck),
+    }
+    client = _client(url, user, password)
+    made = client.post("projects", body=body)
+    if start:
+        made = client.post("projects", made["id"], "start")
+    return _print(made, json, project_views.project)
+
+
+@projects.command("start")
+def start_project(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
+    """Start a project that was never started."""
+    return _tell("start", name, url, user, password)
+
+
+@projects.command()
+def stop(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
+    """Pause a running project; progress is kept."""
+    return _tell("stop", name, url, user, password)
+
+
+@projects.command()
+def resume(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
+    """Go on with a paused or failed project from where it stood."""
+    return _tell("resume", name, url, user, password)
+
+
+@projects.command()
+def release(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
+    """End a project for good and free what it holds; its record stays."""
+    return _tell("release", name, url, user, password)
+
+
+@projects.command()
+def delete(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
+    """Remove a project that was never started, or is released."""
+    _client(url, user, password).delete("projects", name)
+    sys.stdout.write(f"{name} is deleted\n")
+    return 0
+
+
+@projects.command()
+def events(
+    name: Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what comes.")] = False,
+    json: Json = False,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Tell the story of a project, oldest first."""
+    from ferryman.cli import project_views
+
+    client, after = _client(url, user, password), 0
+    while True:
+        found = client.get("projects", name, "events", after=after, limit=1000)
+        _print(found, json, project_views.events)
+        after = max([after, *(int(event["id"]) for event in found)])
+        if not found and not follow:
+            return 0
+        if not found:
+            time.sleep(1)
+
+
+@projects.command()
+def mismatches(
+    name: Name,
+    table: Annotated[str, typer.Option(help="Only this source table: database.table.")] = "",
+    page: Annotated[int, typer.Option(min=1)] = 1,
+    size: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    json: Json = False,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Show the rows that differ."""
+    from ferryman.cli import project_views
+
+    found = _client(url, user, password).get("projects", name, "mismatches", table=table, page=page, size=size)
+    return _print(found, json, project_views.mismatches)
+
+
+@projects.command()
+def choose(
+    name: Name,
+    choice: Annotated[str, typer.Argument(help="skip, apply (with --sql), or done (you have run it yourself).")],
+    sql: Annotated[str, typer.Option(help="With apply: the statement to run at the target instead.")] = "",
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Decide about the schema statement at which applying has stopped; then resume the project."""
+    _client(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
+    sys.stdout.write(f"{name}: {choice}. `ferryman projects resume {name}` goes on\n")
+    return 0
+
+
+def _client(url: str | None, user: str | None, password: str | None) -> Any:
+    from ferryman.cli.client import client_of
+
+    return client_of(url, user, password)
+
+
+def _tell(action: str, name: str, url: str | None, user: str | None, password: str | None) -> int:
+    project = _client(url, user, password).post("projects", name, action)
+    sys.stdout.write(f"{project['name']} is {project['status']}\n")
+    return 0
+
+
+def _print(document: Any, json: bool, show_: Any) -> int:
+    from ferryman.cli.report import as_text
+
+    sys.stdout.write(as_text(document) if json else show_(document))
+    return 0

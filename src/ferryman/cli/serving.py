@@ -1,0 +1,29 @@
+"""``ferryman serve``: what it says when it is ready and when it ends."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from ferryman.api.credentials import PASSWORD_FILE, USER, OpenedCredentials
+from ferryman.api.server import serve
+from ferryman.foundation.logs import log_to_stderr
+
+
+def serve_until_told(data_dir: Path, host: str, port: int, executor: str) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns 0."""
+    log_to_stderr(logging.WARNING)
+    data_dir = data_dir.expanduser().absolute()
+
+    def ready(url: str, opened: OpenedCredentials) -> None:
+        lines = [f"ferryman is ready at {url}  (state in {data_dir})"]
+        if opened.new_password is not None:
+            lines.append(f"  user {USER}, password {opened.new_password}  (kept in {data_dir / PASSWORD_FILE})")
+        lines.append("  Ctrl-C ends it; running projects go on at the next start")
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+
+    serve(data_dir, host=host, port=port, executor=executor, ready=ready)
+    sys.stdout.write("ferryman has ended\n")
+    return 0
