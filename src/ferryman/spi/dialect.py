@@ -30,16 +30,18 @@ class DdlStatement:
     """One statement of the schema step.
 
     Attributes:
-        kind: ``database``, ``table``, ``index``, ``foreign_key``, ``view``.
-        object: What it makes, by the target's name.
+        kind: ``database``, ``table``, ``index``, ``check``, ``foreign_key``, ``view``.
+        object: What it makes, by the target's name: ``db.table``; of a table's parts ``db.table.part``.
         sql: The statement, in the target's dialect.
         after_load: Whether it may (or must) wait until the rows are there.
+        fallback: What to run when the engine refuses `sql` (a table without its partitions); empty for none.
     """
 
     kind: str
     object: str
     sql: str
     after_load: bool = False
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ def _json_check(name: str) -> str:
 def could_be_json(column: Column) -> bool:
     """Whether a column is what MariaDB makes of ``JSON``."""
     type_ = column.type
-    return type_.kind is Kind.TEXT and type_.length == 4_294_967_295 and type_.collation == "utf8mb4_bin"
+    return type_.kind is Kind.TEXT and type_.length == 4_294_967_295 and type_.charset == "utf8mb4"
 
 
 def as_json(column: Column) -> Column:

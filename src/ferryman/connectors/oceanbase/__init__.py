@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ferryman.connectors.mysql_family.dialect import OceanBaseDialect
-from ferryman.connectors.mysql_family.precheck import OceanBaseChecks
 from ferryman.connectors.mysql_family.target import FamilyTarget
+from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
+from ferryman.connectors.oceanbase.precheck import OceanBaseChecks
 from ferryman.spi.connector import Connector
 
 CONNECTOR = Connector(

@@ -1,0 +1,124 @@
+"""The notes every step stands on: the source's schema, and what it becomes at the target.
+
+The schema step writes them as it runs. A project without one (``--types full,incremental``) gets them here, from the
+target's tables as they are. It lies below the steps because they cannot import each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.model.names import TableName
+from ferryman.model.project import StepName
+from ferryman.model.schema import Schema, ServerTraits, Table
+from ferryman.model.selection import Selection, exact_pattern
+from ferryman.model.serial import from_json, to_json
+from ferryman.spi.connector import connector_for
+from ferryman.spi.dialect import Dialect, SchemaPlan
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target
+from ferryman.spi.task import TaskContext
+
+
+def read_source(context: TaskContext) -> Schema:
+    """Read the source's schema once, and take its place in the log before and after (algorithms.md §1).
+
+    The place before is taken first and never again: what changes between it and the catalog is in the log. Whoever
+    replays the log skips the schema statements up to ``schema.known``, whose effect the catalog already shows.
+    """
+    noted = context.note("schema.source")
+    if noted is not None and context.note("schema.known") is not None:
+        return from_json(Schema, noted)
+    source = source_of(context)
+    follows = StepName.CAPTURE in context.spec.steps or StepName.APPLY in context.spec.steps
+    try:
+        if follows and context.note("schema.start") is None:
+            context.set_note("schema.start", to_json(source.current_position()))
+        schema = source.read_schema(context.spec.selection)
+        known = to_json(source.current_position()) if follows else {}
+    finally:
+        source.close()
+    context.set_note("schema.source", to_json(schema))
+    context.set_note("schema.known", known)
+    return schema
+
+
+def ensure_plan(context: TaskContext) -> None:
+    """Make the notes ``schema.start``, ``schema.source``, ``schema.known`` and ``schema.plan`` where they are missing.
+
+    For projects without a schema step: the plan's tables are the target's own, so that rows are written as its columns
+    are. With a schema step the notes are its business and this does nothing but wait for none.
+
+    Raises:
+        FerrymanError: ``target.table_missing``, ``target.table_differs`` (a column of the source is not there),
+            ``schema.nothing_selected``.
+    """
+    if context.note("schema.plan") is not None:
+        return
+    schema = read_source(context)
+    if not schema.tables:
+        raise UsageError("schema.nothing_selected", "no table of the source matches the objects of the project")
+    target = target_of(context)
+    try:
+        there = target.read_schema(Selection(objects=_patterns(schema, context.spec.selection)))
+    finally:
+        target.close()
+    tables = {table.name: _adopted(table, there, context.spec.selection) for table in schema.tables}
+    context.set_note("schema.plan", to_json(SchemaPlan(tables=tables)))
+
+
+def _patterns(schema: Schema, selection: Selection) -> tuple[str, ...]:
+    return tuple(exact_pattern(selection.target_name(table.name)) for table in schema.tables)
+
+
+def _adopted(table: Table, there: Schema, selection: Selection) -> Table:
+    """Return the target's table for a source table, if it has all its columns."""
+    name = selection.target_name(table.name)
+    found = find_table(there, name)
+    if found is None:
+        raise FerrymanError("target.table_missing", f"the target has no table {name} for {table.name}")
+    known = {column.name.casefold() for column in found.columns}
+    absent = [column.name for column in table.written_columns if column.name.casefold() not in known]
+    if absent:
+        raise FerrymanError("target.table_differs", f"{name} at the target lacks the columns {', '.join(absent)}")
+    return replace(found, name=name)
+
+
+def find_table(schema: Schema, name: TableName) -> Table | None:
+    """Return the table of that name as that server compares names."""
+    found = schema.table(name)
+    if found is not None or schema.traits.lower_case_names == 0:
+        return found
+    return schema.table(folded(name, schema.traits)) or next(
+        (table for table in schema.tables if folded(table.name, schema.traits) == folded(name, schema.traits)), None
+    )
+
+
+def folded(name: TableName, traits: ServerTraits) -> TableName:
+    """Return a name as the server compares it."""
+    return TableName(name.database.lower(), name.table.lower()) if traits.lower_case_names else name
+
+
+def source_of(context: TaskContext) -> Source:
+    """Open the project's source."""
+    make = connector_for(context.spec.source).source
+    if make is None:
+        raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
+    return make(context.spec.source)
+
+
+def target_of(context: TaskContext) -> Target:
+    """Open the project's target."""
+    make = connector_for(context.spec.target).target
+    if make is None:
+        raise UsageError("usage.bad_url", f"{context.spec.target.scheme} cannot be a target")
+    return make(context.spec.target)
+
+
+def dialect_of(context: TaskContext) -> Dialect:
+    """Return the dialect of the project's target, before it knows the very server."""
+    dialect = connector_for(context.spec.target).dialect
+    if dialect is None:
+        raise UsageError("usage.bad_url", f"{context.spec.target.scheme} has no schema")
+    return dialect

@@ -1,0 +1,90 @@
+"""Runs all items of a project: both endpoints side by side, then those that concern both."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.project import Endpoint, ProjectSpec
+from ferryman.model.schema import Schema
+from ferryman.model.selection import Selection
+from ferryman.pipeline.precheck.pair import pair_checks
+from ferryman.spi.connector import connector_for
+from ferryman.spi.precheck import CheckResult, EndpointChecks, Verdict
+
+_NOWHERE = Selection(objects=("`_ferryman`",))
+
+
+def check_project(spec: ProjectSpec) -> list[CheckResult]:
+    """Check both endpoints and what a project asks of them; needs no project, changes nothing.
+
+    Returns:
+        Every item's answer; those whose failure the user accepted (`skip_prechecks`) are WARNED.
+
+    Raises:
+        UsageError: ``usage.bad_url`` for an endpoint of unknown kind or in a role it does not have.
+    """
+    schema, trouble = _read_schema(spec)
+    source, target = _checks(spec.source, "source"), _checks(spec.target, "target")
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="precheck-side") as pool:
+        sides = [
+            pool.submit(source.source_checks, spec, schema),
+            pool.submit(target.target_checks, spec, schema),
+        ]
+        results = [result for side in sides for result in side.result()]
+    if not any(result.item == "RDB_CONNECT" and result.verdict is Verdict.FAILED for result in results):
+        results += trouble or pair_checks(spec, schema, _target_traits(spec))
+    return [_accepted(result, spec) for result in results]
+
+
+def _checks(endpoint: Endpoint, role: str) -> EndpointChecks:
+    connector = connector_for(endpoint)
+    has_role = connector.source if role == "source" else connector.target
+    if connector.checks is None or has_role is None:
+        raise FerrymanError("usage.bad_url", f"{endpoint.scheme} cannot be a {role}")
+    return connector.checks(endpoint)
+
+
+def _read_schema(spec: ProjectSpec) -> tuple[Schema, list[CheckResult]]:
+    """Read the source's catalog; an empty one and a failed item when that cannot be."""
+    connector = connector_for(spec.source)
+    if connector.source is None:
+        return Schema(), []
+    source = connector.source(spec.source)
+    try:
+        return source.read_schema(spec.selection), []
+    except FerrymanError as error:
+        failed = CheckResult(
+            item="STRUCT_SYS_VIEW_READ_PRIV",
+            side="source",
+            verdict=Verdict.FAILED,
+            title="the catalog can be read",
+            message=error.message,
+            hint=error.hint,
+            code=error.code,
+        )
+        return Schema(), [failed]
+    finally:
+        source.close()
+
+
+def _target_traits(spec: ProjectSpec) -> Schema | None:
+    """Read the target's traits (no tables); `None` when it does not answer, which its own items say."""
+    connector = connector_for(spec.target)
+    if connector.target is None:
+        return None
+    target = connector.target(spec.target)
+    try:
+        return target.read_schema(_NOWHERE)
+    except FerrymanError:
+        return None
+    finally:
+        target.close()
+
+
+def _accepted(result: CheckResult, spec: ProjectSpec) -> CheckResult:
+    """A failure the user accepted beforehand is a warning."""
+    if result.verdict is Verdict.FAILED and result.skippable and result.item in spec.skip_prechecks:
+        return replace(result, verdict=Verdict.WARNED, message=f"{result.message} (accepted)")
+    return result

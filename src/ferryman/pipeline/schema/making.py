@@ -1,0 +1,175 @@
+"""Makes objects at the target, those that are there already taken as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import groupby
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.schema import Check, ForeignKey, Index, Schema, Table
+from ferryman.pipeline.plan import find_table
+from ferryman.pipeline.schema.report import CONVERTED, DONE, FAILED, Report
+from ferryman.spi.dialect import Conversion, DdlStatement, Dialect, SchemaPlan
+from ferryman.spi.target import Target
+from ferryman.spi.task import TaskContext
+
+PARALLEL = 4
+_ONE_BY_ONE = frozenset({"database", "view", "foreign_key"})
+"""Kinds whose statements need each other, or lock two tables: in order. The others run side by side."""
+_STOPS = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "endpoint.access_denied", "target.full"})
+"""Errors of the surroundings, not of the object: the step ends with them and is resumed."""
+
+
+class Maker:
+    """Runs the statements of one plan."""
+
+    def __init__(
+        self,
+        context: TaskContext,
+        target: Target,
+        dialect: Dialect,
+        plan: SchemaPlan,
+        there: Schema,
+        report: Report,
+    ) -> None:
+        """Begin; `there` is the target's catalog of the planned objects."""
+        self._context = context
+        self._target = target
+        self._dialect = dialect
+        self._there = there
+        self._report = report
+        self._tables = {str(table.name): table for table in plan.tables.values()}
+        self._parts = {statement.object for statement in plan.statements if statement.kind in {"index", "foreign_key"}}
+        self._converted = {each.path for each in plan.conversions}
+        self._sources = {str(table.name): str(source) for source, table in plan.tables.items()}
+        self._owners = {f"{t.name}.{part.name}": str(t.name) for t in plan.tables.values() for part in _parts_of(t)}
+
+    def run(self) -> None:
+        """Run every statement that waits; kinds one after the other, parts of one table in order."""
+        places = enumerate(self._report.states)
+        for kind, group in groupby(places, key=lambda place: _phase(place[1].statement)):
+            numbers = [number for number, _ in group]
+            if kind in _ONE_BY_ONE:
+                self._run_each(numbers)
+            else:
+                self._run_beside(numbers)
+            if self._context.stop_requested():
+                return
+        self._retry_views()
+        self._report.show()
+
+    def _run_beside(self, numbers: list[int]) -> None:
+        """Run the statements of different tables side by side, those of one table in order."""
+        chains = [list(chain) for _, chain in groupby(numbers, key=self._table_of)]
+        with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="schema") as pool:
+            for done in [pool.submit(self._run_each, chain) for chain in chains]:
+                done.result()
+
+    def _table_of(self, number: int) -> str:
+        statement = self._report.states[number].statement
+        return statement.object if statement.kind == "table" else self._owners[statement.object]
+
+    def _run_each(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if self._context.stop_requested():
+                return
+            self._run_one(number)
+
+    def _run_one(self, number: int) -> None:
+        statement = self._report.states[number].statement
+        try:
+            message = self._make(statement)
+        except FerrymanError as error:
+            if error.code in _STOPS:
+                raise
+            self._report.settle(number, FAILED, error.message)
+            return
+        self._report.settle(number, CONVERTED if self._is_converted(statement) else DONE, message)
+
+    def _is_converted(self, statement: DdlStatement) -> bool:
+        source = self._sources.get(statement.object, statement.object)
+        return any(path == source or path.startswith(source + ".") for path in self._converted)
+
+    def _make(self, statement: DdlStatement) -> str:
+        """Make one object; returns a remark."""
+        if statement.kind == "table" and (found := self._found(statement.object)) is not None:
+            return self._taken(statement, found)
+        if self._is_there(statement):
+            return "was there"
+        try:
+            self._target.run_ddl(statement.sql)
+        except FerrymanError as error:
+            return self._after_refusal(statement, error)
+        return ""
+
+    def _found(self, name: str) -> Table | None:
+        wanted = self._tables.get(name)
+        return find_table(self._there, wanted.name) if wanted is not None else None
+
+    def _taken(self, statement: DdlStatement, found: Table) -> str:
+        """Take a table that is there if it is the one wanted; its parts made by statements of their own may be missing."""
+        table = self._tables[statement.object]
+        wanted = replace(
+            table,
+            indexes=tuple(
+                i for i in table.indexes if f"{table.name}.{i.name}" not in self._parts or _has(found, i.name)
+            ),
+            foreign_keys=(),
+        )
+        differences = self._dialect.differences(wanted, replace(found, foreign_keys=()))
+        if differences:
+            raise FerrymanError(
+                "target.table_differs",
+                f"{statement.object} is there and differs: {'; '.join(differences[:10])}",
+            )
+        return "was there"
+
+    def _is_there(self, statement: DdlStatement) -> bool:
+        """Whether an index, check or foreign key is there already."""
+        owner = self._owners.get(statement.object)
+        found = self._found(owner) if owner is not None else None
+        if owner is None or found is None:
+            return False
+        part = statement.object[len(owner) + 1 :].casefold()
+        names = {
+            "index": [index.name for index in found.indexes],
+            "check": [check.name for check in found.checks],
+            "foreign_key": [key.name for key in found.foreign_keys],
+        }.get(statement.kind, [])
+        return part in {name.casefold() for name in names}
+
+    def _after_refusal(self, statement: DdlStatement, error: FerrymanError) -> str:
+        """Try the statement's second form, if it has one; what the engine did not take is a loss to report."""
+        if not statement.fallback or error.code != "target.ddl_failed":
+            raise error
+        self._target.run_ddl(statement.fallback)
+        message = f"made without its partitions, which the engine refused: {error.message}"
+        self._report.add_conversion(Conversion(path=statement.object, message=message, lossy=True))
+        return message
+
+    def _retry_views(self) -> None:
+        """Try failed views again as long as one more succeeds: they may need each other in ways no text shows."""
+        while True:
+            failed = [n for n, each in enumerate(self._report.states) if _is_failed_view(each.statement, each.state)]
+            self._run_each(failed)
+            left = [n for n in failed if self._report.states[n].state == FAILED]
+            if not left or len(left) == len(failed):
+                return
+
+
+def _parts_of(table: Table) -> tuple[Index | Check | ForeignKey, ...]:
+    return (*table.indexes, *table.checks, *table.foreign_keys)
+
+
+def _phase(statement: DdlStatement) -> str:
+    return "parts" if statement.kind in {"table", "index", "check"} else statement.kind
+
+
+def _has(table: Table, index: str) -> bool:
+    return any(each.name.casefold() == index.casefold() for each in table.indexes)
+
+
+def _is_failed_view(statement: DdlStatement, state: str) -> bool:
+    return statement.kind == "view" and state == FAILED

@@ -1,0 +1,91 @@
+"""Runs the schema plan: before the load databases, tables, checks and views; after it indexes and foreign keys."""
+
+from __future__ import annotations
+
+from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.model.names import TableName
+from ferryman.model.schema import Schema
+from ferryman.model.selection import Selection, exact_pattern
+from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.plan import dialect_of, ensure_plan, read_source, target_of
+from ferryman.pipeline.schema.making import Maker
+from ferryman.pipeline.schema.report import FAILED, Report
+from ferryman.spi.dialect import Dialect, SchemaPlan
+from ferryman.spi.target import Target
+from ferryman.spi.task import TaskContext
+
+
+def run(context: TaskContext) -> None:
+    """Read the source's schema, plan it, and make everything that must be there before the rows.
+
+    A run that was killed goes on: what is there already and equal is taken as made.
+
+    Raises:
+        FerrymanError: ``schema.failed`` when a table or database could not be made (a view, check or index that could
+            not is a warning), ``target.table_differs``, ``schema.unsupported_type``, ``schema.name_collision``,
+            ``schema.nothing_selected``.
+    """
+    schema = read_source(context)
+    if not schema.tables and not schema.views:
+        raise UsageError("schema.nothing_selected", "no table of the source matches the objects of the project")
+    target = target_of(context)
+    try:
+        there = target.read_schema(_selected_there(schema, context.spec.selection))
+        dialect = dialect_of(context).fitted(there.traits)
+        plan = _plan(context, dialect, schema)
+        _make(context, target, dialect, plan, there, after_load=False)
+    finally:
+        target.close()
+
+
+def run_indexes(context: TaskContext) -> None:
+    """Make what waits for the rows: deferred indexes and foreign keys. A refused one is a warning, never an error."""
+    ensure_plan(context)
+    plan = from_json(SchemaPlan, context.note("schema.plan"))
+    target = target_of(context)
+    try:
+        names = tuple(exact_pattern(table.name) for table in plan.tables.values())
+        there = target.read_schema(Selection(objects=names))
+        _make(context, target, dialect_of(context).fitted(there.traits), plan, there, after_load=True)
+    finally:
+        target.close()
+
+
+def _selected_there(schema: Schema, selection: Selection) -> Selection:
+    """Return the selection of what the target may have of it already."""
+    names: list[TableName] = [*(table.name for table in schema.tables), *(view.name for view in schema.views)]
+    return Selection(objects=tuple(exact_pattern(selection.target_name(name)) for name in names))
+
+
+def _plan(context: TaskContext, dialect: Dialect, schema: Schema) -> SchemaPlan:
+    """Plan once; a resumed run follows the plan it began with."""
+    noted = context.note("schema.plan")
+    if noted is not None:
+        return from_json(SchemaPlan, noted)
+    plan = dialect.plan(schema, context.spec.selection, defer_indexes=context.spec.load.defer_index_creation)
+    context.set_note("schema.plan", to_json(plan))
+    return plan
+
+
+def _make(
+    context: TaskContext, target: Target, dialect: Dialect, plan: SchemaPlan, there: Schema, *, after_load: bool
+) -> None:
+    statements = [statement for statement in plan.statements if statement.after_load == after_load]
+    report = Report(context, statements, plan.conversions)
+    report.show()
+    Maker(context, target, dialect, plan, there, report).run()
+    _settle(context, report)
+
+
+def _settle(context: TaskContext, report: Report) -> None:
+    """Say what failed: a table that is not there stops the project, anything else is a warning."""
+    failed = report.of(FAILED)
+    for each in failed:
+        context.event("warning", f"{each.statement.kind} {each.statement.object} was not made: {each.message}")
+    fatal = [each for each in failed if each.statement.kind in {"database", "table"}]
+    if not fatal:
+        return
+    shown = "; ".join(f"{each.statement.kind} {each.statement.object}: {each.message}" for each in fatal[:5])
+    more = f"; and {len(fatal) - 5} more" if len(fatal) > 5 else ""
+    code = "target.table_differs" if all("differs" in each.message for each in fatal) else "schema.failed"
+    raise FerrymanError(code, f"{len(fatal)} objects could not be made: {shown}{more}")
