@@ -43,8 +43,8 @@ class Given:
             raise
 
     def _wish(self) -> Wish:
-        source = options.endpoint(self.source, self.password_variables[0])
-        target = options.endpoint(self.target, self.password_variables[1])
+        source = options.endpoint("--source", self.source, self.password_variables[0])
+        target = options.endpoint("--target", self.target, self.password_variables[1])
         types = options.types(self.types)
         steps_of(types)
         return Wish(

@@ -15,6 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: loading rich's takes longer than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Moves databases without stopping them: schema, rows and every change that follows, proved equal at the end.",
     epilog="Exit codes: 0 done and equal · 1 failed · 2 wrong usage · 3 environment · 4 differences left · 130 interrupted",
@@ -22,30 +23,45 @@ app = typer.Typer(
 app.add_typer(projects, name="projects")
 
 Source = Annotated[
-    str, typer.Option("--source", help="mysql://user:password@host:port/database (or FERRYMAN_SOURCE_PASSWORD)")
+    str,
+    typer.Option(metavar="URL", help="mysql://user:password@host:port/database; the password may be left out."),
 ]
 Target = Annotated[
     str,
-    typer.Option("--target", help="oceanbase://user@tenant:password@host:2881/database (or FERRYMAN_TARGET_PASSWORD)"),
+    typer.Option(metavar="URL", help="oceanbase://user@tenant:password@host:2881/database"),
 ]
 Objects = Annotated[
-    list[str] | None, typer.Option("--objects", help="What moves: database.table, with * and ?; may be repeated.")
+    list[str] | None,
+    typer.Option("--objects", metavar="PATTERN", help="What moves: database.table, with * and ?; may be repeated."),
 ]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="What stays; stronger than --objects.")]
-Map = Annotated[list[str] | None, typer.Option("--map", help="New names: old=new, or old.table=new.table.")]
-Where = Annotated[list[str] | None, typer.Option("--where", help="Rows of a table: 'database.table:condition'.")]
-Types = Annotated[str, typer.Option("--types", help="Any of schema, full, incremental, verify.")]
-Streams = Annotated[int, typer.Option("--streams", min=0, max=256, help="Parallel streams; 0 chooses.")]
-Skip = Annotated[list[str] | None, typer.Option("--skip-precheck", help="A precheck item whose failure you accept.")]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="What stays; stronger than --objects.")
+]
+Map = Annotated[
+    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="New names: old=new, or old.table=new.table.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="TABLE:CONDITION", help="Rows of a table: 'database.table:condition'."),
+]
+Types = Annotated[str, typer.Option("--types", metavar="LIST", help="Any of schema, full, incremental, verify.")]
+Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, help="Parallel streams; 0 chooses.")]
+Skip = Annotated[
+    list[str] | None, typer.Option("--skip-precheck", metavar="ITEM", help="A precheck item whose failure you accept.")
+]
 NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
 SourcePassword = Annotated[
-    str, typer.Option("--source-password-env", help="The environment variable with the source's password.")
+    str,
+    typer.Option("--source-password-env", metavar="NAME", help="The environment variable with the source's password."),
 ]
 TargetPassword = Annotated[
-    str, typer.Option("--target-password-env", help="The environment variable with the target's password.")
+    str,
+    typer.Option("--target-password-env", metavar="NAME", help="The environment variable with the target's password."),
 ]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where state is kept; else the user's data folder.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where state is kept; else the user's data folder.")
+]
 
 ALL_TYPES = "schema,full,incremental,verify"
 SOURCE_VARIABLE, TARGET_VARIABLE = "FERRYMAN_SOURCE_PASSWORD", "FERRYMAN_TARGET_PASSWORD"
@@ -61,14 +77,21 @@ def run(
     where: Where = None,
     types: Types = ALL_TYPES,
     stop_when: Annotated[
-        str, typer.Option(help="caught-up: end once the target has caught up; never: follow until told to stop.")
+        str,
+        typer.Option(
+            metavar="WHEN", help="caught-up: end once the target has caught up; never: follow until told to stop."
+        ),
     ] = "caught-up",
     streams: Streams = 0,
-    name: Annotated[str, typer.Option(help="The project's name; else made from source and target.")] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="The project's name; else made from source and target.")
+    ] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what is known of the project and begin anew.")] = False,
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report to this file, also on failure.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
+    ] = None,
     json: Json = False,
     data_dir: DataDir = None,
     source_password_env: SourcePassword = SOURCE_VARIABLE,
@@ -173,7 +196,9 @@ def repair(
     map_: Map = None,
     where: Where = None,
     streams: Streams = 0,
-    output: Annotated[Path | None, typer.Option(help="Write the SQL to this file, else to standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the SQL to this file, else to standard output.")
+    ] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Do it: write what the source holds now to the target.")
     ] = False,
@@ -199,10 +224,12 @@ def repair(
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8089,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen at; 0 takes a free one.")
+    ] = 8089,
     data_dir: DataDir = None,
-    executor: Annotated[str, typer.Option(help="Where tasks run: local.")] = "local",
+    executor: Annotated[str, typer.Option(metavar="NAME", help="Where tasks run: local.")] = "local",
 ) -> int:
     """Run the service: the OMS operations, the native API, metrics and a status page."""
     from ferryman.cli.serving import serve_until_told

@@ -14,13 +14,16 @@ from ferryman.spi.url import format_url, parse_url
 STOP_WHEN = tuple(member.value for member in StopWhen)
 
 
-def endpoint(url: str, password_variable: str) -> Endpoint:
+def endpoint(option: str, url: str, password_variable: str) -> Endpoint:
     """Read an endpoint; a password that the URL lacks comes from an environment variable.
 
     Raises:
         UsageError: ``usage.bad_url``.
     """
-    found = parse_url(url)
+    try:
+        found = parse_url(url)
+    except UsageError as error:
+        raise UsageError(error.code, f"{option}: {error.message}", hint=error.hint) from None
     password = os.environ.get(password_variable)
     if found.password or password is None:
         return found
@@ -118,6 +121,6 @@ def _unquoted(part: str) -> str:
     return part[1:-1].replace("``", "`") if quoted else part
 
 
-def full_url(text: str, password_variable: str) -> str:
+def full_url(option: str, text: str, password_variable: str) -> str:
     """Return a URL with its password, for the service; the id of an endpoint stays as it is."""
-    return text if text.startswith("e_") else format_url(endpoint(text, password_variable), password=True)
+    return text if text.startswith("e_") else format_url(endpoint(option, text, password_variable), password=True)

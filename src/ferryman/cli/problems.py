@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import traceback
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from ferryman.foundation.codes import CODES
@@ -27,14 +24,14 @@ def tell_error(error: FerrymanError) -> int:
     """Write an error to standard error and return its exit code."""
     write_problem(error.code, error.message, error.hint)
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
+        sys.excepthook(type(error), error, error.__traceback__)
     return error.exit_code
 
 
 def tell_defect(error: BaseException) -> int:
     """Write a defect of our own in one line; the traceback goes to a log file, or is shown when debugging."""
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
+        sys.excepthook(type(error), error, error.__traceback__)
     where = _log_defect(error)
     hint = CODES["internal.error"].hint + (f" ({where})" if where else "")
     write_problem("internal.error", f"{type(error).__name__} in {_place(error)}", hint)
@@ -53,6 +50,9 @@ def write_problem(code: str, message: str, hint: str = "", *, word: str = "error
 
 def log_to_file(directory: Path) -> None:
     """Send this process's log records to a file: the terminal is for people."""
+    import logging
+    from logging.handlers import RotatingFileHandler
+
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = RotatingFileHandler(directory / LOG_FILE, maxBytes=4 << 20, backupCount=2, delay=True, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -62,6 +62,8 @@ def log_to_file(directory: Path) -> None:
 
 
 def _log_defect(error: BaseException) -> Path | None:
+    import traceback
+
     directory = default_data_dir() / "logs"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,5 +75,7 @@ def _log_defect(error: BaseException) -> Path | None:
 
 
 def _place(error: BaseException) -> str:
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     return f"{Path(frames[-1].filename).stem}, line {frames[-1].lineno}" if frames else "ferryman"

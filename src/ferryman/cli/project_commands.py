@@ -10,12 +10,13 @@ import typer
 
 projects = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode=None,
     help="Projects of a running service (FERRYMAN_URL, FERRYMAN_USER, FERRYMAN_PASSWORD stand for the options).",
 )
 
-Url = Annotated[str | None, typer.Option("--url", help="The service; else http://127.0.0.1:8089.")]
-User = Annotated[str | None, typer.Option("--user", help="The service's user; else admin.")]
-Password = Annotated[str | None, typer.Option("--password", help="Better in FERRYMAN_PASSWORD.")]
+Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="The service; else http://127.0.0.1:8089.")]
+User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="The service's user; else admin.")]
+Password = Annotated[str | None, typer.Option("--password", metavar="TEXT", help="Better in FERRYMAN_PASSWORD.")]
 Name = Annotated[str, typer.Argument(help="Name or id of the project.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the JSON the service answers.")]
 
@@ -50,11 +51,13 @@ def show(name: Name, json: Json = False, url: Url = None, user: User = None, pas
 @projects.command()
 def create(
     name: Annotated[str, typer.Option(help="The project's name: no blanks.")],
-    source: Annotated[str, typer.Option(help="URL, or the id of an endpoint.")],
-    target: Annotated[str, typer.Option(help="URL, or the id of an endpoint.")],
-    objects: Annotated[list[str] | None, typer.Option(help="What moves: database.table, with * and ?.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="What stays.")] = None,
-    map_: Annotated[list[str] | None, typer.Option("--map", help="New names: old=new.")] = None,
+    source: Annotated[str, typer.Option(metavar="URL", help="URL, or the id of an endpoint.")],
+    target: Annotated[str, typer.Option(metavar="URL", help="URL, or the id of an endpoint.")],
+    objects: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="What moves: database.table, with * and ?.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="What stays.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="New names: old=new.")] = None,
     where: Annotated[list[str] | None, typer.Option(help="Rows of a table: 'database.table:condition'.")] = None,
     types: Annotated[
         str, typer.Option(help="Any of schema, full, incremental, verify.")
@@ -74,8 +77,8 @@ def create(
 
     body = {
         "name": options.check_name(name),
-        "source": options.full_url(source, "FERRYMAN_SOURCE_PASSWORD"),
-        "target": options.full_url(target, "FERRYMAN_TARGET_PASSWORD"),
+        "source": options.full_url("--source", source, "FERRYMAN_SOURCE_PASSWORD"),
+        "target": options.full_url("--target", target, "FERRYMAN_TARGET_PASSWORD"),
         "objects": options.patterns(objects),
         "exclude": options.patterns(exclude),
         "rename": options.renames(map_),
