@@ -90,8 +90,8 @@ class CheckpointWriter:
         self._schema: Schema | None = None
         self._digest = ""
         self._compressed = b""
-        self._stored: set[tuple[str, str]] = set()
-        self._pending: set[tuple[str, str]] = set()
+        self._stored: dict[str, str] = {}
+        self._pending: dict[str, str] = {}
 
     def save(self, project: str, checkpoint: Checkpoint) -> None:
         """Write the checkpoint within the open transaction; ``checkpoint.moved_back`` when it would move back (I2)."""
@@ -111,11 +111,11 @@ class CheckpointWriter:
     def committed(self) -> None:
         """Note that the transaction is committed."""
         self._stored |= self._pending
-        self._pending = set()
+        self._pending = {}
 
     def rolled_back(self) -> None:
         """Note that the transaction is undone."""
-        self._pending = set()
+        self._pending = {}
 
     def _save_first(self, project: str, position: Position, place: str, text: str) -> None:
         rows = self._connection.query("SELECT kind, place FROM `_ferryman`.checkpoint WHERE project=%s", (project,))
@@ -137,8 +137,7 @@ class CheckpointWriter:
             self._digest = hashlib.sha256(text).hexdigest()
             self._compressed = zstandard.compress(text)
             self._schema = schema
-        key = (project, self._digest)
-        if key in self._stored or key in self._pending:
+        if (self._stored | self._pending).get(project) == self._digest:
             return
         # The one the checkpoint names now is kept beside the new one; older ones go.
         self._connection.execute(
@@ -151,7 +150,7 @@ class CheckpointWriter:
             " ON DUPLICATE KEY UPDATE document=VALUES(document)",
             (project, self._digest, self._compressed),
         )
-        self._pending.add(key)
+        self._pending[project] = self._digest
 
 
 def sortable(position: Position) -> str:

@@ -71,7 +71,7 @@ def errno_of(error: BaseException) -> int:
 
 def text_of(error: BaseException) -> str:
     """Return the server's message as it stands; it may hold row values."""
-    return str(error.args[1]) if len(error.args) > 1 else str(error)
+    return (str(error.args[1]) if len(error.args) > 1 else str(error)) or "the connection is closed"
 
 
 def without_values(text: str) -> str:
