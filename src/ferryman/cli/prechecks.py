@@ -51,7 +51,9 @@ def conclusion(results: Sequence[CheckResult], failed: Sequence[CheckResult]) ->
 
 def item_lines(item: Mapping[str, Any]) -> list[str]:
     """Return an item as lines: verdict, title and side; then what was found, what mends it."""
-    lines = [f"{WORDS[item['verdict']]:<8} {item['side']:<7} {item['title']}  ({item['item']})"]
+    failed = item["verdict"] == "FAILED"
+    code = f" [{item['code']}]" if failed and item.get("code") else ""
+    lines = [f"{WORDS[item['verdict']]:<8} {item['side']:<7} {item['title']}  ({item['item']}){code}"]
     if item["verdict"] != "PASSED":
         lines += _indented(item.get("message") or "", "")
         lines += _indented(item.get("hint") or "", "→ ")

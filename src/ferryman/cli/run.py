@@ -200,9 +200,10 @@ def _tell_failure(project: ProjectView, settings: RunSettings) -> None:
     if error is None:
         write_problem("internal.error", "the project failed and does not say why")
         return
-    for item in failed_items(project):
-        sys.stderr.write(item + "\n")
-    write_problem(error.code, error.message, error.hint)
+    items = failed_items(project)
+    sys.stderr.write("".join(f"{line}\n" for line in ["", *items]))
+    message = error.message.partition(":")[0] if items else error.message  # the items have just been told, in full
+    write_problem(error.code, message, error.hint)
     logs = settings.data_dir / "logs" / project.id
     sys.stderr.write(f"  → then run the same command again: it goes on where this one stood (logs: {logs})\n")
 
