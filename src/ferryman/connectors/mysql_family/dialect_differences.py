@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ferryman.connectors.mysql_family.ddl_tokens import TokenKind, tokenize
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.schema import Column, Default, ForeignKey, Index, ReferenceAction, Table
 from ferryman.model.types import CHARACTER_KINDS, ColumnType, Kind
 
@@ -81,7 +82,10 @@ def same_default(one: Default | None, other: Default | None) -> bool:
 
 def expression_key(text: str) -> tuple[str, ...]:
     """Return an expression without what spelling adds: case, quotes of names, parentheses, introducers."""
-    tokens = tokenize(text)
+    try:
+        tokens = tokenize(text)
+    except FerrymanError:
+        return (text,)  # a constant such as it's, which is no SQL
     return tuple(
         token.text.casefold() if token.kind is not TokenKind.STRING else f"'{token.text}"
         for token in tokens

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
 from ferryman.connectors.mysql_family import ddl_replay as played
 from ferryman.connectors.mysql_family.ddl_parser import parse
 from ferryman.connectors.mysql_family.ddl_parser_nodes import NameNode, PartitionChange, RenameTables, Statement
@@ -239,6 +235,10 @@ def _other_partition_work(change: PartitionChange) -> str:
 
 def qualified(definition: str, database: str) -> str | None:
     """Return a SELECT in which every table has its database, or `None` when it cannot be read."""
+    import sqlglot  # costs half a second, and most logs have no view
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
     try:
         tree = sqlglot.parse_one(definition, read="mysql")
     except SqlglotError:
