@@ -54,12 +54,13 @@ CODE_OF: dict[int, str] = {errno: code for group, code in _GROUPS for errno in g
 _SOURCE_CODES = {"target.table_changed": "source.table_changed", "target.privilege": "source.privilege"}
 """What a reader calls them; other ``target.…`` codes are ``endpoint.query_failed`` there."""
 
-_NAMED = re.compile(
-    r"((?:column|key|table|database|schema|variable|index|constraint|function|view|user|procedure|field"
-    r"|charset|character set|collation|engine)\s+)'((?:[^']|'')*)'",
+_NAME_BEFORE = re.compile(
+    r"\b(?:column|key|table|tables|database|schema|variable|index|constraint|function|view|user|procedure|field|charset"
+    r"|set|collation|engine|by|\$\w+) \Z",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL)
+_QUOTE = re.compile(r"(?:(?<=\W)|^)['\"`]")
+_TAIL = re.compile(r" for (?:key|column|function) (?:'[^']*'|(?:`[^`]*`\.?)+)(?: at row \d+)?\Z")
 _COLUMN = re.compile(r"column '([^']+)'|column `(?:[^`]*`\.`){0,2}([^`]+)`", re.IGNORECASE)
 
 
@@ -75,9 +76,20 @@ def text_of(error: BaseException) -> str:
 
 
 def without_values(text: str) -> str:
-    """Return a server's message with everything quoted left out but names of columns, keys, tables and the like."""
-    kept = _NAMED.sub(lambda found: f"{found[1]}\x00{found[2]}\x00", text.split(" near '", 1)[0])
-    return _QUOTED.sub("'…'", kept).replace("\x00", "'")
+    """Return a server's message without what it quotes, but for names of tables, columns, keys and the like.
+
+    Values may hold quotes themselves, so everything from the first quoted value on goes, but for a last ``for key 'k'``.
+    """
+    text = text.split(" near '", 1)[0]
+    tail = _TAIL.search(text)
+    body = text[: tail.start()] if tail else text
+    start = 0
+    while (quote := _QUOTE.search(body, start)) is not None:
+        if quote[0] != "`" and _NAME_BEFORE.search(body, 0, quote.start()) is None:
+            return f"{body[: quote.start()]}'…'{tail[0] if tail else ''}"
+        closing = body.find(quote[0], quote.end())
+        start = closing + 1 if closing >= 0 else len(body)
+    return text
 
 
 def column_of(text: str) -> str | None:

@@ -21,7 +21,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import ResultSetDecoder, WireColumn
 from ferryman.kernel.errors import ServerError
 from ferryman.model.batch import Batch
-from ferryman.model.types import ColumnType
+from ferryman.model.types import ColumnType, Kind
 
 _PREPARE, _EXECUTE, _CLOSE = 0x16, 0x17, 0x19
 _UNSIGNED_FLAG = 32
@@ -106,13 +106,42 @@ def _execute(connection: Connection, statement: int, types: Sequence[ColumnType]
     count = raw._read_packet().read_length_encoded_integer()
     if count != len(types):
         raise pymysql.err.InterfaceError(0, f"a result of {count} columns where {len(types)} were asked for")
-    columns = [_wire_column(raw._read_packet(FieldDescriptorPacket), kind) for kind in types]
+    fields: list[Any] = [raw._read_packet(FieldDescriptorPacket) for _ in types]
     raw._read_packet()  # the EOF packet behind the definitions
-    return ResultSetDecoder(columns)
+    for field, kind in zip(fields, types, strict=True):
+        _refuse_changed(connection, field, kind)
+    return ResultSetDecoder([_wire_column(field, kind) for field, kind in zip(fields, types, strict=True)])
 
 
 def _wire_column(field: Any, kind: ColumnType) -> WireColumn:
     return WireColumn(int(field.type_code), bool(int(field.flags) & _UNSIGNED_FLAG), kind)
+
+
+_WIRE_TYPES = {
+    Kind.INTEGER: frozenset({1, 2, 3, 8, 9}),
+    Kind.DECIMAL: frozenset({0, 246}),
+    Kind.FLOAT: frozenset({4}),
+    Kind.DOUBLE: frozenset({5}),
+    Kind.DATE: frozenset({10, 14}),
+    Kind.TIME: frozenset({11, 19}),
+    Kind.DATETIME: frozenset({12, 18}),
+    Kind.TIMESTAMP: frozenset({7, 17}),
+    Kind.YEAR: frozenset({13}),
+}
+_CLOCK_KINDS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
+
+
+def _refuse_changed(connection: Connection, field: Any, kind: ColumnType) -> None:
+    """Refuse a column whose type is no longer the catalog's: its values would lose digits on the way (I5, I9)."""
+    expected = _WIRE_TYPES.get(kind.kind)
+    digits = kind.fraction if kind.kind in _CLOCK_KINDS else kind.scale if kind.kind is Kind.DECIMAL else None
+    if (expected is None or field.type_code in expected) and (digits is None or field.scale == digits):
+        return
+    connection.abort()
+    raise FerrymanError(
+        "target.table_changed" if connection.role == "target" else "source.table_changed",
+        f"column {field.name!r} of {field.org_table} at {connection.where} is no longer {kind.native or kind.kind.value}",
+    )
 
 
 def _batches(connection: Connection, decoder: ResultSetDecoder, batch_bytes: int) -> Iterator[Batch]:
