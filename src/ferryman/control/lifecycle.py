@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferryman.control.observation import APPLIED_NOTE, DRAIN_NOTE, STOP_NOTE
+from ferryman.control.observation import DRAIN_NOTE, KEYLESS_NOTE, LOAD_END_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
 from ferryman.control.validation import check_change
 from ferryman.foundation.clock import unix_now
@@ -25,6 +25,7 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
 
 CHOICES = ("skip", "apply", "done")
 CHOICE_NOTE = "apply.choice"
+VERIFY_NOTES = "verify."
 
 
 def require(project_id: str, status: ProjectStatus | None, action: str) -> ProjectStatus:
@@ -118,6 +119,8 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
     """Let exactly the spec's steps take part; a step that did not until now begins at INIT."""
     before = steps.names(tx, project_id)
     chosen = set(enabled_steps(spec))
+    if StepName.CAPTURE in chosen and not before.get(StepName.CAPTURE):
+        _load_again(tx, project_id)
     for name in StepName:
         if name in chosen and name not in before:
             steps.insert(tx, project_id, name, enabled=True)
@@ -128,6 +131,15 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
             steps.enable(tx, project_id, name, enabled=False)
 
 
+def _load_again(tx: Transaction, project_id: str) -> None:
+    """A load that nothing captured beside has not said where in the log it ended: it runs again, over its marks."""
+    for note in (LOAD_END_NOTE, KEYLESS_NOTE):
+        notes.put(tx, project_id, note, None, unix_now())
+    for row in steps.of_project(tx, project_id):
+        if row.name is StepName.LOAD and row.status is StepStatus.FINISHED:
+            steps.reopen(tx, project_id, row.name)
+
+
 def _reopen(tx: Transaction, project_id: str) -> None:
     """What follows the source follows it again from its checkpoint; verification begins anew."""
     for name in (DRAIN_NOTE, STOP_NOTE):
@@ -136,6 +148,7 @@ def _reopen(tx: Transaction, project_id: str) -> None:
         if row.name is StepName.VERIFY:
             steps.reset(tx, project_id, row.name)
             mismatches.clear(tx, project_id)
+            notes.clear(tx, project_id, VERIFY_NOTES)
         elif row.name in LONG_RUNNING and row.status is StepStatus.FINISHED:
             steps.reopen(tx, project_id, row.name)
 
@@ -157,9 +170,9 @@ def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
     events.add(tx, project_id, unix_now(), "info", f"schema statement: {choice} was chosen", step=StepName.APPLY.value)
 
 
-def _stopped_at(tx: Transaction, project_id: str) -> object:
-    """Return the position of the statement, as apply said it in its progress; else the position applied."""
+def _stopped_at(tx: Transaction, project_id: str) -> str:
+    """Return the position of the statement at which apply has stopped, as its error tells it."""
     for row in steps.of_project(tx, project_id):
-        if row.name is StepName.APPLY and "stopped_at" in row.progress.info:
-            return row.progress.info["stopped_at"]
-    return notes.get(tx, project_id, APPLIED_NOTE)
+        if row.name is StepName.APPLY and row.error and "position" in row.error.get("context", {}):
+            return str(row.error["context"]["position"])
+    raise UsageError("project.invalid", f"project {project_id} has not stopped at a schema statement")

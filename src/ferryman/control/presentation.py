@@ -98,4 +98,5 @@ def _error(document: dict[str, Any] | None) -> ErrorView | None:
         hint=document["hint"],
         retry=document["retry"],
         failed_at=as_datetime(document["failed_at"]),
+        context=document.get("context", {}),
     )

@@ -33,13 +33,14 @@ class EndpointView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorView:
-    """What stopped a step or a project."""
+    """What stopped a step or a project; `context`: names and numbers (where apply stopped, what may be chosen)."""
 
     code: str
     message: str
     hint: str = ""
     retry: str = "manual"
     failed_at: datetime
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ class ChildContext:
         self._closing.set()
         if self._pulse.is_alive():
             self._pulse.join()
-        document = None if error is None else error.to_json()
+        document = None if error is None else error.to_json() | {"context": _plain(error.context)}
         taken = self._take()
         with self._fenced() as tx:
             self._store(tx, taken)
@@ -229,7 +229,7 @@ def log_path(data_dir: Path, key: TaskKey) -> Path:
     return data_dir / "logs" / key.project_id / f"{key.name}.log"
 
 
-def _plain(fields: dict[str, object]) -> dict[str, Any]:
+def _plain(fields: Mapping[str, object]) -> dict[str, Any]:
     return {
         name: value if isinstance(value, str | int | float | bool | None) else str(value)
         for name, value in fields.items()

@@ -33,15 +33,15 @@ def put(tx: Transaction, project_id: str, name: str, document: Any, now: float) 
 
 
 def small(tx: Transaction, project_id: str, most_bytes: int) -> dict[str, Any]:
-    """Return all notes of a project of at most so many stored bytes."""
+    """Return the notes of a project of at most so many stored bytes, without those of single tables (``name/table``)."""
     rows = tx.rows(
-        "SELECT name, document FROM note WHERE project_id = :id AND size <= :size ORDER BY name",
+        "SELECT name, document FROM note WHERE project_id = :id AND size <= :size AND name NOT LIKE '%/%' ORDER BY name",
         id=project_id,
         size=most_bytes,
     )
     return {row["name"]: unpack(row["document"]) for row in rows}
 
 
-def clear(tx: Transaction, project_id: str) -> None:
-    """Remove all notes of a project."""
-    tx.execute("DELETE FROM note WHERE project_id = :id", id=project_id)
+def clear(tx: Transaction, project_id: str, prefix: str = "") -> None:
+    """Remove the notes of a project whose names begin so, or all."""
+    tx.execute("DELETE FROM note WHERE project_id = :id AND name LIKE :pattern", id=project_id, pattern=f"{prefix}%")

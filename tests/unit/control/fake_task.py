@@ -14,7 +14,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import StepName, StepProgress, TableProgress
 from ferryman.model.serial import to_json
 
-GOAL = 5
+GOAL = int(os.environ.get("FERRYMAN_TEST_GOAL", "5"))
 FOLLOWING = {StepName.CAPTURE, StepName.APPLY}
 
 
@@ -66,6 +66,8 @@ def misbehave(context):
         os._exit(int(rest))
     if word == "fail":
         raise FerrymanError(rest, "told to fail")
+    if word == "ddl":
+        raise FerrymanError("target.ddl_failed", "told to stop", context={"position": "b.1/42"})
     if word == "raise":
         raise RuntimeError("a secret: geheim")
     if word == "stuck":

@@ -91,7 +91,7 @@ CREATE TABLE task (
 
 CREATE TABLE note (
 	project_id VARCHAR(40) NOT NULL,
-	name VARCHAR(128) NOT NULL,
+	name VARCHAR(300) NOT NULL,
 	document BLOB NOT NULL,
 	size BIGINT NOT NULL,
 	changed_at DOUBLE NOT NULL,

@@ -124,7 +124,7 @@ def _journals() -> None:
     op.create_table(
         "note",
         sa.Column("project_id", ID, primary_key=True),
-        sa.Column("name", sa.String(128), primary_key=True),
+        sa.Column("name", LONG_NAME, primary_key=True),
         sa.Column("document", DOCUMENT, nullable=False),
         sa.Column("size", NUMBER, nullable=False),
         sa.Column("changed_at", TIME, nullable=False),
