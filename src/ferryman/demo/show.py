@@ -44,6 +44,9 @@ def main(*, keep: bool = False) -> int:
     show = Show(directory, keep=keep)
     try:
         return show.run()
+    except BaseException:
+        show.failed = True
+        raise
     finally:
         show.end()
 
@@ -63,6 +66,7 @@ class Show:
         self.writer = shop.Writer(self.source)
         self.project = ""
         self.statement = ""
+        self.failed = False
 
     def run(self) -> int:
         """Tell the whole story; returns the exit code."""
@@ -87,6 +91,9 @@ class Show:
             self.service.kill()
         self.source.remove()
         self.target.remove()
+        if self.failed:
+            self.screen.say(f"the service's logs are left in {self.directory}")
+            return
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _open_shop(self) -> None:

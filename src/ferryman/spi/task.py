@@ -26,7 +26,7 @@ class TaskContext(Protocol):
     ``schema.source``     Schema of the source                                   schema      load, apply, verify
     ``schema.known``      Position behind which the catalog had been read        schema      apply (DDL already seen)
     ``schema.plan``       SchemaPlan                                             schema      index
-    ``load.keyless``      table → Position of its consistent snapshot            load        apply
+    ``load.keyless``      {TableName: Position of its consistent snapshot}       load        apply
     ``load.end``          Position when the last chunk had been read             load        apply, control
     ``apply.drain``       true: apply shall end at the source's position now     control     runner
     ``apply.stop_at``     Position at which apply shall end by itself            runner      apply

@@ -14,7 +14,6 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
-from ferryman.model.selection import exact_pattern
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
@@ -195,7 +194,7 @@ def _surroundings(context: TaskContext, target: Target, lanes: Lanes) -> Surroun
             lambda: Decision.of(context.note("apply.choice")),
         ),
         target_table=lambda table: dialect.target_table(table, selection),
-        keyless_from=_keyless_from(context.note("load.keyless") or {}, context.note("schema.source")),
+        keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=_consistent_from(context),
     )
 
@@ -213,17 +212,6 @@ def _consistent_from(context: TaskContext) -> Callable[[], Position | None]:
         return found[0] if found else None
 
     return end_of_load
-
-
-def _keyless_from(note: dict[str, Any], schema: Any) -> dict[TableName, Position]:
-    """Read the note ``load.keyless``: tables by their text, or by the pattern that names just them."""
-    tables = from_json(Schema, schema).tables if schema is not None else ()
-    found = {}
-    for table in tables:
-        document = note.get(str(table.name)) or note.get(exact_pattern(table.name))
-        if document is not None:
-            found[table.name] = from_json(Position, document)
-    return found
 
 
 def _first_checkpoint(context: TaskContext) -> Checkpoint:
