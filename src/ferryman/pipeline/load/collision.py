@@ -8,6 +8,7 @@ before and after the new ones: when all are there, with the values that clash, t
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,6 +19,9 @@ from ferryman.model.types import CHARACTER_KINDS
 from ferryman.pipeline.load.job import TableJob
 from ferryman.spi.source import TableReader
 from ferryman.spi.target import TargetSession
+
+Held = dict[Row, Row]
+"""Row key → values of a unique key."""
 
 
 class CollisionGuard:
@@ -41,30 +45,66 @@ class CollisionGuard:
             _check_all_there(session, job, batch)
 
     def _check_in_the_way(self, session: TargetSession, job: TableJob, batch: Batch, index: Index) -> None:
-        own = set(_values(job, batch, _target_key(job)))
-        wanted = [values for values in _values(job, batch, index.columns) if None not in values]
+        key = _target_key(job)
+        own = dict(zip(_values(job, batch, key), _values(job, batch, index.columns), strict=True))
+        wanted = [values for values in own.values() if None not in values]
         if not wanted:
             return
-        key = _target_key(job)
-        found = session.rows_by_key(job.target, index.columns, wanted, _joined(key, index.columns))
-        strangers = [row for row in found.rows() if row[: len(key)] not in own]
-        if strangers:
-            self._check_source(job, index, own, strangers)
+        columns = _joined(key, index.columns)
+        places = [columns.index(_target_name(job, name)) for name in index.columns]
+        found = session.rows_by_key(job.target, index.columns, wanted, columns)
+        strangers = {row[: len(key)]: tuple(row[p] for p in places) for row in found.rows()}
+        self._check_source(job, index, own, {k: v for k, v in strangers.items() if k not in own})
 
-    def _check_source(self, job: TableJob, index: Index, own: set[Row], strangers: list[Row]) -> None:
-        """What is there unchanged before and after our own rows were seen has not moved: both exist, they clash."""
-        width = len(job.key)
-        columns = _joined(job.key, _source_columns(job, index.columns))
-        in_the_way = list({row[:width] for row in strangers})
+    def _check_source(self, job: TableJob, index: Index, own: Held, strangers: Held) -> None:
+        """What holds its value before and after the other was seen to hold its own has not moved: they clash."""
+        pairs = [pair for pair in _clashing(own, strangers) if not _exact_at_source(job, index, own, strangers, pair)]
+        if not pairs:
+            return
         reader = self._open_reader()
         try:
-            before = set(reader.rows_by_key(job.source, columns, in_the_way).rows()).intersection(strangers)
-            ours = any(row in own for row in reader.rows_by_key(job.source, job.key, list(own)).rows())
-            after = before.intersection(reader.rows_by_key(job.source, columns, in_the_way).rows())
+            theirs = {stranger for _, stranger in pairs}
+            before = _held(reader, job, index, theirs)
+            now = _held(reader, job, index, {mine for mine, _ in pairs})
+            after = _held(reader, job, index, theirs)
         finally:
             reader.close()
-        if ours and after:
-            raise _collision(job, index.columns)
+        for mine, stranger in pairs:
+            if now.get(mine) == own[mine] and before.get(stranger) == after.get(stranger) == strangers[stranger]:
+                raise _collision(job, index.columns)
+
+
+def _clashing(own: Held, strangers: Held) -> list[tuple[Row, Row]]:
+    """Pair each row in the way with those of ours that it may be in the way of, as far as letters tell."""
+    by_fold: dict[Row, list[Row]] = {}
+    for key, values in own.items():
+        by_fold.setdefault(_fold(values), []).append(key)
+    return [(mine, stranger) for stranger, values in strangers.items() for mine in by_fold.get(_fold(values), own)]
+
+
+def _fold(values: Row) -> Row:
+    """Bring values to what most collations compare: letters without case, accents and trailing blanks."""
+    return tuple(None if value is None else _folded(value.decode("utf-8", "replace")) for value in values)
+
+
+def _folded(text: str) -> bytes:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char)).rstrip(" ").encode()
+
+
+def _exact_at_source(job: TableJob, index: Index, own: Held, strangers: Held, pair: tuple[Row, Row]) -> bool:
+    """Whether the source's own unique key forbids the pair: then one of the two has moved."""
+    wanted = {name.casefold() for name in index.columns}
+    keys = [i for i in job.source.unique_keys if i.is_plain and {name.casefold() for name in i.columns} == wanted]
+    return bool(keys) and own[pair[0]] == strangers[pair[1]]
+
+
+def _held(reader: TableReader, job: TableJob, index: Index, keys: set[Row]) -> Held:
+    """Return what rows of the source hold in the index's columns, by key."""
+    columns = _joined(job.key, [job.source.column(name).name for name in index.columns])
+    places = [columns.index(job.source.column(name).name) for name in index.columns]
+    rows = reader.rows_by_key(job.source, columns, list(keys)).rows()
+    return {row[: len(job.key)]: tuple(row[p] for p in places) for row in rows}
 
 
 def _check_all_there(session: TargetSession, job: TableJob, batch: Batch) -> None:
@@ -110,8 +150,8 @@ def _joined(key: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     return (*key, *(name for name in others if name not in key))
 
 
-def _source_columns(job: TableJob, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(job.source.column(name).name for name in names)
+def _target_name(job: TableJob, name: str) -> str:
+    return job.target.column(name).name
 
 
 def _values(job: TableJob, batch: Batch, names: Sequence[str]) -> list[Row]:

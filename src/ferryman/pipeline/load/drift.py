@@ -10,16 +10,14 @@ import dataclasses
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.schema import Column, Table
-from ferryman.model.selection import Selection
+from ferryman.model.selection import Selection, exact_pattern
 from ferryman.pipeline.load.job import TableJob, without_columns
 from ferryman.spi.source import Source
 
 
 def reread(source: Source, job: TableJob) -> Table | None:
     """Return the table as the catalog shows it now, or `None` when it is gone."""
-    name = job.name
-    pattern = ".".join(f"`{part.replace('`', '``')}`" for part in (name.database, name.table))
-    return source.read_schema(Selection(objects=(pattern,))).table(name)
+    return source.read_schema(Selection(objects=(exact_pattern(job.name),))).table(job.name)
 
 
 def adapted(job: TableJob, table: Table) -> TableJob:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import TableProgress
@@ -17,13 +16,11 @@ from ferryman.pipeline.load.planner import Marks, Planner
 from ferryman.pipeline.load.progress import Progress
 from ferryman.pipeline.load.stream import Stream
 from ferryman.pipeline.load.work import GIVE_UP_SECONDS, Work
-from ferryman.spi.connector import connector_for
+from ferryman.pipeline.plan import ensure_plan, source_of, target_of
 from ferryman.spi.dialect import SchemaPlan
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
-
-T = TypeVar("T")
 
 STREAMS = 4
 """Streams when the user leaves the choice to us: past four the targets measured gain nothing."""
@@ -37,19 +34,12 @@ def run(context: TaskContext) -> None:
     Raises:
         FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
     """
-    source = _role(connector_for(context.spec.source).source, context.spec.source.scheme)(context.spec.source)
-    target = _role(connector_for(context.spec.target).target, context.spec.target.scheme)(context.spec.target)
+    source, target = source_of(context), target_of(context)
     try:
         Load(context, source, target).run()
     finally:
         source.close()
         target.close()
-
-
-def _role(factory: T | None, scheme: str) -> T:
-    if factory is None:
-        raise FerrymanError("usage.bad_url", f"{scheme}:// cannot be used in this role")
-    return factory
 
 
 class Load:
@@ -167,7 +157,5 @@ class Load:
 def _plan(context: TaskContext) -> tuple[Schema, SchemaPlan]:
     """Return the schema and its conversion, from the notes or made from the tables that exist."""
     if context.note("schema.source") is None or context.note("schema.plan") is None:
-        from ferryman.pipeline.plan import ensure_plan
-
         ensure_plan(context)
     return from_json(Schema, context.note("schema.source")), from_json(SchemaPlan, context.note("schema.plan"))

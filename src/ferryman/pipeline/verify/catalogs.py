@@ -10,7 +10,7 @@ from ferryman.model.mismatch import Mismatch, MismatchKind
 from ferryman.model.names import TableName
 from ferryman.model.project import ProjectSpec
 from ferryman.model.schema import Schema, Table
-from ferryman.model.selection import Selection
+from ferryman.model.selection import Selection, exact_pattern
 from ferryman.pipeline.verify.pair import Pair, missing_columns, pair_of
 from ferryman.pipeline.verify.settling import AppliedWatch
 from ferryman.spi.source import Source
@@ -50,7 +50,9 @@ def read_catalogs(
 def _selection(selection: Selection, only: Sequence[TableName]) -> Selection:
     if not only:
         return selection
-    return Selection(objects=tuple(pattern_of(name) for name in only), rename=selection.rename, where=selection.where)
+    return Selection(
+        objects=tuple(exact_pattern(name) for name in only), rename=selection.rename, where=selection.where
+    )
 
 
 def _target_selection(selection: Selection, schema: Schema) -> Selection:
@@ -58,18 +60,9 @@ def _target_selection(selection: Selection, schema: Schema) -> Selection:
     # A server that keeps names in lower case shows them so.
     names = sorted({*wanted, *(TableName(n.database.lower(), n.table.lower()) for n in wanted)})
     if len(names) <= MOST_PATTERNS:
-        return Selection(objects=tuple(pattern_of(name) for name in names) or ("``.``",))
-    databases = sorted({name.database for name in names})
-    return Selection(objects=tuple(f"{_quoted(database)}.*" for database in databases))
-
-
-def pattern_of(name: TableName) -> str:
-    """Return the pattern that names exactly one table."""
-    return f"{_quoted(name.database)}.{_quoted(name.table)}"
-
-
-def _quoted(part: str) -> str:
-    return "`" + part.replace("`", "``") + "`"
+        return Selection(objects=tuple(exact_pattern(name) for name in names) or ("``.``",))
+    databases = {exact_pattern(name).rpartition(".`")[0] for name in names}
+    return Selection(objects=tuple(f"{database}.*" for database in sorted(databases)))
 
 
 def _paired(spec: ProjectSpec, source: Schema, target: Schema) -> Catalogs:
