@@ -25,7 +25,6 @@ READY_BYTES = 1 << 20
 """Records decoded ahead of their delivery, about."""
 PAUSE_SECONDS = 0.008
 """Longest sleep between two looks at the tail."""
-LOOK_AROUND_SECONDS = 1.0
 
 
 class _Cursor:
@@ -91,7 +90,6 @@ class StoreReader:
         self._seen = start.order
         self._cursor: _Cursor | None = None
         self._ready: deque[LogRecord] = deque()
-        self._looked_around = 0.0
 
     @property
     def position(self) -> Position:
@@ -138,10 +136,8 @@ class StoreReader:
             if self._take_some():
                 return True
             assert self._cursor is not None
-            if self._cursor.is_finished:
-                if not self._next_segment():
-                    return False
-            elif not self._cursor.look_ahead() and not self._find_end():
+            moved = self._next_segment() if self._cursor.is_finished else self._cursor.look_ahead() or self._find_end()
+            if not moved:
                 return False
 
     def _find_start(self) -> bool:
@@ -189,27 +185,22 @@ class StoreReader:
                 return True
         except FileNotFoundError:
             return False
-        self._look_around()
-        return False
+        return self._start_again_if_deleted()
 
-    def _look_around(self) -> None:
-        """Now and then: was the segment deleted under us, with what follows?"""
+    def _start_again_if_deleted(self) -> bool:
+        """The segment was deleted under us: what follows our position begins in a later one, or is gone, too."""
         assert self._cursor is not None
-        now = time.monotonic()
-        if now - self._looked_around < LOOK_AROUND_SECONDS:
-            return
-        self._looked_around = now
-        known = sequences(self._directory)
-        if known and known[0] > self._cursor.sequence + 1:
-            raise FerrymanError("position.purged", f"what follows {self._position} is gone from {self._directory}")
+        if segment_exists(self._directory, self._cursor.sequence) or not sequences(self._directory):
+            return False
+        self.close()
+        return self._find_start()
 
     def _next_segment(self) -> bool:
         assert self._cursor is not None
         try:
             following = _Cursor(self._directory, self._cursor.sequence + 1)
         except FileNotFoundError:
-            self._look_around()
-            return False
+            return self._start_again_if_deleted()
         self._cursor.close()
         self._cursor = following
         return True

@@ -148,12 +148,10 @@ class RecordWalk:
     def next(self) -> memoryview | None:
         """Return the next record's body; `None` where no whole and sound record stands (yet)."""
         body = whole_body(self._buffer, self.offset - self._start, len(self._buffer))
-        if body is None:
+        while body is None:
             if not self._fill():
                 return None
             body = whole_body(self._buffer, 0, len(self._buffer))
-            if body is None:
-                return None
         self.offset += PREFIX.size + len(body)
         return body
 
@@ -164,13 +162,16 @@ class RecordWalk:
         needed = PREFIX.size
         if left >= PREFIX.size:
             needed += PREFIX.unpack_from(self._buffer, place)[0]
-            if needed <= left:
-                return False  # whole, and its checksum is wrong
-        if self._file.available(self.offset) < max(needed, left + 1):
+            if (
+                needed <= left
+            ):  # whole, and its checksum is wrong: torn, or just being written, so read it anew next time
+                self._buffer, self._start = b"", self.offset
+                return False
+        if self._file.available(self.offset) < needed:
             return False
         self._buffer = self._file.read(self.offset, max(CHUNK, needed))
         self._start = self.offset
-        return True
+        return len(self._buffer) >= needed
 
 
 def borders(
