@@ -61,7 +61,7 @@ def _target_selection(selection: Selection, schema: Schema) -> Selection:
     names = sorted({*wanted, *(TableName(n.database.lower(), n.table.lower()) for n in wanted)})
     if len(names) <= MOST_PATTERNS:
         return Selection(objects=tuple(exact_pattern(name) for name in names) or ("``.``",))
-    databases = {exact_pattern(name).rpartition(".`")[0] for name in names}
+    databases = {exact_pattern(TableName(name.database, "")).removesuffix(".``") for name in names}
     return Selection(objects=tuple(f"{database}.*" for database in sorted(databases)))
 
 
