@@ -1,10 +1,12 @@
 """Reading by key range, by key, and in a consistent snapshot, on both engines."""
 
+import dataclasses
 import itertools
 import random
 
 import pytest
 
+from ferryman.connectors.mysql_family import snapshot
 from ferryman.connectors.mysql_family.catalog import read_schema
 from ferryman.connectors.mysql_family.connection import open_connection
 from ferryman.connectors.mysql_family.reader import Reader
@@ -211,6 +213,23 @@ def test_a_column_or_table_that_is_gone(connection, reader, database_name):
     assert f"{database_name}.t" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("DATETIME", "DATETIME(6)"), ("DECIMAL(10,2)", "DECIMAL(12,4)"), ("FLOAT", "DOUBLE"), ("DATE", "DATETIME")],
+)
+def test_a_column_of_another_type_than_the_catalogs_is_refused(connection, reader, database_name, before, after):
+    connection.execute(f"CREATE TABLE t (id INT PRIMARY KEY, v {before})")
+    connection.execute("INSERT INTO t VALUES (1, NULL)")
+    table = table_of(connection, database_name)
+    assert rows_of(reader.read(table, ["id", "v"])) == [(b"1", None)]
+    connection.execute("DROP TABLE t")
+    connection.execute(f"CREATE TABLE t (id INT PRIMARY KEY, v {after})")
+    with pytest.raises(FerrymanError) as caught:
+        rows_of(reader.read(table, ["id", "v"]))
+    assert caught.value.code == "source.table_changed"
+    assert "'v'" in caught.value.message
+
+
 def test_a_killed_connection_is_an_error_then_another_one_serves(mariadb, database_name):
     with open_connection(mariadb.endpoint) as connection:
         connection.execute(f"CREATE DATABASE {database_name}")
@@ -271,6 +290,29 @@ def test_a_snapshot_sees_one_moment_and_knows_its_place_in_the_log(mariadb, data
             rows_of(reader.read(table, ["v"]))
         with pytest.raises(FerrymanError, match="snapshot is gone"):
             rows_of(reader.read(table, ["v"]))
+        writer.execute(f"DROP DATABASE {database_name}")
+
+
+def test_a_snapshot_under_a_momentary_lock_as_mysql_needs_it(mariadb, database_name):
+    with open_connection(mariadb.endpoint) as writer, open_connection(mariadb.endpoint) as connection:
+        writer.execute(f"CREATE DATABASE {database_name}")
+        writer.execute(f"CREATE TABLE {database_name}.bag (v INT) ENGINE=InnoDB")
+        writer.execute(f"INSERT INTO {database_name}.bag VALUES (1),(1)")
+        table = table_of(writer, database_name, "bag")
+        position = snapshot._locked_snapshot(connection, mariadb.endpoint, [table.name])
+        assert position.token["offset"] == writer.query("SHOW MASTER STATUS")[0][1]
+        writer.execute(f"INSERT INTO {database_name}.bag VALUES (2)")
+        reader = Reader(lambda: pytest.fail("a snapshot is never reopened"), connection)
+        assert rows_of(reader.read(table, ["v"])) == [(b"1",), (b"1",)]
+        connection.execute("ROLLBACK")
+        writer.execute(f"CREATE USER 'l_{database_name}'@'%' IDENTIFIED BY 'pw'")
+        weak = dataclasses.replace(mariadb.endpoint, username=f"l_{database_name}", password="pw")
+        with pytest.raises(FerrymanError) as caught:
+            snapshot._locked_snapshot(connection, weak, [table.name])
+        assert caught.value.code == "source.privilege"
+        assert "RELOAD" in caught.value.hint
+        writer.execute(f"DROP USER 'l_{database_name}'@'%'")
+        connection.execute("ROLLBACK")
         writer.execute(f"DROP DATABASE {database_name}")
 
 
