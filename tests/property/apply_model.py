@@ -21,6 +21,7 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
+from ferryman.pipeline.apply import groups
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.statement import Statements
@@ -119,6 +120,7 @@ class Model:
         self.start = self.source.position
         self.window_changes = self.rng.choice([1, 3, 10, 1000])
         self.lanes = self.rng.choice([1, 3])
+        groups._BUNDLE = self.rng.choice([1, 1, 64])
         self.small = self.rng.choice([0, 0, 2, 256])
         self._by_key: dict[tuple[int, TableName], dict[Row, Row]] = {}
 

@@ -15,7 +15,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
-from ferryman.model.schema import Schema
+from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.spi.dialect import DdlEffect, Dialect
 from ferryman.spi.target import Target
@@ -140,24 +140,25 @@ class Statements:
         """Compare the target's catalog with what it must be before and after a statement."""
         names = [table.name for table in (*before.tables, *after.tables)]
         touched = [name for name in dict.fromkeys(names) if before.table(name) != after.table(name)]
-        if not touched or self._matches(target, before, touched):
+        if not touched or self._matches(target, before, after, touched):
             return State.BEFORE  # nothing to tell it by: such statements (TRUNCATE …) may run twice
-        return State.AFTER if self._matches(target, after, touched) else State.TORN
+        return State.AFTER if self._matches(target, after, before, touched) else State.TORN
 
-    def _matches(self, target: Target, schema: Schema, touched: Sequence[TableName]) -> bool:
-        patterns = tuple(exact_pattern(self._selection.target_name(name)) for name in touched)
-        found = target.read_schema(Selection(objects=patterns))
+    def _matches(self, target: Target, schema: Schema, other: Schema, touched: Sequence[TableName]) -> bool:
+        """Whether the target has the touched tables as in `schema`, and not those that only `other` has."""
+        there = self._converted(schema, touched)
+        gone = self._converted(other, touched).keys() - there.keys()
+        found = target.read_schema(Selection(objects=tuple(map(exact_pattern, (*there, *gone)))))
         by_name = {table.name: table for table in found.tables}
-        dialect = self._dialect.fitted(found.traits)
-        for name in touched:
-            table = schema.table(name)
-            there = by_name.get(self._selection.target_name(name))
-            if table is None or there is None:
-                if table is not None or there is not None:
-                    return False
-            elif dialect.differences(dialect.target_table(table, self._selection), there):
-                return False
-        return True
+        if gone & by_name.keys() or there.keys() - by_name.keys():
+            return False
+        return not any(self._dialect.differences(table, by_name[name]) for name, table in there.items())
+
+    def _converted(self, schema: Schema, names: Sequence[TableName]) -> dict[TableName, Table]:
+        """Return the target's form of these tables, by the target's names."""
+        tables = [table for name in names if (table := schema.table(name)) is not None]
+        converted = [self._dialect.target_table(table, self._selection) for table in tables]
+        return {table.name: table for table in converted}
 
 
 def _unknown(statement: SchemaStatement) -> FerrymanError:

@@ -14,6 +14,7 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
+from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
@@ -34,6 +35,8 @@ REPORT_SECONDS = 0.5
 NOTE_SECONDS = 1.0
 PATIENCE_SECONDS = 600.0
 """So long a lost server is waited for, counted from the last thing that worked."""
+_NOTHING = Selection(objects=("`_ferryman`.`lease`",))
+"""Selects no table: our own are never moved."""
 _WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 
 
@@ -82,6 +85,7 @@ class Patience:
 def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience) -> None:
     """Apply from the checkpoint on, over new sessions."""
     task = f"{context.project_id}/apply"
+    target.prepare()
     target.raise_epoch(task, context.epoch, FENCED_LANES)  # I7: whoever held the task before can write no more
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
     lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
@@ -259,7 +263,8 @@ def _target(context: TaskContext) -> Target:
 
 
 def _dialect(context: TaskContext, target: Target) -> Dialect:
+    """Return the target's dialect, knowing the very server, as the schema step had it."""
     connector = connector_for(context.spec.target)
     if connector.dialect is None:
         raise UsageError("usage.bad_url", f"{context.spec.target.scheme} has no dialect of its own")
-    return connector.dialect
+    return connector.dialect.fitted(target.read_schema(_NOTHING).traits)
