@@ -134,7 +134,7 @@ def _lines(found: Comparison) -> list[str]:
 def _table_line(table: TableProgress, width: int) -> str:
     state = {"done": "equal", "failed": "FAILED", "running": "not finished", "waiting": "not compared"}[table.state]
     if table.mismatches:
-        state = f"{words.plural(table.mismatches, 'row')} differ"
+        state = words.differing(table.mismatches)
     remark = f"  {table.message}" if table.message else ""
     return f"{table.table:<{width}}  {words.count(table.rows):>12} rows  {state}{remark}"
 
@@ -162,7 +162,7 @@ def _verdict(found: Comparison) -> str:
     rows = sum(table.rows for table in report.tables)
     compared = f"{words.plural(len(report.tables), 'table')}, {words.plural(rows, 'row')}"
     if report.differences:
-        text = f"NOT equal: {words.plural(report.differences, 'row')} differ in {compared}"
+        text = f"NOT equal: {words.differing(report.differences)} in {compared}"
         return text + "\n  → `ferryman repair` with the same options prints the SQL that makes the target equal"
     if found.interrupted:
         return f"broken off: no difference in what was compared so far ({compared})"
@@ -173,7 +173,7 @@ def _repair_verdict(report: VerifyReport) -> str:
     if not report.differences:
         return "nothing to repair: both sides are equal"
     return (
-        f"{words.plural(report.differences, 'row')} differ; read the SQL, then run it at the target, or use --apply. "
+        f"{words.differing(report.differences)}; read the SQL, then run it at the target, or use --apply. "
         "Do neither while a project applies changes to these tables."
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -26,9 +26,10 @@ from ferryman.cli.screen import (
     tables_to_show,
 )
 from ferryman.control.views import ProjectView, StepView
-from ferryman.model.project import StepName, StepStatus
+from ferryman.model.project import StepName, StepStatus, TableProgress
 
 FRAMES_PER_SECOND = 4
+_TABLE_STYLES = {"running": "", "failed": "red"}
 
 
 class LiveScreen:
@@ -61,23 +62,25 @@ class LiveScreen:
             parts.append(Text(f"… and {words.plural(more, 'table')} more", style="dim"))
         return Group(*parts)
 
-    def _tables(self, tables: list) -> Table:  # type: ignore[type-arg]
-        grid = _grid("table", "", ">rows", ">of", ">rate", ">left", ">differences")
+    def _tables(self, tables: Sequence[TableProgress]) -> Table:
+        compared = any(table.mismatches is not None for table in tables)
+        grid = _grid("table", "", ">rows", ">of", ">rate", ">left", *([">differences"] if compared else []))
         for table in tables:
-            facts = table_facts(table, self._rates)
-            different = "" if not facts["differences"] else f"[red]{words.count(facts['differences'])}[/red]"
-            style = {"running": "", "failed": "red"}.get(facts["state"], "dim")
-            grid.add_row(
-                Text(facts["table"], overflow="ellipsis", no_wrap=True),
-                ProgressBar(total=1.0, completed=facts["share"], width=16),
-                facts["rows"],
-                facts["total"],
-                facts["rate"],
-                facts["left"],
-                different,
-                style=style,
-            )
+            cells = self._cells(table)
+            grid.add_row(*(cells if compared else cells[:-1]), style=_TABLE_STYLES.get(table.state, "dim"))
         return grid
+
+    def _cells(self, table: TableProgress) -> list[RenderableType]:
+        facts = table_facts(table, self._rates)
+        return [
+            Text(facts["table"], overflow="ellipsis", no_wrap=True),
+            ProgressBar(total=1.0, completed=facts["share"], width=16),
+            facts["rows"],
+            facts["total"],
+            facts["rate"],
+            facts["left"],
+            Text(words.count(table.mismatches or 0), style="red" if table.mismatches else ""),
+        ]
 
 
 def steps_table(project: ProjectView) -> Table:
@@ -107,10 +110,12 @@ def _bar(step: StepView) -> RenderableType:
 
 def _remark(step: StepView) -> RenderableType:
     if step.error is not None:
-        return Text(f"[{step.error.code}] {step.error.message}", style="red")
+        return Text(f"[{step.error.code}]", style="red")  # in full below, once the drawing stands still
     if step.name is StepName.APPLY and step.status in UNDER_WAY:
         return Text(f"{words.latency(step.progress.latency_seconds)} behind")
-    return Text(step.progress.message if step.status is StepStatus.RUNNING else "", style="dim")
+    if step.status is not StepStatus.RUNNING or step.name is StepName.CAPTURE:
+        return Text("")
+    return Text(step.progress.message, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _grid(*headers: str) -> Table:

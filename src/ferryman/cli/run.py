@@ -25,6 +25,7 @@ from ferryman.spi.url import format_url
 
 LOOK_SECONDS = 0.25
 RELEASE_SECONDS = 120.0
+RENAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +135,9 @@ def _paused(service: Service, project_id: str, screen: Screen) -> ProjectView:
 def _say_events(service: Service, project_id: str, screen: Screen, after: int) -> int:
     for event in service.events(project_id, after=after):
         after = max(after, int(event["id"]))
-        if event["level"] in {"warning", "error"}:
+        if event["level"] == "warning":  # errors are told by their step, and at the end
             step = f"{event['step']}: " if event.get("step") else ""
-            screen.say(f"{event['level']}: {step}{event['message']}")
+            screen.say(f"warning: {step}{event['message']}")
     return after
 
 
@@ -144,6 +145,8 @@ def _introduce(screen: Screen, spec: ProjectSpec) -> None:
     screen.say(f"project {spec.name}")
     screen.say(f"  from {format_url(spec.source)}")
     screen.say(f"  to   {format_url(spec.target)}")
+    for old, new in list(spec.selection.rename.items())[:RENAMES_SHOWN]:
+        screen.say(f"       {old} becomes {new}")
 
 
 def _tell(report: dict[str, Any], settings: RunSettings) -> None:
@@ -178,12 +181,10 @@ def _verdict(project: ProjectView) -> str:
     different = differences(project)
     if different:
         worst = "\n".join(
-            f"  {table['name']}: {words.plural(table['mismatches'], 'row')} differ"
-            for table in tables
-            if table["mismatches"]
+            f"  {table['name']}: {words.differing(table['mismatches'])}" for table in tables if table["mismatches"]
         )
         return (
-            f"done, but NOT equal: {words.plural(different, 'row')} differ\n{worst}\n"
+            f"done, but NOT equal: {words.differing(different)}\n{worst}\n"
             f"  → `ferryman projects mismatches {project.spec.name}` shows them, `ferryman repair` prints the SQL that mends them"
         )
     following = project.step(StepName.APPLY) is not None and project.spec.stop_when is StopWhen.CAUGHT_UP
@@ -200,7 +201,7 @@ def _tell_failure(project: ProjectView, settings: RunSettings) -> None:
     if error is None:
         write_problem("internal.error", "the project failed and does not say why")
         return
-    items = failed_items(project)
+    items = failed_items(project) if error.code == "precheck.failed" else []
     sys.stderr.write("".join(f"{line}\n" for line in ["", *items]))
     message = error.message.partition(":")[0] if items else error.message  # the items have just been told, in full
     write_problem(error.code, message, error.hint)
@@ -228,7 +229,8 @@ def stop_signals() -> Iterator[threading.Event]:
         stopped.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup stays nohup
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield stopped
     finally:

@@ -79,7 +79,7 @@ class PlainScreen:
         """Write what is new."""
         changed = [step for step in project.steps if self._seen.get(step.name, StepStatus.INIT) is not step.status]
         due = time.monotonic() - self._last >= PLAIN_SECONDS
-        shown = changed or [step for step in project.steps if due and step.status in UNDER_WAY]
+        shown = changed or [step for step in project.steps if due and worth_a_line(step)]
         for step in shown:
             self._seen[step.name] = step.status
             self.say(step_line(step))
@@ -90,6 +90,11 @@ class PlainScreen:
         """Write a line with the time of day."""
         self._out.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
         self._out.flush()
+
+
+def worth_a_line(step: StepView) -> bool:
+    """Whether a step under way has something new to say now and then; recording the log goes on by itself."""
+    return step.status in UNDER_WAY and step.name is not StepName.CAPTURE
 
 
 def step_line(step: StepView) -> str:
@@ -150,7 +155,6 @@ def table_facts(table: TableProgress, rates: Rates) -> dict[str, Any]:
         "rate": words.rate(rates.rate(table.table)),
         "left": words.duration(left) if left is not None else "",
         "share": 1.0 if table.state == "done" else (table.rows / total if total else 0.0),
-        "differences": table.mismatches,
     }
 
 

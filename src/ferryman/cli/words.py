@@ -42,3 +42,8 @@ def latency(seconds: float | None) -> str:
 def plural(number: int, noun: str) -> str:
     """1, ``table`` → ``1 table``; 2 → ``2 tables``."""
     return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def differing(number: int) -> str:
+    """1 → ``1 row differs``; 2 → ``2 rows differ``."""
+    return f"{plural(number, 'row')} differ" + ("s" if number == 1 else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -56,7 +56,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
     return ProjectSpec(
         name=wish.name,
         source=wish.source,
-        target=wish.target,
+        target=replace(wish.target, database=""),  # it may not exist yet: in the URL it is a name, see `selection_of`
         source_endpoint_id=wish.source_endpoint_id,
         target_endpoint_id=wish.target_endpoint_id,
         selection=selection_of(wish),

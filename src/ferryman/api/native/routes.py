@@ -13,11 +13,9 @@ from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
     Endpoint,
     Importance,
-    LoadOptions,
     ProjectSpec,
     ProjectStatus,
     StopWhen,
-    VerifyOptions,
 )
 from ferryman.spi.url import parse_url
 
