@@ -420,6 +420,43 @@ def test_chunks_are_remembered_once_and_forgotten_with_the_project(session, leas
     target.forget(database_name + "x")
 
 
+def together(count, action):
+    """Run `action(number)` in threads at once; return what each raised, or `None`."""
+    outcome = [None] * count
+    barrier = threading.Barrier(count)
+
+    def run(number):
+        barrier.wait()
+        try:
+            action(number)
+        except FerrymanError as error:
+            outcome[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcome
+
+
+def test_several_may_prepare_at_once(server, connection):
+    connection.execute("DROP DATABASE IF EXISTS `_ferryman`")
+    assert together(5, lambda _: FamilyTarget(server.endpoint).prepare()) == [None] * 5
+
+
+def test_of_several_new_holders_the_highest_epoch_stays(target, database_name):
+    task = f"{database_name}/race"
+    outcome = together(6, lambda number: target.raise_epoch(task, number + 1, 3))
+    assert outcome[5] is None
+    assert all(error is None or isinstance(error, LeaseLostError) for error in outcome)
+    session = target.session()
+    for lane in range(3):
+        session.begin(Lease(task=task, epoch=6, lane=lane))
+        session.rollback()
+    session.close()
+
+
 def test_ddl_errors_show_the_servers_words(target, database_name):
     with pytest.raises(FerrymanError) as caught:
         target.run_ddl(f"CREATE TABLE {database_name}.t (a INT)")

@@ -276,7 +276,12 @@ _EVERY_SESSION: dict[str, object] = {
 }
 _BY_FLAVOR: dict[str, dict[str, object]] = {
     "mariadb": {"max_statement_time": 0, "innodb_lock_wait_timeout": 50, "sql_auto_is_null": 0},
-    "mysql": {"max_execution_time": 0, "innodb_lock_wait_timeout": 50, "sql_auto_is_null": 0},
+    "mysql": {
+        "max_execution_time": 0,
+        "innodb_lock_wait_timeout": 50,
+        "sql_auto_is_null": 0,
+        "information_schema_stats_expiry": 0,
+    },
     "tidb": {"max_execution_time": 0},
     "oceanbase": {
         "ob_query_timeout": 30 * DAY * 1_000_000,
