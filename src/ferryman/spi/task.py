@@ -28,10 +28,14 @@ class TaskContext(Protocol):
     ``schema.plan``       SchemaPlan                                             schema      index
     ``load.keyless``      {TableName: Position of its consistent snapshot}       load        apply
     ``load.end``          Position when the last chunk had been read             load        apply, control
+    ``load.begun``        source tables whose target is ours to fill             load        load
+    ``load.plan/T/N``     page N of table T's chunk ends, fixed once written     load        load
     ``apply.drain``       true: apply shall end at the source's position now     control     runner
     ``apply.stop_at``     Position at which apply shall end by itself            runner      apply
     ``apply.position``    Position applied and committed, about once a second    apply       capture, verify, control
     ``apply.choice``      what to do with a stopped DDL: {position, choice, sql} control     apply
+    ``verify.run``        name of the run under way, and whether it is over      verify      verify
+    ``verify.done/T``     result of table T in that run                          verify      verify
     ====================  =====================================================  ==========  ======================
     """
 
