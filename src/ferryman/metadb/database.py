@@ -23,6 +23,10 @@ BUSY_SECONDS = 20.0
 LEAST_FREE_BYTES = 1 << 20
 """With less room than this an input/output error of SQLite is taken for a full disk (its index file could not grow)."""
 
+LOG_PAGES = 256
+PAGE_BYTES = 4096
+"""SQLite's log is folded into the file from this size on: a disk that fills up is not filled by it."""
+
 IDLE_CONNECTIONS = 8
 """So many connections are kept open for the next transaction."""
 
@@ -102,6 +106,11 @@ class Database:
         """Open a connection that the caller owns (migrations)."""
         return self._open()
 
+    def fold_log(self) -> None:
+        """Fold SQLite's log into the file and cut it off, if that can be done now; a later commit does it else."""
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._open()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
@@ -138,7 +147,8 @@ class Database:
         connection.row_factory = sqlite3.Row
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(f"PRAGMA journal_size_limit={64 << 20}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit={LOG_PAGES * PAGE_BYTES}")
         except BaseException:
             connection.close()
             raise
@@ -171,7 +181,9 @@ class Database:
     def _converted(self, error: sqlite3.Error) -> FerrymanError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._little_room()):
-            return disk_full_error(self.path.parent)
+            full = disk_full_error(self.path.parent)
+            self.fold_log()  # what it takes of the disk may be what is missing
+            return full
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return FerrymanError("metadb.busy", f"{self.path} stayed locked for {self._busy_seconds:.0f} s")
         return FerrymanError("metadb.failed", f"{self.path}: {error}")

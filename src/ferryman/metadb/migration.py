@@ -39,6 +39,7 @@ def upgrade(database: Database) -> None:
         make_tables(database)
     else:
         run_migrations(database)
+    database.fold_log()  # the file has its room on the disk now: folding later needs hardly any more
 
 
 def make_tables(database: Database) -> None:
