@@ -37,6 +37,8 @@ _WIRE_TYPES: dict[Kind, frozenset[int]] = {
     Kind.INET4: frozenset({254}),
     Kind.INET6: frozenset({254}),
 }
+_LABEL_HINT = "set binlog_row_metadata=FULL at the source, then load the table again"
+"""The servers' catalogs show characters outside the BMP as ``?``, so only the log can tell such labels."""
 _WITH_FRACTION = frozenset({17, 18, 19})
 _HASH = ColumnType(kind=Kind.INTEGER, native="bigint unsigned", bits=64, unsigned=True)
 _SEQUENCE = bytes((8, 8, 8, 8, 8, 8, 1, 8))
@@ -88,6 +90,10 @@ def _logged(table: Table, width: int) -> tuple[Column, ...]:
 
 def _matched_type(table: Table, column: Column, table_map: TableMap, index: int) -> ColumnType:
     type_ = _told_by_log(column.type, table_map, index)
+    if type_.kind in (Kind.ENUM, Kind.SET) and not table_map.labels and any("?" in label for label in type_.values):
+        raise _mismatch(
+            table, f"a label of column {column.name!r} may be one that the catalog cannot show", hint=_LABEL_HINT
+        )
     wire_type, metadata = table_map.wire_types[index], table_map.metadata[index]
     expected = _INTEGERS.get(type_.bits) if type_.kind is Kind.INTEGER else None
     fits = wire_type == expected if expected else wire_type in _WIRE_TYPES.get(type_.kind, frozenset())
@@ -129,5 +135,5 @@ def _metadata_fits(type_: ColumnType, wire_type: int, metadata: int) -> bool:
     return True
 
 
-def _mismatch(table: Table, what: str) -> FerrymanError:
-    return FerrymanError("log.schema_mismatch", f"the log does not fit the schema of {table.name}: {what}")
+def _mismatch(table: Table, what: str, *, hint: str = "") -> FerrymanError:
+    return FerrymanError("log.schema_mismatch", f"the log does not fit the schema of {table.name}: {what}", hint=hint)
