@@ -89,9 +89,9 @@ class Points:
 @pytest.mark.parametrize("count", [0, 1, PAGE_ENDS - 1, PAGE_ENDS, PAGE_ENDS + 1, 3 * PAGE_ENDS])
 def test_a_plan_is_the_same_after_a_restart(count: int) -> None:
     context = MemoryContext(spec_of(), StepName.LOAD)
-    first = list(ChunkPlan(context, TABLE, 10).chunks(Points(range(count))))
+    first = list(ChunkPlan(context, TABLE.name, TABLE, 10).chunks(Points(range(count))))
     again = Points([])
-    assert list(ChunkPlan(context, TABLE, 10).chunks(again)) == first
+    assert list(ChunkPlan(context, TABLE.name, TABLE, 10).chunks(again)) == first
     assert again.afters == []
     assert len(first) == count + 1
 
@@ -102,8 +102,8 @@ def test_a_plan_broken_off_goes_on_behind_its_last_end(fail_at: int) -> None:
     ends = list(range(2 * PAGE_ENDS))
     seen = []
     with pytest.raises(FerrymanError):
-        seen.extend(iter_into(seen, ChunkPlan(context, TABLE, 10).chunks(Points(ends, fail_at))))
-    chunks = list(ChunkPlan(context, TABLE, 10).chunks(Points(ends)))
+        seen.extend(iter_into(seen, ChunkPlan(context, TABLE.name, TABLE, 10).chunks(Points(ends, fail_at))))
+    chunks = list(ChunkPlan(context, TABLE.name, TABLE, 10).chunks(Points(ends)))
     assert chunks[: len(seen)] == seen
     assert [int(c.end[0]) for c in chunks[:-1]] == ends
 

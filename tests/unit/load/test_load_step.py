@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 
@@ -306,6 +307,37 @@ def test_a_dropped_keyless_table_is_left_to_the_log():
     context = rig.load()
     assert rig.same(ORDERS)
     assert context.note("load.end") is not None
+
+
+def rename(rig, table, name):
+    renamed = dataclasses.replace(table, name=TableName("shop", name))
+    del rig.source.tables[table.name]
+    rig.source.tables[renamed.name] = renamed
+    rig.source.rows[renamed.name] = rig.source.rows.pop(table.name)
+
+
+def test_a_table_renamed_under_way_keeps_its_rows():
+    rig = Rig(ORDERS, load=LoadOptions(streams=1, chunk_rows=10))
+    rig.source.fill(ORDERS, rows(60))
+    done = []
+
+    def rename_once(event):
+        done.append(event)
+        if done.count("committed") == 3 and ORDERS.name in rig.source.tables:
+            rename(rig, ORDERS, "orders_2026")
+
+    rig.target.fault = rename_once
+    rig.load()
+    assert sorted(rig.target.snapshot(ORDERS.name)) == sorted(rows(60))
+    assert set(MemoryTarget(rig.target).finished_chunks("np_1")) == {ORDERS.name}
+
+
+def test_a_renamed_table_without_a_key_stops():
+    rig = Rig(EVENTS)
+    rename(rig, EVENTS, "events_2026")
+    with pytest.raises(FerrymanError) as caught:
+        rig.load()
+    assert caught.value.code == "load.table_changed"
 
 
 def test_a_dropped_table_without_capture_is_an_error():

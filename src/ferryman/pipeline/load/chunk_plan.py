@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ferryman.model.batch import Row
+from ferryman.model.names import TableName
 from ferryman.model.schema import Table
 from ferryman.spi.source import Chunk, TableReader
 from ferryman.spi.task import TaskContext
@@ -25,8 +26,9 @@ FLUSH_SECONDS = 0.5
 class ChunkPlan:
     """The plan of one table, in the notes ``load.plan/<table>/<page>``: ``{"ends": [[hex, …], …], "last": bool}``."""
 
-    def __init__(self, context: TaskContext, table: Table, chunk_rows: int) -> None:
+    def __init__(self, context: TaskContext, name: TableName, table: Table, chunk_rows: int) -> None:
         self._context = context
+        self._name = name
         self._table = table
         self._chunk_rows = chunk_rows
         self._page = 0
@@ -50,7 +52,7 @@ class ChunkPlan:
             yield from self._planned(reader, last)
 
     def _stored(self) -> Iterator[Row]:
-        while (document := self._context.note(self._name(self._page))) is not None:
+        while (document := self._context.note(self._note(self._page))) is not None:
             self._ends = [tuple(bytes.fromhex(part) for part in end) for end in document["ends"]]
             self._complete = document["last"]
             yield from self._ends
@@ -71,10 +73,10 @@ class ChunkPlan:
     def _flush(self, waiting: list[Row], *, last: bool) -> list[Row]:
         self._ends += waiting
         ends = [[(part or b"").hex() for part in end] for end in self._ends]
-        self._context.set_note(self._name(self._page), {"ends": ends, "last": last})
+        self._context.set_note(self._note(self._page), {"ends": ends, "last": last})
         if len(self._ends) >= PAGE_ENDS:
             self._page, self._ends = self._page + 1, []
         return waiting
 
-    def _name(self, page: int) -> str:
-        return f"load.plan/{self._table.name}/{page}"
+    def _note(self, page: int) -> str:
+        return f"load.plan/{self._name}/{page}"

@@ -7,17 +7,43 @@ gets a value any row may have, a renamed one is read under its new name. What ca
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.pipeline.load.job import TableJob, without_columns
 from ferryman.spi.source import Source
 
 
-def reread(source: Source, job: TableJob) -> Table | None:
-    """Return the table as the catalog shows it now, or `None` when it is gone."""
-    return source.read_schema(Selection(objects=(exact_pattern(job.name),))).table(job.name)
+def reread(source: Source, job: TableJob, known: Collection[TableName], selection: Selection) -> Table | None:
+    """Return the table as the catalog shows it now, under its own or a new name; `None` when it is gone.
+
+    A new table of the same columns is taken for the old one renamed. Were it another, the log drops the old one: then
+    whatever was copied into it does no harm. Not taking it would lose rows, for the log says only that it was renamed.
+
+    Args:
+        source: The source.
+        job: The table as it was.
+        known: Names that were there when the load began.
+        selection: What the project moves.
+
+    Raises:
+        FerrymanError: ``load.table_changed``: several tables may be the one, or it has no key, so that its changes could
+            not be told from those its snapshot holds.
+    """
+    here = job.source.name
+    table = source.read_schema(Selection(objects=(exact_pattern(here),))).table(here)
+    if table is not None:
+        return table
+    fresh = [t for t in source.read_schema(selection).tables if t.name not in known and t.columns == job.source.columns]
+    if not fresh:
+        return None
+    if len(fresh) > 1 or not job.keyed:
+        names = ", ".join(str(table.name) for table in fresh)
+        raise FerrymanError("load.table_changed", f"{job.name} is gone; it may have been renamed to {names}")
+    return fresh[0]
 
 
 def adapted(job: TableJob, table: Table) -> TableJob:

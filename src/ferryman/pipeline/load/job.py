@@ -23,7 +23,8 @@ class TableJob:
     """One table to copy.
 
     Attributes:
-        source: The table as the catalog showed it.
+        name: The source's name when the load began: marks and notes are kept under it.
+        source: The table as the catalog shows it; it may have been renamed since.
         target: The table it goes to.
         reads: Source columns, in reading order.
         writes: Target columns: one for each of `reads`, then one for each of `fills`.
@@ -31,17 +32,13 @@ class TableJob:
         where: Row filter in the source's SQL.
     """
 
+    name: TableName
     source: Table
     target: Table
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     fills: tuple[Value, ...] = ()
     where: str | None = None
-
-    @property
-    def name(self) -> TableName:
-        """The source's name: marks and notes are kept under it."""
-        return self.source.name
 
     @property
     def keyed(self) -> bool:
@@ -79,6 +76,7 @@ def job_of(spec: ProjectSpec, table: Table, plan: SchemaPlan) -> TableJob:
     pairs = column_pairs(table, target)
     _require_key(table, target)
     return TableJob(
+        name=table.name,
         source=table,
         target=target,
         reads=tuple(read for read, _ in pairs),

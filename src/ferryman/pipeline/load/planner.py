@@ -58,7 +58,7 @@ class Planner:
         """Queue the table's chunks; `seen` are those queued before a failure."""
         done = dict(self._marks.get(job.name, ()))
         self._work.progress.estimate(job.name, reader.count_estimate(job.source))
-        plan = ChunkPlan(self._work.context, job.source, self._work.context.spec.load.chunk_rows)
+        plan = ChunkPlan(self._work.context, job.name, job.source, self._work.context.spec.load.chunk_rows)
         for chunk in plan.chunks(reader):
             if chunk in seen:
                 continue

@@ -56,6 +56,11 @@ class Progress:
         self._tables = {job.name: _TableState(job.source.row_estimate) for job in jobs}
         self._rate = Rate()
 
+    @property
+    def names(self) -> frozenset[TableName]:
+        """Every table, by the source's name when the load began."""
+        return frozenset(self._tables)
+
     def add(self, table: TableName, rows: int, size: int = 0) -> None:
         """Count rows of a table (negative: take back)."""
         with self._lock:

@@ -93,10 +93,12 @@ class Stream:
             ) as batches:
                 for batch in batches:
                     if self._work.stopped:
-                        attempt.abandon()
-                        self._connections.drop()
-                        return
+                        break
                     writer.write(batch)
+            if self._work.stopped:
+                attempt.abandon()
+                self._connections.drop()
+                return
             writer.finish(self._work.context.project_id, task.chunk)
         except BaseException:
             attempt.abandon()

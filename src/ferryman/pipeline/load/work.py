@@ -137,7 +137,7 @@ class Work:
         """
         if self.current(used) != used:
             return  # another stream has seen to it
-        table = drift.reread(self.source, used)
+        table = drift.reread(self.source, used, self.progress.names, self.context.spec.selection)
         if table is None and not self.captures:
             raise FerrymanError("load.table_gone", f"{used.name} has vanished from the source") from error
         after = drift.adapted(used, table) if table is not None else None
