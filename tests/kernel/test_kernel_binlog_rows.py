@@ -26,7 +26,8 @@ from kernel_cases import (
 from ferryman.kernel.errors import KernelError
 from ferryman.model.types import ColumnType, Kind
 
-relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+brief = settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 WRITES, UPDATES, DELETES = (23, 30), (24, 31), (25, 32)
 
 
@@ -37,7 +38,7 @@ def decode(kernel: SimpleNamespace, cases: list[Case], event_type: int, body: by
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 @given(data=st.data())
-@relaxed
+@brief
 def test_each_kind(kernel: SimpleNamespace, case: Case, data: st.DataObject) -> None:
     rows = [(value,) for value in data.draw(st.lists(st.none() | case.values, min_size=1, max_size=8))]
     before, after = decode(kernel, [case], 30, rows_event_body([case], 30, rows))

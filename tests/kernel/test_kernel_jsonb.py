@@ -16,7 +16,7 @@ from ferryman.kernel.json_form import normal_json
 from ferryman.kernel.jsonb import json_text
 from ferryman.model.types import ColumnType, Kind
 
-relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def size(length: int) -> bytes:

@@ -11,7 +11,8 @@ from ferryman.kernel import WireColumn
 from ferryman.kernel.errors import KernelError, ServerError
 from ferryman.model.types import ColumnType, Kind
 
-relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+brief = settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def decoder(kernel: SimpleNamespace, cases: list[Case], **options: bool):
@@ -20,7 +21,7 @@ def decoder(kernel: SimpleNamespace, cases: list[Case], **options: bool):
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 @given(data=st.data())
-@relaxed
+@brief
 def test_each_kind(kernel: SimpleNamespace, case: Case, data: st.DataObject) -> None:
     rows = [(value,) for value in data.draw(st.lists(st.none() | case.values, max_size=8))]
     sut = decoder(kernel, [case])

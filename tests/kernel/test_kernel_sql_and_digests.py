@@ -13,7 +13,7 @@ from ferryman.kernel.json_form import normal_json
 from ferryman.model.batch import Batch
 from ferryman.model.types import BYTES_KINDS, NUMERIC_KINDS, Kind
 
-relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 UNESCAPED = {"0": 0, "n": 10, "r": 13, "Z": 26, "'": 39, "\\": 92}
 
 

@@ -3,17 +3,40 @@
 Sans-IO. Each function has a pure-Python twin in ``kernel/X.py``, which is its specification; a native one in
 ``kernel/_X.pyx`` has the same name, arguments, results and errors. This front door chooses once; nobody imports past it.
 Input from the network is hostile: every read is bounds-checked and fails with `KernelError`.
+
+The native kernel is taken when it has been built, unless the environment says ``FERRYMAN_KERNEL=python``;
+``FERRYMAN_KERNEL=native`` fails when it has not been built.
 """
 
 from __future__ import annotations
 
-from ferryman.kernel.binlog_rows import TableMap, decode_rows, decode_table_map
-from ferryman.kernel.result_rows import ResultSetDecoder, WireColumn
-from ferryman.kernel.row_digest import row_digests
-from ferryman.kernel.sql_text import insert_values, literal
+import os
+
+from ferryman.kernel.result_rows import WireColumn
+from ferryman.kernel.sql_text import literal
+from ferryman.kernel.table_map import TableMap, decode_table_map
 
 IMPLEMENTATION = "python"
 """Which implementation was chosen: ``python`` or ``native``."""
+
+_wanted = os.environ.get("FERRYMAN_KERNEL", "")
+
+try:
+    if _wanted == "python":
+        raise ImportError
+    from ferryman.kernel._binlog_rows import decode_rows
+    from ferryman.kernel._result_rows import ResultSetDecoder
+    from ferryman.kernel._row_digest import row_digests
+    from ferryman.kernel._sql_text import insert_values
+
+    IMPLEMENTATION = "native"
+except ImportError:
+    if _wanted == "native":
+        raise
+    from ferryman.kernel.binlog_rows import decode_rows
+    from ferryman.kernel.result_rows import ResultSetDecoder
+    from ferryman.kernel.row_digest import row_digests
+    from ferryman.kernel.sql_text import insert_values
 
 __all__ = [
     "IMPLEMENTATION",

@@ -1,7 +1,7 @@
 """Reference: how a value of a row event is read.
 
-One reader a column, made from the table map's wire type and metadata and the catalog's type: `read(data, place) ->
-(canonical bytes, next place)`. A reader may run past the event's end: the caller compares the place after a row's last
+One `LogColumn` a column, made from the table map's wire type and metadata and the catalog's type, whose `read(data, place)` gives
+(canonical bytes, next place). A reader may run past the event's end: the caller compares the place after a row's last
 column with the end, which bounds all of them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from ferryman.kernel import values
 from ferryman.kernel.charsets import to_utf8
@@ -17,6 +18,23 @@ from ferryman.model.types import BYTES_KINDS, CHARACTER_KINDS, ColumnType, Kind
 
 Read = Callable[[bytes, int], tuple[bytes, int]]
 Convert = Callable[[bytes], bytes]
+
+
+class LogColumn(NamedTuple):
+    """How a column's values lie in a row.
+
+    Attributes:
+        sized: Whether each value stands behind its size.
+        size: Bytes of the value, or of its size when `sized`.
+        convert: From the value's bytes to the canonical ones; `None` when they are these already.
+        read: All of that in one.
+    """
+
+    sized: bool
+    size: int
+    convert: Convert | None
+    read: Read
+
 
 _INT24, _YEAR, _BIT, _JSON, _NEWDECIMAL = 9, 13, 16, 245, 246
 _VARCHARS, _BLOBS, _STRING = (15, 253), (249, 250, 251, 252, 255), 254
@@ -28,8 +46,8 @@ _TEMPORAL = {
 _STRING_KINDS = (CHARACTER_KINDS | BYTES_KINDS | {Kind.JSON, Kind.UUID, Kind.INET4, Kind.INET6}) - {Kind.ENUM, Kind.SET}
 
 
-def reader_for(wire_type: int, metadata: int, type_: ColumnType) -> Read | None:
-    """Return the reader of a column, or `None` when that kind is not logged as that wire type.
+def log_column(wire_type: int, metadata: int, type_: ColumnType) -> LogColumn | None:
+    """Return how a column is read, or `None` when that kind is not logged as that wire type.
 
     Raises:
         KernelError: A character set without a codec (``log.unsupported_event``).
@@ -44,40 +62,40 @@ def reader_for(wire_type: int, metadata: int, type_: ColumnType) -> Read | None:
     return simple(metadata, type_) if simple else None
 
 
-def _integer(form: str) -> Callable[[int, ColumnType], Read]:
+def _integer(form: str) -> Callable[[int, ColumnType], LogColumn]:
     size = struct.calcsize(form)
 
-    def reader(_: int, type_: ColumnType) -> Read:
+    def reader(_: int, type_: ColumnType) -> LogColumn:
         unpack = struct.Struct(form.upper() if type_.unsigned else form).unpack_from
 
         def read(data: bytes, place: int) -> tuple[bytes, int]:
             return b"%d" % unpack(data, place)[0], place + size
 
-        return read
+        return LogColumn(False, size, lambda data: read(data, 0)[0], read)
 
     return reader
 
 
-def _middle_integer(_: int, type_: ColumnType) -> Read:
+def _middle_integer(_: int, type_: ColumnType) -> LogColumn:
     signed = not type_.unsigned
 
     def read(data: bytes, place: int) -> tuple[bytes, int]:
         return b"%d" % int.from_bytes(data[place : place + 3], "little", signed=signed), place + 3
 
-    return read
+    return LogColumn(False, 3, lambda data: read(data, 0)[0], read)
 
 
-def _number(form: str, text: Callable[[float], bytes]) -> Callable[[int, ColumnType], Read]:
+def _number(form: str, text: Callable[[float], bytes]) -> Callable[[int, ColumnType], LogColumn]:
     unpack, size = struct.Struct(form).unpack_from, struct.calcsize(form)
 
     def read(data: bytes, place: int) -> tuple[bytes, int]:
         return text(unpack(data, place)[0]), place + size
 
-    return lambda metadata, type_: read
+    return lambda metadata, type_: LogColumn(False, size, lambda data: read(data, 0)[0], read)
 
 
-def _fixed(size: int, convert: Convert) -> Read:
-    """Return a reader of values of one size; a value cut off by the event's end is not converted."""
+def _fixed(size: int, convert: Convert) -> LogColumn:
+    """Return a column of values of one size; a value cut off by the event's end is not converted."""
 
     def read(data: bytes, place: int) -> tuple[bytes, int]:
         end = place + size
@@ -85,10 +103,10 @@ def _fixed(size: int, convert: Convert) -> Read:
             raise ValueError("past the end")
         return convert(data[place:end]), end
 
-    return read
+    return LogColumn(False, size, convert, read)
 
 
-def _decimal(metadata: int, type_: ColumnType) -> Read | None:
+def _decimal(metadata: int, type_: ColumnType) -> LogColumn | None:
     precision, scale = metadata & 0xFF, metadata >> 8
     if scale != (type_.scale or 0):
         return None
@@ -96,29 +114,29 @@ def _decimal(metadata: int, type_: ColumnType) -> Read | None:
     return _fixed(size, lambda packed: values.decimal_text(packed, precision, scale))
 
 
-def _bit(metadata: int, type_: ColumnType) -> Read:
+def _bit(metadata: int, type_: ColumnType) -> LogColumn:
     return _fixed((metadata >> 8) + (1 if metadata & 0xFF else 0), values.bit_text)
 
 
-def _year(_: int, type_: ColumnType) -> Read:
+def _year(_: int, type_: ColumnType) -> LogColumn:
     return _fixed(1, lambda data: values.year_text(data[0] + 1900 if data[0] else 0))
 
 
-def _enum(metadata: int, type_: ColumnType) -> Read:
+def _enum(metadata: int, type_: ColumnType) -> LogColumn:
     labels = [b"", *[label.encode() for label in type_.values]]
     return _fixed(metadata >> 8, lambda data: labels[int.from_bytes(data, "little")])
 
 
-def _set(metadata: int, type_: ColumnType) -> Read:
+def _set(metadata: int, type_: ColumnType) -> LogColumn:
     labels = [label.encode() for label in type_.values]
     return _fixed(metadata >> 8, lambda data: values.set_text(int.from_bytes(data, "little"), labels))
 
 
-def _json(metadata: int, type_: ColumnType) -> Read:
+def _json(metadata: int, type_: ColumnType) -> LogColumn:
     return _sized(metadata, json_text)
 
 
-_SIMPLE: dict[tuple[int, Kind], Callable[[int, ColumnType], Read | None]] = {
+_SIMPLE: dict[tuple[int, Kind], Callable[[int, ColumnType], LogColumn | None]] = {
     (1, Kind.INTEGER): _integer("<b"),
     (2, Kind.INTEGER): _integer("<h"),
     (3, Kind.INTEGER): _integer("<i"),
@@ -135,7 +153,7 @@ _SIMPLE: dict[tuple[int, Kind], Callable[[int, ColumnType], Read | None]] = {
 }
 
 
-def _temporal(wire_type: int, metadata: int, fraction: int) -> Read | None:
+def _temporal(wire_type: int, metadata: int, fraction: int) -> LogColumn | None:
     if wire_type in (17, 18, 19):
         if metadata != fraction:
             return None
@@ -151,7 +169,7 @@ def _temporal(wire_type: int, metadata: int, fraction: int) -> Read | None:
     return _fixed(3, lambda data: values.small_date_text(int.from_bytes(data, "little")))
 
 
-def _packed(wire_type: int, fraction: int) -> Read:
+def _packed(wire_type: int, fraction: int) -> LogColumn:
     extra = values.packed_fraction_size(fraction)
     if wire_type == 17:
         return _fixed(4 + extra, lambda data: values.packed_timestamp_text(data, fraction))
@@ -160,7 +178,7 @@ def _packed(wire_type: int, fraction: int) -> Read:
     return _fixed(3 + extra, lambda data: values.packed_time_text(data, fraction))
 
 
-def _string(wire_type: int, metadata: int, type_: ColumnType) -> Read:
+def _string(wire_type: int, metadata: int, type_: ColumnType) -> LogColumn:
     convert = _conversion(type_)
     if wire_type in _BLOBS:
         return _sized(metadata, convert)
@@ -174,8 +192,8 @@ def string_length(metadata: int) -> int:
     return (first & 0x30 ^ 0x30) << 4 | second
 
 
-def _sized(size_bytes: int, convert: Convert | None) -> Read:
-    """Return a reader of values behind their size."""
+def _sized(size_bytes: int, convert: Convert | None) -> LogColumn:
+    """Return a column of values behind their size."""
     if not 1 <= size_bytes <= 4:
         raise ValueError("impossible size")
 
@@ -191,7 +209,7 @@ def _sized(size_bytes: int, convert: Convert | None) -> Read:
         end = start + data[place]
         return data[start:end], end
 
-    return read_short if size_bytes == 1 and convert is None else read
+    return LogColumn(True, size_bytes, convert, read_short if size_bytes == 1 and convert is None else read)
 
 
 _FIXED_BINARY: dict[Kind, tuple[int, Convert]] = {

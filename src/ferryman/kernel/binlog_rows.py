@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from struct import error as StructError  # noqa: N812 (an exception class with a module's name)
 from typing import NamedTuple
 
-from ferryman.kernel.binlog_columns import Read, labels_agree, reader_for
+from ferryman.kernel.binlog_columns import LogColumn, Read, labels_agree, log_column
 from ferryman.kernel.errors import KernelError
 from ferryman.kernel.table_map import Reader, TableMap, decode_table_map
 from ferryman.model.batch import Batch, ColumnData, Value
@@ -32,9 +32,9 @@ _DECODE_ERRORS = (ValueError, LookupError, OverflowError, StructError, zlib.erro
 
 
 class _Plan(NamedTuple):
-    """Readers of a table map's columns; keeps what its cache key was made of alive."""
+    """The columns of a table map; keeps what its cache key was made of alive."""
 
-    readers: tuple[Read, ...]
+    columns: tuple[LogColumn, ...]
     table_map: TableMap
     types: Sequence[ColumnType]
 
@@ -64,7 +64,7 @@ def decode_rows(
             (``log.schema_mismatch``).
     """
     action, has_extra, compressed = _event(event_type, table_map)
-    readers = _readers(table_map, types)
+    readers = [column.read for column in log_columns(table_map, types)]
     try:
         rows, place = _rows_of(bytes(body), action, has_extra, compressed, table_map)
         return _images(rows, place, action, readers)
@@ -88,30 +88,31 @@ def _name(table_map: TableMap) -> str:
     return f"{table_map.database}.{table_map.table}"
 
 
-def _readers(table_map: TableMap, types: Sequence[ColumnType]) -> tuple[Read, ...]:
+def log_columns(table_map: TableMap, types: Sequence[ColumnType]) -> tuple[LogColumn, ...]:
+    """Return how each column is read; made once for a table map and its types."""
     key = (id(table_map), id(types))
     plan = _plans.get(key)
     if plan is None:
-        plan = _plans[key] = _Plan(_make_readers(table_map, types), table_map, types)
+        plan = _plans[key] = _Plan(_make_columns(table_map, types), table_map, types)
         if len(_plans) > _PLANS_KEPT:
             _plans.popitem(last=False)
-    return plan.readers
+    return plan.columns
 
 
-def _make_readers(table_map: TableMap, types: Sequence[ColumnType]) -> tuple[Read, ...]:
+def _make_columns(table_map: TableMap, types: Sequence[ColumnType]) -> tuple[LogColumn, ...]:
     if len(types) != table_map.width:
         raise _mismatch(table_map, f"{table_map.width} columns in the log, {len(types)} in the schema")
-    readers = []
+    columns = []
     for index, type_ in enumerate(types):
         _check_column(table_map, index, type_)
         try:
-            reader = reader_for(table_map.wire_types[index], table_map.metadata[index], type_)
+            column = log_column(table_map.wire_types[index], table_map.metadata[index], type_)
         except ValueError as error:
             raise KernelError("log.corrupt", f"{_column(table_map, index)}: {error}") from error
-        if reader is None:
+        if column is None:
             raise _unreadable(table_map, index, type_)
-        readers.append(reader)
-    return tuple(readers)
+        columns.append(column)
+    return tuple(columns)
 
 
 def _check_column(table_map: TableMap, index: int, type_: ColumnType) -> None:

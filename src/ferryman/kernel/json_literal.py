@@ -93,4 +93,4 @@ def _number(number: str) -> bytes:
     return (text if "e" in text else text + "e0").encode()
 
 
-_DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number)  # type: ignore[arg-type]
+_DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number)

@@ -117,8 +117,8 @@ def read_date(data: bytes, place: int) -> tuple[bytes, int]:
         return values.date_text(*_DATE(data, place + 1)), place + 5
     if length == 0:
         return b"0000-00-00", place + 1
-    if any(data[place + 5 : place + 1 + length]):
-        raise ValueError("a DATE with a time of day")
+    if length not in (7, 11) or any(data[place + 5 : place + 1 + length]):
+        raise ValueError("length of a date, or one with a time of day")
     return values.date_text(*_DATE(data, place + 1)), place + 1 + length
 
 

@@ -1,0 +1,28 @@
+# cython: language_level=3
+"""Native buffers to `ferryman.model.batch` values: one copy each."""
+
+from array import array
+
+from cpython cimport array as carray
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from ferryman.kernel._bytes cimport ColumnBuffer
+
+from ferryman.model.batch import ColumnData
+
+cdef carray.array _offsets = array("Q", [0])
+
+
+cdef object column_data(ColumnBuffer* column):
+    """Copy a column's buffers into a `ColumnData`."""
+    cdef carray.array offsets = carray.clone(_offsets, column.rows + 1, False)
+    if column.rows:
+        memcpy(offsets.data.as_voidptr, column.offsets.data, 8 * (column.rows + 1))
+    else:
+        offsets.data.as_ulonglongs[0] = 0
+    return ColumnData(
+        offsets,
+        (<char*> column.data.data)[: column.data.size] if column.data.size else b"",
+        (<char*> column.nulls.data)[: column.nulls.size] if column.rows else b"",
+    )

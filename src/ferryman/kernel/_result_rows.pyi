@@ -1,0 +1,1 @@
+from ferryman.kernel.result_rows import ResultSetDecoder as ResultSetDecoder

@@ -1,0 +1,195 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Native: canonical batches to SQL text of the MySQL family. `ferryman.kernel.sql_text` is the specification."""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memchr, memcpy
+
+from ferryman.kernel._bytes cimport MALFORMED, NO_MEMORY, OK, Buffer, Status, append, release, reserve
+
+from ferryman.kernel import sql_text as twin
+from ferryman.kernel.json_literal import constructor
+from ferryman.model.types import BYTES_KINDS, NUMERIC_KINDS, Kind
+
+literal = twin.literal
+
+cdef enum Form:
+    BARE, EXPONENT, QUOTED, BINARY, JSON
+
+cdef struct Source:
+    const uint64_t* offsets
+    const uint8_t* data
+    const uint8_t* nulls
+    uint64_t size
+    Form form
+
+cdef uint8_t[256] _escapes
+for _byte in range(256):
+    _escapes[_byte] = 0
+for _byte, _letter in ((0, b"0"), (10, b"n"), (13, b"r"), (26, b"Z"), (39, b"'"), (92, b"\\")):
+    _escapes[_byte] = _letter[0]
+
+
+cdef Status quoted(Buffer* out, const uint8_t* data, size_t size) noexcept nogil:
+    """Append ``'…'`` with backslash escapes."""
+    cdef uint8_t* place
+    cdef size_t index = 0
+    cdef uint8_t byte
+    if not reserve(out, 2 * size + 2):
+        return NO_MEMORY
+    place = out.data + out.size
+    place[0] = 39
+    place += 1
+    for index in range(size):
+        byte = data[index]
+        if _escapes[byte]:
+            place[0] = 92
+            place[1] = _escapes[byte]
+            place += 2
+        else:
+            place[0] = byte
+            place += 1
+    place[0] = 39
+    out.size = place + 1 - out.data
+    return OK
+
+
+cdef bint suspect(const uint8_t* data, size_t size) noexcept nogil:
+    """Whether a JSON text may hold a number at risk: a digit, an ``e`` and a digit or sign, or 17 digits and points."""
+    cdef size_t index, run = 0
+    cdef uint8_t byte
+    for index in range(size):
+        byte = data[index]
+        if 48 <= byte <= 57 or byte == 46:
+            run += 1
+            if run == 17:
+                return True
+            continue
+        if (byte == 101 or byte == 69) and run and data[index - 1] != 46 and index + 1 < size:
+            byte = data[index + 1]
+            if 48 <= byte <= 57 or byte == 43 or byte == 45:
+                return True
+        run = 0
+    return False
+
+
+cdef Status json(Buffer* out, const uint8_t* data, size_t size) noexcept with gil:
+    try:
+        expression = constructor((<const char*> data)[:size], twin._text)
+    except BaseException:  # cannot cross the loop without GIL: the twin does it again, and raises
+        return MALFORMED
+    if expression is None:
+        return quoted(out, data, size)
+    if not append(out, <const uint8_t*> PyBytes_AS_STRING(expression), len(expression)):
+        return NO_MEMORY
+    return OK
+
+
+cdef Status value(Buffer* out, const Source* source, size_t row) noexcept nogil:
+    """Append one literal."""
+    cdef const uint8_t* data = source.data + source.offsets[row]
+    cdef size_t size = source.offsets[row + 1] - source.offsets[row]
+    if source.nulls[row >> 3] >> (row & 7) & 1:
+        return OK if append(out, b"NULL", 4) else NO_MEMORY
+    if source.form == BARE:
+        return OK if append(out, data, size) else NO_MEMORY
+    if source.form == EXPONENT:
+        if not append(out, data, size):
+            return NO_MEMORY
+        if size and memchr(data, 101, size) != NULL:
+            return OK
+        return OK if append(out, b"e0", 2) else NO_MEMORY
+    if source.form == BINARY and not append(out, b"_binary", 7):
+        return NO_MEMORY
+    if source.form == JSON and suspect(data, size):
+        return json(out, data, size)
+    return quoted(out, data, size)
+
+
+cdef Status rows_text(
+    Buffer* out, const Source* sources, size_t width, size_t* row, size_t row_count, size_t max_bytes
+) noexcept nogil:
+    """Append rows from `row` on while they fit; `row` becomes the first that did not."""
+    cdef size_t index, first = row[0], before
+    cdef Status status
+    while row[0] < row_count:
+        before = out.size
+        if not append(out, b",(", 2):
+            return NO_MEMORY
+        if row[0] == first:
+            out.size = before + 1
+            out.data[before] = 40
+        for index in range(width):
+            if index and not append(out, b",", 1):
+                return NO_MEMORY
+            status = value(out, &sources[index], row[0])
+            if status != OK:
+                return status
+        if not append(out, b")", 1):
+            return NO_MEMORY
+        if out.size > max_bytes and row[0] > first:
+            out.size = before
+            return OK
+        row[0] += 1
+    return OK
+
+
+def insert_values(batch, kinds, size_t start, max_bytes):
+    """Return ``(v,…),(v,…)`` for rows from `start` on, and the index of the first row that did not fit in `max_bytes`."""
+    cdef size_t width = len(batch.columns), rows = batch.row_count, row = start, index, limit, kind_count = len(kinds)
+    cdef Buffer out
+    cdef Source* sources
+    cdef Status status
+    if kind_count != width:
+        raise ValueError("as many kinds as columns")
+    if row >= rows or not width:
+        return twin.insert_values(batch, kinds, start, max_bytes)
+    limit = max(0, min(max_bytes, 1 << 62))
+    out.data = NULL
+    out.size = out.capacity = 0
+    sources = <Source*> PyMem_Malloc(width * sizeof(Source))
+    try:
+        if sources == NULL or not reserve(&out, min(limit, 1 << 16)):
+            raise MemoryError
+        held = [fill(&sources[index], batch.columns[index], kinds[index], rows) for index in range(width)]
+        with nogil:
+            status = rows_text(&out, sources, width, &row, rows, limit)
+        if status == MALFORMED:
+            return twin.insert_values(batch, kinds, start, max_bytes)
+        if status != OK:
+            raise MemoryError
+        return (<char*> out.data)[: out.size], row
+    finally:
+        PyMem_Free(sources)
+        release(&out)
+
+
+cdef fill(Source* source, column, kind, size_t rows):
+    """Take a column's buffers, which are held to agree with each other; returns what must be kept alive."""
+    cdef const uint64_t[::1] offsets = column.offsets
+    cdef bytes data = column.data, nulls = column.nulls
+    cdef size_t row, offset_count = offsets.shape[0], bitmap = len(nulls)
+    cdef uint64_t before = 0, size = len(data)
+    if offset_count != rows + 1 or bitmap < (rows + 7) // 8:
+        raise ValueError("a column of another row count than its batch")
+    for row in range(rows + 1):
+        if offsets[row] < before or offsets[row] > size:
+            raise ValueError("offsets of a column out of order")
+        before = offsets[row]
+    source.offsets = &offsets[0]
+    source.data = <const uint8_t*> PyBytes_AS_STRING(data)
+    source.nulls = <const uint8_t*> PyBytes_AS_STRING(nulls)
+    source.size = size
+    source.form = form_of(kind)
+    return offsets, data, nulls
+
+
+cdef Form form_of(kind):
+    if kind is Kind.FLOAT or kind is Kind.DOUBLE:
+        return EXPONENT
+    if kind is Kind.JSON:
+        return JSON
+    if kind in NUMERIC_KINDS:
+        return BARE
+    return BINARY if kind in BYTES_KINDS else QUOTED
