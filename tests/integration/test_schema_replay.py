@@ -11,6 +11,7 @@ import pytest
 from ferryman.connectors.mysql_family.catalog import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.ddl_parser_partitions import tokens_of
+from ferryman.connectors.mysql_family.ddl_writer import full_name
 from ferryman.connectors.mysql_family.dialect_differences import expression_key, index_key
 from ferryman.connectors.mysql_family.precheck_items import listed
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
@@ -20,6 +21,7 @@ from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.model.types import CHARACTER_KINDS
+from ferryman.spi.dialect import DdlEffect
 
 CORPUS = Path(__file__).parent.parent / "unit" / "ddl" / "corpus.sql"
 DATABASE = "c"
@@ -103,7 +105,7 @@ def test_replay_gives_the_catalog(empty: Connection) -> None:
         effect = dialect.replay(model, SELECTION, sql, DATABASE)
         catalog = read_schema(empty, SELECTION)
         problems = differing(effect.schema, catalog)
-        if not effect.known:
+        if not effect.known and "load the table again" not in str(effect.conversions):
             problems.insert(0, f"not known: {effect.conversions}")
         if problems:
             wrong.append(f"{sql}\n" + "\n".join(problems))
@@ -149,13 +151,24 @@ def test_the_target_follows(empty: Connection, oceanbase: OceanBase) -> None:
                 continue
             effect = dialect.replay(model, SELECTION, sql, DATABASE)
             model = effect.schema
-            for statement in effect.statements:
+            for statement in effect.statements if effect.known else made_anew(dialect, effect):
                 try:
                     there.execute(statement)
                 except FerrymanError as error:
                     wrong.append(f"{sql}\n  {statement}\n  {error.__cause__}")
             wrong += mismatches(there, dialect, effect.schema, effect.touched, sql)
     assert not wrong, f"{len(wrong)}:\n" + "\n\n".join(wrong)
+
+
+def made_anew(dialect: OceanBaseDialect, effect: DdlEffect) -> list[str]:
+    """What loading a table again begins with: values of its rows are in no log."""
+    out = []
+    for table in (effect.schema.table(name) for name in effect.touched):
+        assert table is not None
+        target = dialect.target_table(table, SELECTION)
+        out.append(f"DROP TABLE IF EXISTS {full_name(target.name)}")
+        out += [statement.sql for statement in dialect.table_statements(target)]
+    return out
 
 
 def mismatches(
@@ -166,6 +179,8 @@ def mismatches(
     found = read_schema(there, Selection(objects=("c_there.*",)))
     out = []
     for table in schema.tables:
+        if table.name not in touched:
+            continue
         wanted = dialect.target_table(table, SELECTION)
         actual = found.table(TableName(wanted.name.database, wanted.name.table.lower()))
         if actual is None:

@@ -68,7 +68,10 @@ class DdlEffect:
         statements: What the target must run, in order; empty when nothing concerns it (another database, ANALYZE …).
         touched: Source tables it changes, makes, renames or drops.
         conversions: What is not the same at the target.
-        known: Whether the statement was fully understood. When not, apply stops and says so.
+        known: Whether the statement was fully understood and its whole effect can be had at the target. When not, apply
+            stops and says so (`conversions` tell why). `schema` and `statements` are then a proposal: they are there when
+            only the values of existing rows cannot be known (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``), else `schema`
+            is the old one and `statements` is empty.
     """
 
     schema: Schema

@@ -177,8 +177,10 @@ class _Player:
         self._note_rename(kept, new)
 
     def _rename_column(self, action: RenameColumn) -> None:
-        at = self.draft.place_of(action.old)
-        if at is not None:
+        at, taken = self.draft.place_of(action.old), self.draft.place_of(action.new)
+        if at is not None and taken not in {None, at}:
+            self.outcome.unsupported = f"columns {action.old} and {action.new} exchange names"
+        elif at is not None:
             kept = self.draft.columns[at].name
             self.draft.rename_column(action.old, action.new)
             self._note_rename(kept, action.new)

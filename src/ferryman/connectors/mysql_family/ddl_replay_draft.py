@@ -198,6 +198,8 @@ class Draft:
             invisible=node.invisible,
             comment="" if node.primary else node.comment,
         )
+        if node.name is None and self._has_alike(index):
+            return
         there = next((each for each in self.indexes if each.name.casefold() == index.name.casefold()), None)
         if there is not None and (missing_only or index_key(there) == index_key(index)):
             return
@@ -205,6 +207,12 @@ class Draft:
             self._forbid_null(index)
         self.indexes = [each for each in self.indexes if each is not there]
         self.indexes.append(index)
+
+    def _has_alike(self, index: Index) -> bool:
+        """Whether an index without a name of its own is there already; the server would make a useless second one."""
+        stem = (index.columns or ("functional_index",))[0].casefold()
+        names = {each.name.casefold() for each in self.indexes if index_key(each) == index_key(index)}
+        return any(name == stem or name.startswith(f"{stem}_") for name in names)
 
     def _settled_part(self, part: KeyPart) -> KeyPart:
         """Spell a part as the catalog does: the column's own name, no prefix as long as the column."""
@@ -262,6 +270,8 @@ class Draft:
             on_delete=node.on_delete,
             on_update=node.on_update,
         )
+        if node.name is None and any(replace(each, name=name) == key for each in self.foreign_keys):
+            return
         self.foreign_keys.append(key)
         wanted = [column.casefold() for column in key.columns]
         led = ([column.casefold() for column in index.columns] for index in self.indexes if _serves(index))

@@ -14,7 +14,7 @@ from ferryman.connectors.mysql_family.ddl_writer import (
     full_name,
     index_sql,
 )
-from ferryman.connectors.mysql_family.dialect_differences import index_key
+from ferryman.connectors.mysql_family.dialect_differences import expression_key, index_key, same_type
 from ferryman.connectors.mysql_family.typemap import quoted_name, quoted_text
 from ferryman.model.schema import Column, ForeignKey, Index, Table
 
@@ -31,7 +31,7 @@ def alter_sql(before: Table, after: Table, renamed: dict[str, str], *, one_actio
     """
     actions = [
         *_dropped_keys(before, after, renamed),
-        *_columns(before, after, renamed),
+        *_columns(before, after, renamed, one_action=one_action),
         *_added_keys(before, after, renamed),
         *_options(before, after),
     ]
@@ -55,9 +55,29 @@ def _changed_indexes(before: Table, after: Table, renamed: dict[str, str]) -> tu
     """Return the indexes that go and those that come; a changed one does both."""
     there = {index.name.casefold(): _as_renamed(index, renamed) for index in before.indexes}
     asked = {index.name.casefold(): index for index in after.indexes}
-    gone = [i for name, i in there.items() if name not in asked or _shape(i) != _shape(asked[name])]
-    made = [i for name, i in asked.items() if name not in there or _shape(i) != _shape(there[name])]
-    return gone, made
+    again = {column.name.casefold() for column in _made_again(before, after)}
+    keep = {
+        name
+        for name, index in asked.items()
+        if name in there
+        and _shape(index) == _shape(there[name])
+        and not again & {column.casefold() for column in index.columns}
+    }
+    gone = [index for name, index in there.items() if name not in keep]
+    return gone, [index for name, index in asked.items() if name not in keep]
+
+
+def _made_again(before: Table, after: Table) -> list[Column]:
+    """Return generated columns that compute something else now: engines refuse to change that in place."""
+    old = {column.name.casefold(): column.generated for column in before.columns}
+    return [
+        column
+        for column in after.columns
+        if column.generated is not None
+        and (was := old.get(column.name.casefold())) is not None
+        and (expression_key(was.expression), was.stored)
+        != (expression_key(column.generated.expression), column.generated.stored)
+    ]
 
 
 def _shape(index: Index) -> tuple[object, ...]:
@@ -96,31 +116,46 @@ def _added_keys(before: Table, after: Table, renamed: dict[str, str]) -> Iterabl
     yield from (f"ADD {foreign_key_sql(key)}" for key in after.foreign_keys if key not in known)
 
 
-def _columns(before: Table, after: Table, renamed: dict[str, str]) -> list[str]:
+def _columns(before: Table, after: Table, renamed: dict[str, str], *, one_action: bool) -> list[str]:
     old_names = {new.casefold(): old.casefold() for new, old in renamed.items()}
     there = {column.name.casefold(): column for column in before.columns}
     origin = {c.name.casefold(): there.get(old_names.get(c.name.casefold(), c.name.casefold())) for c in after.columns}
     used = {column.name for column in origin.values() if column is not None}
+    again = _made_again(before, after)
+    used -= {column.name for column in again}
     actions = [f"DROP COLUMN {quoted_name(c.name)}" for c in before.columns if c.name not in used]
+    origin |= {column.name.casefold(): None for column in again}
     staying = _staying(before, [origin[column.name.casefold()] for column in after.columns])
     previous: Column | None = None
     for column in after.columns:
         old = origin[column.name.casefold()]
         place = f" AFTER {quoted_name(previous.name)}" if previous is not None else " FIRST"
-        actions += _column_actions(old, column, place, moved=old is not None and old.name not in staying)
+        if old is None:
+            actions.append(f"ADD COLUMN {column_sql(column)}{place}")
+        else:
+            steps = _in_steps(old, column) if one_action else [column]
+            moved = place if old.name not in staying else ""
+            for step in steps:
+                actions += _column_actions(old, step, moved, one_action=one_action)
+                old, moved = step, ""
         previous = column
     return actions
 
 
-def _column_actions(old: Column | None, new: Column, place: str, *, moved: bool) -> list[str]:
-    if old is None:
-        return [f"ADD COLUMN {column_sql(new)}{place}"]
-    position = place if moved else ""
+def _in_steps(old: Column, new: Column) -> list[Column]:
+    """Change type and nullability one after the other: OceanBase does not take both at once (error 1235)."""
+    if old.nullable and not new.nullable and (old.name != new.name or not same_type(old.type, new.type)):
+        return [replace(new, nullable=True), new]
+    return [new]
+
+
+def _column_actions(old: Column, new: Column, place: str, *, one_action: bool) -> list[str]:
+    text = column_sql(new) + (" VISIBLE" if one_action and old.invisible and not new.invisible else "")
     if old.name != new.name:
-        return [f"CHANGE COLUMN {quoted_name(old.name)} {column_sql(new)}{position}"]
-    if replace(old, default=new.default) == new and not moved:
+        return [f"CHANGE COLUMN {quoted_name(old.name)} {text}{place}"]
+    if replace(old, default=new.default) == new and not place:
         return _default_actions(old, new)
-    return [f"MODIFY COLUMN {column_sql(new)}{position}"]
+    return [f"MODIFY COLUMN {text}{place}"]
 
 
 def _default_actions(old: Column, new: Column) -> list[str]:
@@ -155,5 +190,6 @@ def _options(before: Table, after: Table) -> Iterable[str]:
         yield f"DEFAULT CHARACTER SET {after.charset}{collation}"
     if before.comment != after.comment:
         yield f"COMMENT={quoted_text(after.comment)}"
-    if after.auto_increment and (before.auto_increment or 0) < after.auto_increment:
+    counts = any(column.auto_increment for column in after.columns)
+    if counts and after.auto_increment and (before.auto_increment or 0) < after.auto_increment:
         yield f"AUTO_INCREMENT={after.auto_increment}"

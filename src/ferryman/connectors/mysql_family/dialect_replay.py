@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ferryman.connectors.mysql_family import ddl_replay as played
 from ferryman.connectors.mysql_family.ddl_parser import parse
 from ferryman.connectors.mysql_family.ddl_parser_nodes import NameNode, PartitionChange, RenameTables, Statement
+from ferryman.connectors.mysql_family.ddl_replay_values import unlogged_values
 from ferryman.connectors.mysql_family.ddl_tokens import Reader
 from ferryman.connectors.mysql_family.ddl_writer import database_sql, full_name
 from ferryman.connectors.mysql_family.ddl_writer_alter import alter_sql
@@ -80,6 +81,7 @@ class _Writer:
         self.touched: list[TableName] = []
         self.conversions: list[Conversion] = []
         self.schema = after
+        self.known = True
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
         for effect in effects:
@@ -89,6 +91,7 @@ class _Writer:
             statements=tuple(self.statements),
             touched=tuple(dict.fromkeys(self.touched)),
             conversions=tuple(self.conversions),
+            known=self.known,
         )
 
     def _write(self, effect: played.Effect) -> None:
@@ -152,6 +155,10 @@ class _Writer:
         self.statements += alter_sql(before, after, effect.renamed, one_action=self.dialect.rules.one_action)
         for change in effect.partitions:
             self._partition(effect.before.name, change, after.partitions)
+        for reason in unlogged_values(effect.before, effect.after, effect.renamed):
+            self.known = False
+            path = str(effect.after.name)
+            self.conversions.append(Conversion(path=path, message=f"{reason}: load the table again", lossy=True))
 
     def _partition(self, name: TableName, change: PartitionChange, text: str | None) -> None:
         head = f"ALTER TABLE {self._target(name)} "
