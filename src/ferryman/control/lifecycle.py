@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferryman.control.observation import DRAIN_NOTE, KEYLESS_NOTE, LOAD_END_NOTE, STOP_NOTE
+from ferryman.control.observation import DRAIN_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
 from ferryman.control.validation import check_change
 from ferryman.foundation.clock import unix_now
@@ -25,6 +25,8 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
 
 CHOICES = ("skip", "apply", "done")
 CHOICE_NOTE = "apply.choice"
+START_NOTE = "schema.start"
+SCHEMA_NOTES = "schema."
 VERIFY_NOTES = "verify."
 
 
@@ -93,6 +95,8 @@ def update(tx: Transaction, box: SecretBox, project_id: str, spec: ProjectSpec) 
         check_change(row.spec, spec)
     if row is not None and row.spec.name != spec.name:
         require_name(tx, spec.name)
+    if row is not None:
+        _begin_to_follow(tx, row, spec)
     projects.update_spec(tx, box, project_id, spec, unix_now())
     _choose_steps(tx, project_id, spec)
     if row is not None and row.started_at is not None:
@@ -119,8 +123,6 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
     """Let exactly the spec's steps take part; a step that did not until now begins at INIT."""
     before = steps.names(tx, project_id)
     chosen = set(enabled_steps(spec))
-    if StepName.CAPTURE in chosen and not before.get(StepName.CAPTURE):
-        _load_again(tx, project_id)
     for name in StepName:
         if name in chosen and name not in before:
             steps.insert(tx, project_id, name, enabled=True)
@@ -131,13 +133,25 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
             steps.enable(tx, project_id, name, enabled=False)
 
 
-def _load_again(tx: Transaction, project_id: str) -> None:
-    """A load that nothing captured beside has not said where in the log it ended: it runs again, over its marks."""
-    for note in (LOAD_END_NOTE, KEYLESS_NOTE):
-        notes.put(tx, project_id, note, None, unix_now())
-    for row in steps.of_project(tx, project_id):
-        if row.name is StepName.LOAD and row.status is StepStatus.FINISHED:
-            steps.reopen(tx, project_id, row.name)
+def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> None:
+    """See to a project that shall follow its source from now on and did not before (algorithms.md §1: position first).
+
+    The place in the log must have been taken before the first row was copied. If none was taken and nothing copied, the
+    schema is read again, which takes it; if rows were copied, what changed since they were read is known to nobody.
+    """
+    if StepName.CAPTURE not in spec.steps or StepName.CAPTURE in row.spec.steps:
+        return
+    known = {step.name: step for step in steps.of_project(tx, row.id)}
+    load = known.get(StepName.LOAD)
+    if load is not None and load.started_at is not None:
+        raise UsageError(
+            "project.invalid",
+            f"project {row.spec.name!r} has copied rows without following the source's log: changes made since are not known",
+            hint="begin anew with incremental from the start (--fresh, with the target's tables emptied)",
+        )
+    if notes.get(tx, row.id, START_NOTE) is None:
+        notes.clear(tx, row.id, SCHEMA_NOTES)
+        steps.reset(tx, row.id, StepName.SCHEMA)
 
 
 def _reopen(tx: Transaction, project_id: str) -> None:

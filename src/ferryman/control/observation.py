@@ -16,7 +16,6 @@ from ferryman.model.serial import from_json
 DRAIN_NOTE = "apply.drain"
 STOP_NOTE = "apply.stop_at"
 LOAD_END_NOTE = "load.end"
-KEYLESS_NOTE = "load.keyless"
 APPLIED_NOTE = "apply.position"
 
 

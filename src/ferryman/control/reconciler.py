@@ -51,8 +51,9 @@ class Reconciler:
         self._silence_looked = time.monotonic()
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin; a second call does nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def wake(self) -> None:
         """Begin the next round now. Thread-safe."""

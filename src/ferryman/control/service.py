@@ -71,7 +71,10 @@ class Service:
         self._reconciler = Reconciler(self._metadb, self._workers, self._say_changed)
 
     def start(self) -> None:
-        """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8)."""
+        """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8).
+
+        A second call does nothing.
+        """
         self._reconciler.start()
 
     def close(self) -> None:

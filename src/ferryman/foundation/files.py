@@ -13,8 +13,9 @@ PRIVATE_DIRECTORY = 0o700
 
 
 def make_private_directory(path: Path) -> None:
-    """Make a directory (and what is missing above it) that only its owner may enter; an existing one stays as it is."""
-    path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    """Make a directory, and what is missing above it, for its owner only; an existing one stays as it is."""
+    for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
+        missing.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
 
 
 def open_private(path: Path, flags: int = os.O_APPEND) -> BinaryIO:

@@ -240,29 +240,40 @@ def test_running_projects_go_on_when_the_service_comes_back(stage):
 
 
 def test_a_finished_project_runs_again_with_other_steps(stage):
-    project = stage.run(FULL)
+    project = stage.run(replace(SPEC, steps=(N.PRECHECK, N.SCHEMA)))
     assert stage.service.wait(project, PATIENCE).status is P.FINISHED
-    stage.service.update_project(project, FULL)
+    stage.service.update_project(project, replace(SPEC, steps=(N.PRECHECK, N.SCHEMA)))
     assert stage.service.project(project).status is P.FINISHED, "nothing to do"
     view = stage.service.update_project(project, SPEC)
     assert view.status is P.SUSPEND
-    assert view.step(N.SCHEMA).status is S.FINISHED
-    assert view.step(N.CAPTURE).status is S.INIT
-    assert view.step(N.LOAD).status is S.INIT, "its end was not noted, for nothing captured"
+    assert statuses(view) == dict.fromkeys(N, S.INIT) | {N.PRECHECK: S.FINISHED}, "the place in the log is to be taken"
     stage.service.resume_project(project)
     assert stage.service.wait(project, PATIENCE).status is P.FINISHED
-    assert len(stage.begun("schema")) == 1
     stage.service.update_project(project, SPEC)
     stage.service.resume_project(project)
     view = stage.service.wait(project, PATIENCE)
     assert view.status is P.FINISHED
-    assert {task: len(stage.begun(task)) for task in ("schema", "load", "capture", "apply", "verify")} == {
-        "schema": 1,
-        "load": 2,
+    assert {name.value: len(stage.begun(name.value)) for name in N} == {
+        "precheck": 1,
+        "schema": 2,
         "capture": 2,
+        "load": 1,
+        "index": 1,
         "apply": 2,
         "verify": 2,
     }
+
+
+def test_rows_copied_without_a_place_in_the_log_cannot_be_followed(stage):
+    project = stage.run(FULL)
+    stage.service.wait(project, PATIENCE)
+    with pytest.raises(UsageError) as caught:
+        stage.service.update_project(project, SPEC)
+    assert caught.value.code == "project.invalid"
+    assert "--fresh" in caught.value.hint
+    assert stage.service.project(project).spec == FULL
+    view = stage.service.update_project(project, replace(FULL, steps=(*FULL.steps, N.VERIFY)))
+    assert view.step(N.VERIFY).status is S.INIT
 
 
 def test_what_is_done_belongs_to_one_source_and_one_set_of_objects(stage):
@@ -333,6 +344,7 @@ def test_specs_are_checked(stage):
 
 
 def test_one_service_a_data_directory(stage):
+    stage.service.start()  # a second start does nothing
     with pytest.raises(FerrymanError) as caught:
         Service(stage.directory)
     assert caught.value.code == "service.data_dir_in_use"
@@ -394,5 +406,5 @@ def test_the_data_directory_is_private(stage):
     project = stage.run(FULL)
     stage.service.wait(project, PATIENCE)
     assert stage.directory.stat().st_mode & 0o077 == 0
-    for name in ("ferryman.db", "secret.key", f"logs/{project}/load.log"):
+    for name in ("ferryman.db", "secret.key", "logs", f"logs/{project}/load.log"):
         assert stage.directory.joinpath(name).stat().st_mode & 0o077 == 0, name

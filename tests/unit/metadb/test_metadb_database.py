@@ -97,7 +97,8 @@ def test_an_error_inside_rolls_back(database):
             tx.execute("INSERT INTO note VALUES ('p', 'n', x'31', 1, 0)")
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, write_and_fail)
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     with database.reading() as tx:
         assert tx.value("SELECT count(*) FROM note") == 0
 
