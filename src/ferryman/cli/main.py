@@ -6,11 +6,13 @@ import os
 import sys
 
 from ferryman.cli.problems import INTERRUPTED, tell_defect, tell_error
+from ferryman.cli.secrecy import hide_passwords
 from ferryman.foundation.errors import FerrymanError, UsageError
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    hide_passwords(sys.argv[1:])
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
