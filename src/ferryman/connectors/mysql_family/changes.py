@@ -244,10 +244,11 @@ class BinlogDecoder:
 
     def _payload(self, body: bytes, position: Position) -> list[LogItem]:
         """Decode a compressed transaction of MySQL 8: events without checksums, packed with zstd."""
-        compression, _, payload = events.payload_fields(body)
+        compression, expected, payload = events.payload_fields(body)
         if compression not in (0, events.PAYLOAD_UNCOMPRESSED):
             raise FerrymanError("log.unsupported_event", f"transaction compression {compression} before {position}")
         items: list[LogItem] = []
+        size = 0
         source: io.BufferedIOBase | zstandard.ZstdDecompressionReader = io.BytesIO(payload)
         if compression == 0:
             source = zstandard.ZstdDecompressor().stream_reader(payload, read_across_frames=True)
@@ -255,9 +256,12 @@ class BinlogDecoder:
             while head := _read(source, events.HEADER_LENGTH):
                 header = events.event_header(head)
                 inner = _read(source, max(0, header.length - events.HEADER_LENGTH))
+                size += len(head) + len(inner)
                 items += self._decode(header, inner, position)
         except zstandard.ZstdError as error:
             raise events.corrupt(f"a compressed transaction before {position}: {error}") from error
+        if size != (expected or len(payload)):
+            raise events.corrupt(f"a compressed transaction before {position} has {size} bytes, not {expected}")
         return items
 
 

@@ -197,7 +197,7 @@ def uncompress(data: bytes) -> bytes:
         out = decompressor.decompress(data[1 + size :], expected + 1)
     except zlib.error as error:
         raise corrupt(f"a compressed event: {error}") from error
-    if len(out) != expected:
+    if len(out) != expected or not decompressor.eof:
         raise corrupt("a compressed event has another length than it says")
     return out
 
