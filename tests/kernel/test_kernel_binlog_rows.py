@@ -128,6 +128,23 @@ def test_full_metadata(kernel: SimpleNamespace) -> None:
     assert table_map.metadata == (0, 20, 247 | 1 << 8)
 
 
+@pytest.mark.parametrize(
+    ("columns", "bits", "unsigned"),
+    [
+        ([8, 0], b"\x80", (True, False)),
+        ([13, 8, 8], b"\xc0", ()),  # u, u without YEAR; y, u, - with it
+        ([13, 8, 8], b"\xe0", (False, True, True)),  # the same either way
+        ([8, 13], b"\x80", (True, False)),
+        ([13, *[8] * 8], b"\xff\x80", (False, *[True] * 8)),  # two bytes: YEAR was counted
+        ([13, *[8] * 8], b"\xaa", (False, *[True, False] * 4)),  # one byte: it was not
+    ],
+)
+def test_signs_are_told_only_where_servers_agree(kernel: SimpleNamespace, columns, bits: bytes, unsigned) -> None:
+    plain = replace(TINY, log_meta=b"")
+    cases = [replace(plain, log_type=wire_type or 10) for wire_type in columns]
+    assert kernel.decode_table_map(table_map_body(cases, b"\x01" + lenenc(bits))).unsigned == unsigned
+
+
 def test_equal_table_maps_are_one_object(kernel: SimpleNamespace) -> None:
     body = table_map_body([TINY])
     assert kernel.decode_table_map(bytes(bytearray(body))) is kernel.decode_table_map(body)

@@ -4,7 +4,7 @@
 from array import array
 
 from cpython cimport array as carray
-from libc.stdint cimport uint64_t
+from cpython.object cimport PyObject_GenericSetAttr
 from libc.string cimport memcpy
 
 from ferryman.kernel._bytes cimport ColumnBuffer
@@ -14,6 +14,9 @@ from ferryman.model.batch import ColumnData
 cdef carray.array _offsets = array("Q", [0])
 
 
+cdef object _new = ColumnData.__new__
+
+
 cdef object column_data(ColumnBuffer* column):
     """Copy a column's buffers into a `ColumnData`."""
     cdef carray.array offsets = carray.clone(_offsets, column.rows + 1, False)
@@ -21,8 +24,9 @@ cdef object column_data(ColumnBuffer* column):
         memcpy(offsets.data.as_voidptr, column.offsets.data, 8 * (column.rows + 1))
     else:
         offsets.data.as_ulonglongs[0] = 0
-    return ColumnData(
-        offsets,
-        (<char*> column.data.data)[: column.data.size] if column.data.size else b"",
-        (<char*> column.nulls.data)[: column.nulls.size] if column.rows else b"",
-    )
+    # As the frozen class's own __init__ does, without its detour through Python: a wide table makes many of these.
+    made = _new(ColumnData)
+    PyObject_GenericSetAttr(made, "offsets", offsets)
+    PyObject_GenericSetAttr(made, "data", (<char*> column.data.data)[: column.data.size] if column.data.size else b"")
+    PyObject_GenericSetAttr(made, "nulls", (<char*> column.nulls.data)[: column.nulls.size] if column.rows else b"")
+    return made

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ferryman.kernel.errors import KernelError
 
-_ENUM, _SET, _STRING = 247, 248, 254
+_YEAR, _ENUM, _SET, _STRING, _GEOMETRY = 13, 247, 248, 254, 255
 _NUMERIC = frozenset({1, 2, 3, 4, 5, 8, 9, 246})
 _CHARACTER = frozenset({15, 140, 141, 249, 250, 251, 252, 253, 254})
 _METADATA_BYTES = {
@@ -30,9 +30,10 @@ class TableMap:
         metadata: Per column the type's metadata as an integer (little-endian as in the event); 0 behind a type this
             kernel does not know, whose rows it refuses.
         names: Column names, from FULL metadata; empty when the server does not send them.
-        unsigned: Per column, from metadata; empty when not sent.
+        unsigned: Per column, from metadata; empty when not sent, or when servers differ in how it is to be read.
         labels: Per column the ENUM or SET labels as raw bytes in the column's charset, from FULL metadata; empty when not sent.
-        charsets: Per column the collation id, 0 where the column has none; empty when not sent.
+        charsets: Per column the collation id, 0 where the column has none; empty when not sent, and for tables with a
+            GEOMETRY, which MariaDB counts among the columns with one and MySQL does not.
         primary_key: Indexes of the primary key's columns; empty when not sent.
     """
 
@@ -219,15 +220,24 @@ def _collations(with_default: bool, data: bytes) -> Callable[[int], tuple[int, .
 
 
 def _unsigned(wire_types: bytes, optional: _Optional) -> tuple[bool, ...]:
-    """Lay the sign bits, most significant first and only of numeric columns, over all columns."""
+    """Lay the sign bits, most significant first and only of numeric columns, over all columns.
+
+    MariaDB counts YEAR among the numeric columns, MySQL's own reader does not, and the event does not say who wrote it.
+    Where the two readings differ nothing is said: a wrong sign would change values in silence (I9).
+    """
     if optional.signs is None:
         return ()
-    places = {index: place for place, index in enumerate([i for i, t in enumerate(wire_types) if t in _NUMERIC])}
-    signs = optional.signs
-    return tuple(
-        index in places and bool(signs[places[index] >> 3] << (places[index] & 7) & 0x80)
-        for index in range(len(wire_types))
-    )
+    readings = {_signs(wire_types, optional.signs, counted) for counted in (_NUMERIC, _NUMERIC | {_YEAR})}
+    return next(iter(readings - {()})) if len(readings - {()}) == 1 else ()
+
+
+def _signs(wire_types: bytes, signs: bytes, counted: frozenset[int]) -> tuple[bool, ...]:
+    columns = [index for index, wire_type in enumerate(wire_types) if wire_type in counted]
+    if len(signs) != (len(columns) + 7) // 8:
+        return ()
+    bits = int.from_bytes(signs, "big")
+    unsigned = {column for place, column in enumerate(columns) if bits >> (8 * len(signs) - 1 - place) & 1}
+    return tuple(index in unsigned and wire_type != _YEAR for index, wire_type in enumerate(wire_types))
 
 
 def _labels(wire_types: bytes, optional: _Optional) -> tuple[tuple[bytes, ...], ...]:
@@ -238,7 +248,7 @@ def _labels(wire_types: bytes, optional: _Optional) -> tuple[tuple[bytes, ...], 
 
 
 def _charsets(wire_types: bytes, optional: _Optional) -> tuple[int, ...]:
-    if optional.characters is None and optional.choices is None:
+    if (optional.characters is None and optional.choices is None) or _GEOMETRY in wire_types:
         return ()
     characters = iter(_counted(optional.characters, sum(t in _CHARACTER for t in wire_types)))
     choices = iter(_counted(optional.choices, sum(t in (_ENUM, _SET) for t in wire_types)))
