@@ -126,6 +126,25 @@ def test_goes_on_by_itself_after_lost_connections(event):
     assert context.progress.rows == 100
 
 
+def test_a_commit_of_unknown_outcome_is_looked_up_for_tables_without_a_key():
+    rig = Rig(EVENTS)
+    rig.source.fill(EVENTS, [(b"2026-01-01 00:00:00", b"x")] * 20)
+    lost = []
+
+    def lose(event):
+        if event == "committed" and not lost:
+            lost.append(event)
+            rig.source.change(EVENTS, lambda kept: kept.append((b"2026-01-01 00:00:00", b"later")))
+            raise FerrymanError("endpoint.connection_lost", "gone")
+
+    rig.target.fault = lose
+    context = rig.load()
+    assert len(rig.target.snapshot(EVENTS.name)) == 20
+    assert len(MemoryTarget(rig.target).finished_chunks("np_1")[EVENTS.name]) == 1
+    assert from_json(dict[TableName, Position], context.note("load.keyless"))[EVENTS.name].order == (1, 1)
+    assert context.progress.rows == 20
+
+
 def test_gives_up_with_the_error_and_resumes():
     rig = Rig(ORDERS)
     rig.source.fill(ORDERS, rows(60))
