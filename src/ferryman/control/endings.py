@@ -105,11 +105,12 @@ def judge(ending: Ending, health: Health, now: float) -> Verdict:
         return Finished()
     if ending.outcome == "stopped":
         return Stopped()
-    error = ending.error if ending.outcome == "failed" and ending.error else _crash(ending)
+    told = ending.error if ending.outcome == "failed" else None
     worse = worsened(health, ending, now)
-    if _given_up(ending, error, worse, now):
-        return Failed(error)
-    return Again(worse, error, worse.not_before - now)
+    if _given_up(ending, told or _crash(ending), worse, now):
+        return Failed(told or _crash(ending))
+    # Of a restart that is no news: the last line is kept for who has to look.
+    return Again(worse, told or _crash(replace(ending, last_line="")), worse.not_before - now)
 
 
 def worsened(health: Health, ending: Ending, now: float) -> Health:
