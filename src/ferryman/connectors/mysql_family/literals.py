@@ -135,8 +135,11 @@ def same_value(column: Column, value: Value, *, native_json: bool) -> bytes:
     if kind in (Kind.FLOAT, Kind.DOUBLE):
         return _same_float(name, value, column.type)
     if kind is Kind.JSON and native_json:
-        return b"%s=CAST(%s AS JSON)" % (name, literal(value, Kind.TEXT))
-    if kind in _TEXT_KINDS or kind is Kind.JSON:
+        return b"%s=CAST(%s AS JSON)" % (name, literal(value, Kind.JSON))
+    if kind is Kind.JSON:
+        # A document with numbers at risk is written as an expression: the text it makes is what stands in the column.
+        return b"CAST(CONVERT(%s USING utf8mb4) AS BINARY)=CAST(%s AS BINARY)" % (name, literal(value, Kind.JSON))
+    if kind in _TEXT_KINDS:
         # A collation takes other bytes for equal: letters of another case, trailing blanks.
         return b"CAST(CONVERT(%s USING utf8mb4) AS BINARY)=x'%s'" % (name, value.hex().encode())
     if kind is Kind.GEOMETRY:
