@@ -32,7 +32,7 @@ from ferryman.model.serial import to_json
 from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.logstore import open_reader
 
-KILLS = 14
+KILLS = 10
 PROCESS = Path(__file__).parent / "capture_process.py"
 
 pytestmark = pytest.mark.mariadb

@@ -294,7 +294,7 @@ class _BinlogStream:
         self._time = max(self._time, float(header.timestamp)) if header.timestamp else self._time
         gtid = self._gtid.text if self._gtid else None
         position = binlog_position(self._file, self._offset, gtid=gtid, time=self._time)
-        if position <= self._position:
+        if position.order <= self._position.order:
             raise events.corrupt(f"{self._where} sent {position} behind {self._position}")
         self._position = position
         return LogRecord(payload=payload, position=position, boundary=boundary, breaks_off=breaks_off)

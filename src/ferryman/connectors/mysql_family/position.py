@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
@@ -21,6 +22,7 @@ def binlog_position(file: str, offset: int, *, gtid: str | None = None, time: fl
     return Position(kind=KIND, token=token, order=(file_number(file), offset), time=time)
 
 
+@lru_cache(maxsize=64)
 def file_number(file: str) -> int:
     """Return the number at the end of a binlog file's name; ``log.corrupt`` when there is none."""
     found = _NUMBER.match(file)

@@ -21,6 +21,8 @@ LOOK_SECONDS = 0.1
 REPORT_SECONDS = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """Seconds before the connection is tried again, the first time and at most."""
+NEAR_SECONDS = 3.0
+"""A log read up to so long ago counts as caught up; its times are whole seconds."""
 FULL_SECONDS = 60.0
 """So long a full disk is waited out before the step stops."""
 PASSING = frozenset({"endpoint.connection_lost", "endpoint.unreachable"})
@@ -152,7 +154,8 @@ class Pull:
         self._looked_at = now
         if now - self._reported_at >= REPORT_SECONDS:
             self._reported_at = now
-            self._say(writer, f"{'following' if self._idle else 'reading'} {writer.position}", caught_up=self._idle)
+            near = self._idle or time.time() - writer.position.time <= NEAR_SECONDS
+            self._say(writer, f"{'following' if near else 'catching up'}: {writer.position}", caught_up=near)
         return self._context.stop_requested()
 
     def _say(self, writer: LogWriter, message: str, *, caught_up: bool) -> None:
