@@ -230,6 +230,8 @@ class _Player:
         moves = tuple((old, new) for old, new in now.items() if old != new)
         if all(self.schema.table(old) is None for old, _ in moves):
             self._rename_absent(moves)
+            if any(self.schema.table(new) is None for _, new in moves):
+                self.effects.append(Renamed(tuple(steps), moves))  # a table may come in from outside
             return
         self._move(moves)
         self.effects.append(Renamed(tuple(steps), moves))

@@ -20,8 +20,9 @@ from ferryman.connectors.mysql_family.ddl_parser_partitions import canonical_par
 from ferryman.connectors.mysql_family.ddl_replay_columns import Surroundings, column_of, with_names
 from ferryman.connectors.mysql_family.dialect_differences import index_key
 from ferryman.connectors.mysql_family.typemap_defaults import stripped
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
-from ferryman.model.schema import Check, ForeignKey, Index, IndexKind, KeyPart, Schema, Table
+from ferryman.model.schema import Check, Column, ForeignKey, Index, IndexKind, KeyPart, Schema, Table
 from ferryman.model.types import ColumnType, Kind
 
 
@@ -216,10 +217,9 @@ class Draft:
 
     def _settled_part(self, part: KeyPart) -> KeyPart:
         """Spell a part as the catalog does: the column's own name, no prefix as long as the column."""
-        at = self.place_of(part.column) if part.column else None
-        if at is None:
-            return part if part.expression is None else replace(part, expression=stripped(part.expression))
-        column = self.columns[at]
+        if part.column is None:
+            return replace(part, expression=stripped(part.expression or ""))
+        column = self._column(part.column)
         whole = column.type.kind not in {Kind.TEXT, Kind.BLOB} and part.prefix == column.type.length
         return replace(part, column=column.name, prefix=None if whole else part.prefix)
 
@@ -264,7 +264,7 @@ class Draft:
         del missing_only  # a name that is there cannot be added again, whether IF NOT EXISTS was said or not
         key = ForeignKey(
             name=name,
-            columns=tuple(self._own_name(column) for column in node.columns),
+            columns=tuple(self._column(column).name for column in node.columns),
             parent=self._parent(node.parent),
             parent_columns=node.parent_columns,
             on_delete=node.on_delete,
@@ -279,9 +279,11 @@ class Draft:
             parts = tuple(KeyPart(column=column) for column in key.columns)
             self.add_index(IndexNode(name=node.name, parts=parts))
 
-    def _own_name(self, name: str) -> str:
+    def _column(self, name: str) -> Column:
         at = self.place_of(name)
-        return self.columns[at].name if at is not None else name
+        if at is None:
+            raise FerrymanError("ddl.syntax", f"{self.before.name} has no column {name}, which a key names")
+        return self.columns[at]
 
     def _parent(self, node: NameNode) -> TableName:
         name = TableName(node.database or self.before.name.database, node.table)

@@ -177,15 +177,18 @@ class _Writer:
             self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
 
     def _renamed(self, effect: played.Renamed) -> None:
+        views = {view.name for view in self.before.views}
         for old, new in effect.moves:
             inside = self.selection.includes(old), self.selection.includes(new)
-            if self.before.table(old) is None and not inside[1]:
+            if old in views or (self.before.table(old) is None and not inside[1]):
                 continue
             if inside != (True, True) or self.before.table(old) is None:
                 border = "leaves" if inside[0] and not inside[1] else "enters"
                 raise played.NotKnownError(f"{old} becomes {new}: it {border} what this project moves")
         moved = {old for old, _ in effect.moves if self.before.table(old) is not None}
         pairs = _steps_of(effect.steps, moved)
+        if not pairs:
+            return
         renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
         self.statements.append(f"RENAME TABLE {renames}")
         self.touched += [name for move in effect.moves for name in move]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+
+from ferryman.connectors.mysql_family.dialect import MySqlDialect
+from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
+from ferryman.model.names import TableName
+from ferryman.model.schema import Database, LeftOut, Schema, ServerTraits
+from ferryman.model.selection import Selection
+from ferryman.spi.dialect import DdlEffect
+
+TRAITS = ServerTraits(flavour="mariadb", version=(10, 11, 19))
+SHOP = Selection(objects=("shop.*",), exclude=("shop.*_gho",), rename={"shop": "store"})
+EMPTY = Schema(
+    databases=(Database(name="shop", charset="utf8mb4", collation="utf8mb4_general_ci"),),
+    traits=TRAITS,
+    left_out=(LeftOut(name=TableName("shop", "sq"), reason="a sequence"),),
+)
+
+
+def play(*statements: str, schema: Schema = EMPTY, selection: Selection = SHOP) -> DdlEffect:
+    dialect = OceanBaseDialect()
+    effect = DdlEffect(schema=schema)
+    for sql in statements:
+        effect = dialect.replay(effect.schema, selection, sql, "shop")
+    return effect
+
+
+def test_create_in_the_targets_names() -> None:
+    effect = play("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(5))")
+    assert effect.statements[0].startswith("CREATE TABLE `store`.`t`")
+    assert effect.touched == (TableName("shop", "t"),)
+
+
+def test_attributes_left_out_of_modify_are_reset() -> None:
+    effect = play("CREATE TABLE t (id INT, v INT NOT NULL DEFAULT 5 COMMENT 'x')", "ALTER TABLE t MODIFY v BIGINT")
+    table = effect.schema.table(TableName("shop", "t"))
+    assert table is not None
+    column = table.column("v")
+    assert (column.nullable, column.default, column.comment) == (True, None, "")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE other.t (id INT)", "DROP TABLE other.t", "ALTER TABLE other.t ADD c INT", "TRUNCATE other.t",
+        "CREATE TABLE t_gho (id INT)", "GRANT ALL ON *.* TO u", "ANALYZE TABLE t", "DROP TABLE nosuch",
+        "RENAME TABLE other.a TO other.b", "ALTER TABLE t_gho ADD x INT", "CREATE DATABASE other", "DROP DATABASE other",
+        "ALTER TABLE sq ADD c INT", "CREATE TEMPORARY TABLE tmp (id INT)",
+    ],
+)  # fmt: skip
+def test_what_does_not_concern_the_project(sql: str) -> None:
+    before = play("CREATE TABLE t (id INT)").schema
+    effect = play(sql, schema=before)
+    assert (effect.known, effect.statements, effect.touched) == (True, (), ())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "RENAME TABLE t TO other.t", "RENAME TABLE t TO t_gho", "RENAME TABLE other.x TO x", "ALTER TABLE t RENAME TO other.t",
+        "RENAME TABLE t TO t_old, t_gho TO t", "INSERT INTO t VALUES (1)", "ALTER TABLE nosuch ADD c INT",
+        "CREATE TABLE l LIKE other.t", "CREATE TABLE s AS SELECT 1", "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE o",
+        "ALTER TABLE t ADD SYSTEM VERSIONING", "ALTER TABLE t SOMETHING ELSE", "CREATE TABLE t (",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_says_so(sql: str) -> None:
+    before = play("CREATE TABLE t (id INT)").schema
+    effect = play(sql, schema=before)
+    assert not effect.known
+    assert effect.conversions
+    assert effect.schema == before
+    assert effect.statements == ()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "ADD c TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP", "ADD c VARCHAR(36) DEFAULT (uuid())", "MODIFY d DATETIME",
+        "ADD c INT AUTO_INCREMENT UNIQUE", "MODIFY d TIMESTAMP(3)", "ADD c JSON NOT NULL", "MODIFY j LONGTEXT",
+    ],
+)  # fmt: skip
+def test_values_that_are_in_no_log_stop_it(action: str) -> None:
+    before = play("CREATE TABLE t (id INT PRIMARY KEY, d DATETIME(3), j JSON)").schema
+    effect = play(f"ALTER TABLE t {action}", schema=before)
+    assert not effect.known
+    assert effect.statements
+    assert effect.schema != before
+
+
+def test_swap_as_online_tools_do_it() -> None:
+    everything = Selection(objects=("shop.*",))
+    before = play("CREATE TABLE t (id INT)", "CREATE TABLE _t_gho (id BIGINT)", selection=everything).schema
+    effect = play("RENAME TABLE t TO _t_del, _t_gho TO t", schema=before, selection=everything)
+    assert effect.statements == ("RENAME TABLE `shop`.`t` TO `shop`.`_t_del`, `shop`.`_t_gho` TO `shop`.`t`",)
+    table = effect.schema.table(TableName("shop", "t"))
+    assert table is not None
+    assert table.column("id").type.bits == 64
+    again = play("RENAME TABLE t TO _t_del, _t_gho TO t", schema=effect.schema.without_table(TableName("shop", "t")))
+    assert again.statements == () or not again.known
+
+
+def test_renamed_columns_keep_their_rows() -> None:
+    effect = play("CREATE TABLE t (id INT, a INT, KEY (a))", "ALTER TABLE t CHANGE a b INT, ADD c INT FIRST")
+    text = " ".join(effect.statements)
+    assert "CHANGE COLUMN `a` `b`" in text
+    assert "DROP COLUMN" not in text
+    assert "DROP KEY" not in text
+
+
+def test_columns_that_exchange_names_are_refused() -> None:
+    effect = play("CREATE TABLE t (a INT, b INT)", "ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a")
+    assert not effect.known
+
+
+def test_lower_case_servers() -> None:
+    schema = Schema(
+        databases=EMPTY.databases, traits=ServerTraits(flavour="mysql", version=(8, 0, 36), lower_case_names=1)
+    )
+    effect = play("CREATE TABLE TabA (id INT)", schema=schema)
+    assert effect.schema.table(TableName("shop", "taba")) is not None
+
+
+def test_one_statement_where_the_target_takes_it() -> None:
+    dialect = MySqlDialect()
+    schema = play("CREATE TABLE t (id INT, a INT)").schema
+    effect = dialect.replay(schema, SHOP, "ALTER TABLE t ADD b INT, DROP a, ADD PRIMARY KEY (id)", "shop")
+    assert len(effect.statements) == 1
+
+
+def test_view_gets_its_databases() -> None:
+    effect = play("CREATE TABLE t (id INT)", "CREATE VIEW v AS WITH c AS (SELECT id FROM t) SELECT * FROM c")
+    assert "`store`.`t`" in effect.statements[0]
+    assert "`store`.`c`" not in effect.statements[0]
