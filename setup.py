@@ -18,11 +18,13 @@ def extensions() -> list[Extension]:
             [str(source)],
             language="c++",
             extra_compile_args=["-O3", "-std=c++17", "-g0", "-Wno-sign-compare"],
-            optional=True,
         )
         for source in sources
     ]
-    return cythonize(modules, build_dir="build/cython", language_level=3, include_path=["src"], quiet=True)
+    made: list[Extension] = cythonize(modules, build_dir="build/cython", include_path=["src"], quiet=True)
+    for module in made:
+        module.optional = True  # said here: cythonize forgets it
+    return made
 
 
 setup(ext_modules=extensions())
