@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import zlib
 from collections import Counter
@@ -24,6 +25,7 @@ from ferryman.model.selection import Selection
 from ferryman.pipeline.apply import groups
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
+from ferryman.pipeline.apply.settling import Ledger, Unsettled
 from ferryman.pipeline.apply.statement import Statements
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
@@ -113,9 +115,11 @@ class Model:
         self.errors = errors
         self.epoch = 0
         self.calm = True
-        self.transactions = self.rng.choice([5, 20, 60])
+        self.transactions = self.rng.choice([5, 20, 60, 120])
         self.keyless_from: dict[TableName, Position] = {}
         self.load_end: Position | None = None
+        self.note = ""
+        self.settled = 0
         self.highest = (0, 0)
         self.start = self.source.position
         self.window_changes = self.rng.choice([1, 3, 10, 1000])
@@ -151,21 +155,20 @@ class Model:
     # The load -------------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Read chunks at different times; parents wholly before their children, trees in one piece."""
+        """Read chunks at different times, tables in any order."""
         for table in self._in_order():
             if table.row_key is None:
                 self.keyless_from[table.name] = self.source.position
                 self.target.tables[table.name].rows = list(self.source.database.tables[table.name].rows)
                 continue
-            pieces = 1 if any(key.parent == table.name for key in table.foreign_keys) else self.rng.choice([1, 3])
+            pieces = self.rng.choice([1, 3])
             for piece in self.rng.sample(range(pieces), pieces):
                 self._load_chunk(table, piece, pieces)
         self.load_end = self.source.position
 
     def _in_order(self) -> list[Table]:
         tables = list(self.schema.tables)
-        if not any(table.foreign_keys for table in tables):
-            self.rng.shuffle(tables)
+        self.rng.shuffle(tables)
         return tables
 
     def _load_chunk(self, table: Table, piece: int, pieces: int) -> None:
@@ -179,7 +182,7 @@ class Model:
             )
             if zlib.crc32(form.encode()) % pieces == piece:
                 rows.append(row)
-        for _ in range(self.rng.randrange(4)):
+        for _ in range(self.rng.choice([0, 1, 3, 10])):
             self.transact()
         for row in rows:
             if self.rng.random() < 0.1:
@@ -194,7 +197,6 @@ class Model:
         self.target.on_commit = self.check
         self.target.run_statement = lambda sql: self.dialect.run(self.target, sql)
         self.calm = False
-        self.source.moving_keys = True
         self.source.ddl = True
         while True:
             self.epoch += 1
@@ -224,6 +226,7 @@ class Model:
             target_table=lambda table: table,
             keyless_from=self.keyless_from,
             consistent_from=lambda: self.load_end,
+            unsettled=Unsettled(Ledger.of(self.note and json.loads(self.note)), self.set_note),
             small=self.small,
         )
         applier = Applier(around, checkpoint)
@@ -234,10 +237,14 @@ class Model:
             checkpoint.position,
             window_changes=window_changes,
             concerns=applier.concerns,
-            fence=lambda: self.load_end,
+            fence=lambda: applier.fence,
         )
         applier.resume(cutter)
         return applier, cutter
+
+    def set_note(self, ledger: Ledger) -> None:
+        self.strike("note")
+        self.note = json.dumps(ledger.to_document())
 
     def follow_once(self, epoch: int) -> None:
         applier, cutter = self.begin(epoch)
@@ -246,6 +253,7 @@ class Model:
 
     def step(self, applier: Applier, cutter: Cutter) -> bool:
         """Apply what comes next; returns whether there may be more."""
+        self.settled += applier.settle(self.source)
         item = cutter.next(0)
         if isinstance(item, Part):
             applier.apply(item)
@@ -255,7 +263,7 @@ class Model:
             border = cutter.idle_border
             assert border is not None, "nothing comes, but a window waits"
             applier.move_to(border)
-            if not self.transactions and applier.checkpoint.position == self.source.position:
+            if not self.transactions and applier.consistent and applier.checkpoint.position == self.source.position:
                 return False
             self.transact()
         return True
@@ -279,8 +287,13 @@ class Model:
                 begin = self.keyless_from[name].order[0]
                 exact = Counter(self.source.past[max(low, begin)][name])
                 assert table.bag() == exact, f"{name} at {low}: {table.bag()} is not {exact}"
-            elif self.load_end is not None and checkpoint.position >= self.load_end:
+            elif self._is_consistent(checkpoint.position):
                 self._check_rows(name, low, high)
+
+    def _is_consistent(self, position: Position) -> bool:
+        ledger = Ledger.of(self.note and json.loads(self.note))
+        fence = ledger.since or self.load_end
+        return fence is not None and position >= fence and not (ledger.moved or ledger.orphans)
 
     def _check_rows(self, name: TableName, low: int, high: int) -> None:
         there = self.target.tables[name].by_key()

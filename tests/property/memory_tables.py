@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ferryman.foundation.errors import DuplicateKeyError
-from ferryman.model.batch import Row, Value
+from ferryman.model.batch import Batch, Row, Value
 from ferryman.model.names import TableName
 from ferryman.model.schema import ReferenceAction, Schema, Table
 from ferryman.model.types import CHARACTER_KINDS
@@ -169,4 +169,20 @@ class MemoryTables:
                     raise ForeignKeyError
 
 
-Observer = Callable[[], None]
+class MemoryReader:
+    """Reads the rows there are at the moment of each call."""
+
+    def __init__(self, tables: dict[TableName, MemoryTable]):
+        self.tables = tables
+
+    def read(self, table: Table, columns: Sequence[str]):
+        found = self.tables[table.name]
+        for row in list(found.rows):
+            yield Batch.of([found.values(row, columns)], len(columns))
+
+    def rows_by(self, table: Table, columns: Sequence[str], by: Sequence[str], values: Sequence[Row]) -> Batch:
+        found = self.tables[table.name]
+        return Batch.of([found.values(row, columns) for row in found.matching(by, values)], len(columns))
+
+    def close(self) -> None:
+        pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from memory_tables import MemoryTable
+from memory_tables import MemoryReader, MemoryTable
 
 from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError
 from ferryman.model.batch import Batch, Row
@@ -53,6 +53,9 @@ class MemoryTarget:
 
     def read_schema(self, selection: Selection) -> Schema:
         return Schema(tables=tuple(t.table for n, t in self.tables.items() if selection.includes(n)))
+
+    def reader(self) -> MemoryReader:
+        return MemoryReader(self.tables)
 
     def run_ddl(self, sql: str) -> None:
         self.strike("run_ddl")

@@ -60,6 +60,10 @@ class Reader:
         """Read the rows of these `row_key` values."""
         return rows_by_key(self._open(), table, row_key(table).columns, keys, columns, where)
 
+    def rows_by(self, table: Table, columns: Sequence[str], by: Sequence[str], values: Sequence[Row]) -> Batch:
+        """Read the rows whose `by` columns equal one of `values`."""
+        return rows_by_key(self._open(), table, by, values, columns)
+
     def count_estimate(self, table: Table) -> int:
         """Return the server's guess of the number of rows."""
         connection = self._open()

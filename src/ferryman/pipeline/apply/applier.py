@@ -24,10 +24,12 @@ from ferryman.pipeline.apply.compaction import Compaction, TableChanges
 from ferryman.pipeline.apply.groups import Spread, conflict_groups
 from ferryman.pipeline.apply.lanes import Job, Lanes
 from ferryman.pipeline.apply.sequence import Plan, Planner, SequenceWriter
+from ferryman.pipeline.apply.settling import Settler, Unsettled
 from ferryman.pipeline.apply.shapes import Shapes
 from ferryman.pipeline.apply.statement import Outcome, State, Statements, torn
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
+from ferryman.spi.source import Source
 from ferryman.spi.target import Target, TargetSession
 
 _SMALL = 256
@@ -50,6 +52,7 @@ class Surroundings:
         keyless_from: Where the changes of each loaded table without a key begin.
         consistent_from: Returns the load's end: from there on the target's rows are those of the source; `None` while
             it is not known.
+        unsettled: Is told of cascades before then.
         small: Keys that one transaction writes sooner than several lanes would.
     """
 
@@ -61,6 +64,7 @@ class Surroundings:
     target_table: Callable[[Table], Table]
     keyless_from: dict[TableName, Position]
     consistent_from: Callable[[], Position | None]
+    unsettled: Unsettled
     small: int = _SMALL
 
 
@@ -74,9 +78,10 @@ class _Tables:
         foreign_keys = ForeignKeys(schema)
         self.shapes = Shapes(self._of_change)
         self.planner = Planner(self.shapes, foreign_keys, around.keyless_from)
-        self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self._target_of)
+        self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self.target_of, around.unsettled)
 
-    def _target_of(self, table: Table) -> Table:
+    def target_of(self, table: Table) -> Table:
+        """Return the target's table of a source table."""
         if table.name not in self._targets:
             self._targets[table.name] = self._target_table(table)
         return self._targets[table.name]
@@ -89,7 +94,7 @@ class _Tables:
                 f"the log has changes of {change.table}, which the schema at that position does not have",
                 context={"table": str(change.table)},
             )
-        return source, self._target_of(source)
+        return source, self.target_of(source)
 
 
 class Applier:
@@ -123,9 +128,17 @@ class Applier:
             cutter.resume(intent.applied or self.checkpoint.position, intent.end)
 
     @property
+    def fence(self) -> Position | None:
+        """From where on the target is consistent: the load's end, or that of the rows read again after it."""
+        return self._around.unsettled.ledger.since or self._around.consistent_from()
+
+    @property
     def consistent(self) -> bool:
-        """Whether the load's end has been passed."""
-        start = self._around.consistent_from()
+        """Whether the target's rows are those of the source at the checkpoint, with nothing left to read again."""
+        return self._has_passed_fence() and not self._around.unsettled.is_open
+
+    def _has_passed_fence(self) -> bool:
+        start = self.fence
         return start is not None and self.checkpoint.position >= start
 
     def move_to(self, border: Position) -> None:
@@ -133,6 +146,13 @@ class Applier:
         if border > self.checkpoint.position:
             with self._transaction() as session:
                 self._save(session, replace(self.checkpoint, position=border, intent=None))
+
+    def settle(self, source: Source) -> int:
+        """Behind the fence, read again what cascades touched before it; returns rows written (algorithms.md §9)."""
+        if not (self._around.unsettled.is_open and self._has_passed_fence()):
+            return 0
+        settler = Settler(source, self._around.target, self._transaction, self._tables.target_of)
+        return settler.settle(self._around.unsettled, self.checkpoint.schema)
 
     # Rows -----------------------------------------------------------------------------------------------------------
 
@@ -191,6 +211,7 @@ class Applier:
             after = replace(self.checkpoint, position=part.end, intent=None)
         else:
             after = replace(self.checkpoint, intent=self._intent(part, part.end, consistent=consistent))
+        self._around.unsettled.keep()
         wait()  # I2: the checkpoint passes only what the lanes have committed
         self._save(session, after)
 

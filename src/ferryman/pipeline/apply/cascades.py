@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Row
+from ferryman.foundation.errors import DuplicateKeyError, FerrymanError
+from ferryman.model.batch import Row, Value
 from ferryman.model.changes import ChangeBatch
 from ferryman.model.names import TableName
 from ferryman.model.schema import ForeignKey, ReferenceAction, Schema, Table
@@ -85,6 +86,18 @@ def _indexes(change: ChangeBatch, columns: Sequence[str]) -> list[int]:
     return [places[name.casefold()] for name in columns]
 
 
+class Witness(Protocol):
+    """Is told what a cascade did while the target's rows may be younger than the log's place (`settling`)."""
+
+    def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
+        """Rows of `child` had `old` in these columns and got `new` (`None`: NULLs) without a word in the log."""
+        ...
+
+    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference) -> None:
+        """Children with these values of their foreign key went, and what refers to them by `grandchild`."""
+        ...
+
+
 class Cascade:
     """Carries out the actions of one change, in a session's open transaction."""
 
@@ -95,7 +108,7 @@ class Cascade:
         session: TargetSession,
         *,
         skipped: frozenset[TableName] = frozenset(),
-        settled: bool = True,
+        witness: Witness | None = None,
     ) -> None:
         """Make a cascade.
 
@@ -104,14 +117,14 @@ class Cascade:
             target_of: Finds the target's table of a source table.
             session: Where to act; its transaction commits the checkpoint too.
             skipped: Children whose rows already show what happened here (a keyless table read later).
-            settled: Whether the target's rows are those of this place of the log; before the project is consistent
-                they may be younger.
+            witness: Before the project is consistent, when rows of the target may be younger than the log says:
+                whom to tell what was done.
         """
         self._foreign_keys = foreign_keys
         self._target_of = target_of
         self._session = session
         self._skipped = skipped
-        self._settled = settled
+        self._witness = witness
 
     def run(self, change: ChangeBatch) -> None:
         """Do to the children what the source did."""
@@ -142,6 +155,8 @@ class Cascade:
         lost = [(each, self._read(reference, values, each.key.parent_columns)) for each in grand]
         self._session.delete_keys(target, columns, values)
         for each, rows in lost:
+            if self._witness is not None and each.key.on_delete in _ACTIONS:
+                self._witness.lost(reference, values, each)
             self._delete(each, rows, depth + 1)
 
     def _update(self, reference: Reference, old: Row, new: Row, depth: int) -> None:
@@ -149,31 +164,59 @@ class Cascade:
         if old == new or None in old or reference.key.on_update not in _ACTIONS:
             return
         _check_depth(reference, depth)
-        self._set(reference, old, None if reference.key.on_update is ReferenceAction.SET_NULL else new, depth)
+        becomes = None if reference.key.on_update is ReferenceAction.SET_NULL else new
+        if self._witness is not None:
+            self._witness.moved(reference.child, reference.key.columns, old, becomes)
+        self._set(reference, old, becomes, depth)
 
     def _set(self, reference: Reference, old: Row, new: Row | None, depth: int) -> None:
         """Give the children that refer to `old` other values, and go on to what refers to these."""
-        target, columns = self._columns(reference.child, reference.key.columns)
         moved = [(each, self._moved(reference, old, new, each)) for each in self._children(reference.child.name)]
-        changed = self._session.update_keys(target, columns, [old], [new])
-        if changed and new is not None and not self._settled:
-            raise _unsettled(reference)
+        self._set_columns(reference, old, new)
         for each, pairs in moved:
             for before, after in pairs:
                 self._update(each, before, after, depth + 1)
 
+    def _set_columns(self, reference: Reference, old: Row, new: Row | None) -> None:
+        target, columns = self._columns(reference.child, reference.key.columns)
+        try:
+            self._session.update_keys(target, columns, [old], [new])
+        except DuplicateKeyError:
+            if self._witness is None or new is None:
+                raise
+            # Younger rows are there under the new values already; all of these are read again at the end.
+            self._session.delete_keys(target, columns, [new])
+            self._session.update_keys(target, columns, [old], [new])
+
     def _moved(self, reference: Reference, old: Row, new: Row | None, grand: Reference) -> list[tuple[Row, Row]]:
         """Return what the values a grandchild refers to were, and become, as its parent's `reference` columns change."""
         own = [name.casefold() for name in reference.key.columns]
-        wanted = grand.key.parent_columns
-        if not any(name.casefold() in own for name in wanted):
+        wanted = [name.casefold() for name in grand.key.parent_columns]
+        if not set(wanted) & set(own):
             return []
+        was = dict(zip(own, old, strict=True))
         becomes = dict(zip(own, new or (None,) * len(own), strict=True))
-        rows = dict.fromkeys(self._read(reference, [old], wanted))
-        return [
-            (row, tuple(becomes.get(name.casefold(), value) for name, value in zip(wanted, row, strict=True)))
-            for row in rows
-        ]
+        if self._witness is not None:
+            self._tell_moved(grand, wanted, was, becomes)
+            if set(wanted) <= set(own):  # known without the rows in between, which may not be there (yet)
+                return [(tuple(was[name] for name in wanted), tuple(becomes[name] for name in wanted))]
+        rows = dict.fromkeys(self._read(reference, [old], grand.key.parent_columns))
+        return [(row, tuple(becomes.get(name, value) for name, value in zip(wanted, row, strict=True))) for row in rows]
+
+    def _tell_moved(
+        self, grand: Reference, wanted: Sequence[str], was: dict[str, Value], becomes: dict[str, Value]
+    ) -> None:
+        """Tell of a grandchild's columns that move along, whichever rows are there."""
+        if self._witness is None or grand.key.on_update not in _ACTIONS or grand.child.name in self._skipped:
+            return
+        pairs = [(own, name) for own, name in zip(grand.key.columns, wanted, strict=True) if name in was]
+        new = tuple(becomes[name] for _, name in pairs)
+        self._witness.moved(
+            grand.child,
+            tuple(own for own, _ in pairs),
+            tuple(was[name] for _, name in pairs),
+            None if None in new or grand.key.on_update is ReferenceAction.SET_NULL else new,
+        )
 
     def _read(self, reference: Reference, values: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
         target, columns = self._columns(reference.child, reference.key.columns)
@@ -192,12 +235,3 @@ def _check_depth(reference: Reference, depth: int) -> None:
             f"the rows of {reference.child.name} refer to each other in a ring by {reference.key.name}",
             context={"table": str(reference.child.name), "foreign_key": reference.key.name},
         )
-
-
-def _unsettled(reference: Reference) -> FerrymanError:
-    return FerrymanError(
-        "apply.cascade_unsettled",
-        f"a row of {reference.key.parent} changed its key while rows were being loaded, and ON UPDATE CASCADE changed "
-        f"rows of {reference.child.name}: which of them had been loaded before cannot be told",
-        context={"table": str(reference.child.name), "foreign_key": reference.key.name},
-    )

@@ -15,7 +15,7 @@ from ferryman.model.changes import ChangeBatch, Operation
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Table
-from ferryman.pipeline.apply.cascades import Cascade, ForeignKeys
+from ferryman.pipeline.apply.cascades import Cascade, ForeignKeys, Witness
 from ferryman.pipeline.apply.compaction import Compaction
 from ferryman.pipeline.apply.shapes import Shape, Shapes
 from ferryman.pipeline.apply.window import Placed
@@ -99,28 +99,34 @@ class SequenceWriter:
     """Writes sequences in an open transaction."""
 
     def __init__(
-        self, planner: Planner, shapes: Shapes, foreign_keys: ForeignKeys, target_of: Callable[[Table], Table]
+        self,
+        planner: Planner,
+        shapes: Shapes,
+        foreign_keys: ForeignKeys,
+        target_of: Callable[[Table], Table],
+        witness: Witness,
     ) -> None:
         """Make a writer for the tables at this place of the log."""
         self._planner = planner
         self._shapes = shapes
         self._foreign_keys = foreign_keys
         self._target_of = target_of
+        self._witness = witness
 
     def write(self, session: TargetSession, sequence: Iterable[Stretch], writer: Writer, *, consistent: bool) -> None:
         """Apply the stretches in order."""
         mode = Mode.FRESH if consistent else Mode.CONVERGING
         for stretch in sequence:
             if stretch.cascade is not None:
-                self._cascade(session, stretch.cascade, settled=consistent)
+                self._cascade(session, stretch.cascade, None if consistent else self._witness)
             for table in stretch.keyed.tables.values():
                 writer.write(session, table, list(table.after), mode)
             for _, same in groupby(stretch.keyless, key=lambda change: (change.table, change.operation)):
                 self._write_keyless(session, list(same))
 
-    def _cascade(self, session: TargetSession, cause: Placed, *, settled: bool) -> None:
+    def _cascade(self, session: TargetSession, cause: Placed, witness: Witness | None) -> None:
         skipped = self._planner.loaded_beyond(cause.position)
-        cascade = Cascade(self._foreign_keys, self._target_of, session, skipped=skipped, settled=settled)
+        cascade = Cascade(self._foreign_keys, self._target_of, session, skipped=skipped, witness=witness)
         cascade.run(cause.change)
 
     def _write_keyless(self, session: TargetSession, run: Sequence[ChangeBatch]) -> None:

@@ -16,9 +16,11 @@ from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.apply import settling
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.progress import Progress
+from ferryman.pipeline.apply.settling import Ledger, Unsettled
 from ferryman.pipeline.apply.statement import Decision, Statements
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
@@ -90,8 +92,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
     lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
     with closing(lanes), ExitStack() as stack:
-        around = _surroundings(context, target, lanes)
-        applier = Applier(around, checkpoint)
+        applier = Applier(_surroundings(context, target, lanes), checkpoint)
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
             log,
@@ -99,18 +100,21 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             checkpoint.position,
             window_changes=context.spec.apply.window_changes,
             concerns=applier.concerns,
-            fence=around.consistent_from,
+            fence=lambda: applier.fence,
         )
         applier.resume(cutter)
-        Follower(context, applier, cutter, patience).run()
+        Follower(context, source, applier, cutter, patience).run()
 
 
 class Follower:
     """Drives an applier along the log, and says how far it is."""
 
-    def __init__(self, context: TaskContext, applier: Applier, cutter: Cutter, patience: Patience) -> None:
+    def __init__(
+        self, context: TaskContext, source: Source, applier: Applier, cutter: Cutter, patience: Patience
+    ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
+        self._source = source
         self._applier = applier
         self._cutter = cutter
         self._patience = patience
@@ -130,6 +134,8 @@ class Follower:
         self._tell(ended=True)
 
     def _step(self) -> None:
+        if count := self._applier.settle(self._source):
+            self._context.event("info", f"read {count} rows again that cascades touched during the load")
         item = self._cutter.next(POLL_SECONDS)
         if isinstance(item, Part):
             self._applier.apply(item)
@@ -148,13 +154,16 @@ class Follower:
         border = self._cutter.idle_border
         if border is None or border <= self._applier.checkpoint.position:
             return
-        last = self._stop_at is not None and border >= self._stop_at
+        ends = [place for place in (self._stop_at, self._applier.fence) if place is not None]
+        last = any(self._applier.checkpoint.position < place <= border for place in ends)
         if last or time.monotonic() - self._moved >= NOTE_SECONDS:
             self._applier.move_to(border)
             self._moved = time.monotonic()
 
     def _is_finished(self) -> bool:
-        return self._stop_at is not None and self._applier.checkpoint.position >= self._stop_at
+        if self._stop_at is None or self._applier.checkpoint.position < self._stop_at:
+            return False
+        return self._applier.consistent or self._applier.fence is None
 
     def _tell(self, *, finished: bool = False, ended: bool = False) -> None:
         """Report about twice a second, write the position down about once a second."""
@@ -200,6 +209,10 @@ def _surroundings(context: TaskContext, target: Target, lanes: Lanes) -> Surroun
         target_table=lambda table: dialect.target_table(table, selection),
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=_consistent_from(context),
+        unsettled=Unsettled(
+            Ledger.of(context.note(settling.NOTE)),
+            lambda ledger: context.set_note(settling.NOTE, ledger.to_document()),
+        ),
     )
 
 

@@ -1,0 +1,316 @@
+"""Settling: what cascades did while rows were being loaded cannot be told from the log, so it is read again.
+
+The hand-over rests on one thing: whatever changed since the load began is in the log with full images. InnoDB's cascades
+are not. Until the load's end is passed, rows of the target may be younger than the log's place; carried out on such rows,
+an ON UPDATE action can move the wrong ones, and a row that moved between two chunks may be missing or there twice. So the
+*values* that moved are remembered, and at the load's end all rows that hold them are read from the source once more: a
+small load of its own, whose end is the new place from which the target is consistent. What moves during that time matters
+only where it touches the values just read, so that the rounds become empty soon. Rows whose parents went by a cascade of
+several steps, one of which found nothing, are found as orphans.
+
+An applier that has never seen such a cascade pays nothing for this.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Row
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.schema import Schema, Table
+from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.apply.cascades import ForeignKeys, Reference
+from ferryman.pipeline.apply.folding import WILD, fold_of
+from ferryman.pipeline.apply.shapes import shape_of
+from ferryman.spi.source import Source
+from ferryman.spi.target import Target, TargetSession
+
+NOTE = "apply.unsettled"
+MOST_VALUES = 100_000
+_AT_ONCE = 500
+
+Place = tuple[TableName, tuple[str, ...]]
+Values = dict[Place, set[Row]]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What has to be read again.
+
+    Attributes:
+        moved: Table and columns → values these columns had or got by ON UPDATE actions.
+        orphans: Table and columns of foreign keys whose rows may have lost their parents.
+        reread: The values read again in the round before; `None` in the first round: then every value matters.
+        since: From where on the target is consistent, if later than the load's end.
+    """
+
+    moved: Values = field(default_factory=dict)
+    orphans: set[Place] = field(default_factory=set)
+    reread: Values | None = None
+    since: Position | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the note's document."""
+        return {
+            "moved": _from_values(self.moved),
+            "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
+            "reread": _from_values(self.reread) if self.reread is not None else None,
+            "since": to_json(self.since) if self.since is not None else None,
+        }
+
+    @classmethod
+    def of(cls, document: Any) -> Ledger:
+        """Read the note's document."""
+        if not document:
+            return cls()
+        return cls(
+            moved=_to_values(document["moved"]),
+            orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
+            reread=_to_values(document["reread"]) if document["reread"] is not None else None,
+            since=from_json(Position, document["since"]) if document["since"] else None,
+        )
+
+
+def _from_values(values: Values) -> list[Any]:
+    return [
+        [name.database, name.table, list(columns), [[_text(part) for part in row] for row in rows]]
+        for (name, columns), rows in values.items()
+    ]
+
+
+def _text(part: bytes | None) -> str | None:
+    return base64.b64encode(part).decode() if part is not None else None
+
+
+def _to_values(document: list[Any]) -> Values:
+    return {
+        (TableName(database, table), tuple(columns)): {
+            tuple(base64.b64decode(part) if part is not None else None for part in row) for row in rows
+        }
+        for database, table, columns, rows in document
+    }
+
+
+class Unsettled:
+    """Remembers what cascades touched before the project was consistent; a `cascades.Witness`."""
+
+    def __init__(self, ledger: Ledger, save: Callable[[Ledger], None]) -> None:
+        """Go on with a ledger.
+
+        Args:
+            ledger: As it was left.
+            save: Writes it durably.
+        """
+        self.ledger = ledger
+        self._save = save
+        self._dirty = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something has to be read again."""
+        return bool(self.ledger.moved or self.ledger.orphans)
+
+    def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
+        """Remember values that moved, where younger rows may hold them."""
+        if child.row_key is None:  # such tables are exact from their snapshot on
+            return
+        place = (child.name, tuple(columns))
+        values = {row for row in (old, new) if row is not None and None not in row}
+        if self.ledger.reread is not None and not _may_share(child, columns, values, self.ledger.reread.get(place)):
+            return
+        known = self.ledger.moved.setdefault(place, set())
+        if not values <= known:
+            known |= values
+            self._dirty = True
+            if sum(map(len, self.ledger.moved.values())) > MOST_VALUES:
+                raise _too_much(child)
+
+    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference) -> None:
+        """Remember a foreign key whose rows may have lost their parents unseen."""
+        if not self._may_be_elsewhere(child, values):
+            return
+        if grandchild.child.row_key is None:
+            raise _keyless(grandchild)
+        place = (grandchild.child.name, grandchild.key.columns)
+        if place not in self.ledger.orphans:
+            self.ledger.orphans.add(place)
+            self._dirty = True
+
+    def _may_be_elsewhere(self, child: Reference, values: Sequence[Row]) -> bool:
+        """Whether children with these values may be younger in the target, or not there (any more)."""
+        if self.ledger.reread is None:
+            return True
+        places = [place for place in self.ledger.reread if place[0] == child.child.name]
+        return any(
+            columns != child.key.columns or _may_share(child.child, columns, values, self.ledger.reread[name, columns])
+            for name, columns in places
+        )
+
+    def keep(self) -> None:
+        """Write what was added down, before the changes that caused it are committed."""
+        if self._dirty:
+            self._save(self.ledger)
+            self._dirty = False
+
+    def begin_round(self, since: Position) -> None:
+        """Note that all of it has been read again; from `since` on the target is consistent."""
+        self.ledger = Ledger(reread=self.ledger.moved, since=since)
+        self._save(self.ledger)
+
+
+def _may_share(table: Table, columns: Sequence[str], one: Iterable[Row], other: Iterable[Row] | None) -> bool:
+    """Whether two sets may hold values that are equal to a server."""
+    mine, theirs = _folded(table, columns, one), _folded(table, columns, other or ())
+    return bool(mine & theirs) or bool(theirs and (_any_wild(mine) or _any_wild(theirs)))
+
+
+def _folded(table: Table, columns: Sequence[str], rows: Iterable[Row]) -> set[Row]:
+    folds = [fold_of(table.column(name).type) for name in columns]
+    return {
+        tuple(
+            fold(part) if fold is not None and part is not None else part for fold, part in zip(folds, row, strict=True)
+        )
+        for row in rows
+    }
+
+
+def _any_wild(rows: Iterable[Row]) -> bool:
+    return any(WILD in row for row in rows)
+
+
+class Settler:
+    """Reads again what is unsettled, and writes it to the target."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        transaction: Callable[[], AbstractContextManager[TargetSession]],
+        target_of: Callable[[Table], Table],
+    ) -> None:
+        """Make a settler.
+
+        Args:
+            source: Where to read.
+            target: Where to look for orphans.
+            transaction: Opens a fenced transaction of the target.
+            target_of: Finds the target's table of a source table.
+        """
+        self._source = source
+        self._target = target
+        self._transaction = transaction
+        self._target_of = target_of
+
+    def settle(self, unsettled: Unsettled, schema: Schema) -> int:
+        """Read again what is unsettled; returns rows written or removed. May be repeated after a crash."""
+        count = 0
+        for (name, columns), values in unsettled.ledger.moved.items():
+            if (table := schema.table(name)) is not None:
+                count += self._reread(table, columns, values)
+        count += self._remove_orphans(unsettled.ledger.orphans, schema)
+        unsettled.begin_round(self._source.current_position())
+        return count
+
+    def _reread(self, table: Table, columns: Sequence[str], values: Iterable[Row]) -> int:
+        target, count = self._target_of(table), 0
+        image = tuple(column.name for column in table.columns)
+        shape = shape_of(table, target, image)
+        by = tuple(target.column(name).name for name in columns)
+        for some in _cut(sorted(values)):
+            with closing(self._source.reader()) as reader:
+                rows = shape.rows(reader.rows_by(table, image, columns, some))
+            with self._transaction() as session:
+                session.delete_keys(target, by, some)
+                if rows:
+                    session.replace(target, shape.written, shape.batch(rows))
+            count += len(rows)
+        return count
+
+    def _remove_orphans(self, places: Iterable[Place], schema: Schema) -> int:
+        """Remove rows without a parent, where the source has none of them; until no removal makes others."""
+        foreign_keys = ForeignKeys(schema)
+        family = [
+            reference
+            for parent in foreign_keys.family(name for name, _ in places)
+            for reference in foreign_keys.children(parent)
+            if reference.child.row_key is not None
+        ]
+        asked = [r for t in schema.tables for r in foreign_keys.children(t.name)]
+        wanted = [r for r in asked if (r.child.name, r.key.columns) in set(places)]
+        references = list(dict.fromkeys([*wanted, *family]))
+        count = 0
+        while removed := sum(self._remove_orphans_of(reference, schema) for reference in references):
+            count += removed
+        return count
+
+    def _remove_orphans_of(self, reference: Reference, schema: Schema) -> int:
+        parent = schema.table(reference.key.parent)
+        if parent is None or reference.child.row_key is None:
+            return 0
+        return sum(self._mend(reference, keys) for keys in _cut(self._orphans(reference, parent)))
+
+    def _orphans(self, reference: Reference, parent: Table) -> Iterator[Row]:
+        """Yield the row keys of the target's children whose parents are not there."""
+        assert reference.child.row_key is not None
+        child, target = self._target_of(reference.child), self._target_of(parent)
+        key = [child.column(name).name for name in reference.child.row_key.columns]
+        by = [child.column(name).name for name in reference.key.columns]
+        referred = tuple(target.column(name).name for name in reference.key.parent_columns)
+        with closing(self._target.reader()) as children, closing(self._target.reader()) as parents:
+            for batch in children.read(child, [*key, *by]):
+                rows = [(row[: len(key)], row[len(key) :]) for row in batch.rows()]
+                values = list({value for _, value in rows if None not in value})
+                there = _folded(target, referred, parents.rows_by(target, referred, referred, values).rows())
+                for row_key, value in rows:
+                    if None not in value and not _folded(target, referred, [value]) & there:
+                        yield row_key
+
+    def _mend(self, reference: Reference, keys: Sequence[Row]) -> int:
+        """Give the rows of these keys the foreign key that the source has now, or remove them with it."""
+        child, target = reference.child, self._target_of(reference.child)
+        assert child.row_key is not None
+        image = tuple(column.name for column in child.columns)
+        shape = shape_of(child, target, image)
+        with closing(self._source.reader()) as reader:
+            batch = reader.rows_by(child, image, child.row_key.columns, keys)
+        places = [shape.image.index(child.column(name).name) for name in reference.key.columns]
+        columns = [image_column.values() for image_column in batch.project(places).columns]
+        moved = [place for place, value in enumerate(zip(*columns, strict=True)) if None in value]
+        rows, there = shape.rows(batch), shape.keys(batch)
+        present = {shape.row_key.value(key) for key in there}
+        gone = [key for key in keys if shape.row_key.value(key) not in present]
+        with self._transaction() as session:
+            session.delete_keys(target, shape.key_columns, [*gone, *(there[place] for place in moved)])
+            if moved:
+                session.replace(target, shape.written, shape.batch([rows[place] for place in moved]))
+        return len(gone) + len(moved)
+
+
+def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
+
+
+def _too_much(table: Table) -> FerrymanError:
+    return FerrymanError(
+        "apply.cascade_unsettled",
+        f"ON UPDATE CASCADE moved more than {MOST_VALUES} values of {table.name} while rows were being loaded",
+        context={"table": str(table.name)},
+    )
+
+
+def _keyless(reference: Reference) -> FerrymanError:
+    return FerrymanError(
+        "apply.cascade_unsettled",
+        f"while rows were being loaded, a cascade of several steps reached {reference.child.name}, which has no key: "
+        "which of its rows are concerned cannot be told",
+        context={"table": str(reference.child.name), "foreign_key": reference.key.name},
+    )
