@@ -113,10 +113,10 @@ def _forget(service: Service, found: ProjectView) -> None:
 
 def _watched(service: Service, project_id: str, screen: Screen, stopped: threading.Event) -> ProjectView:
     """Show the project until it rests; a signal pauses it first."""
-    last_event = 0
+    warnings = _Warnings(service, project_id, screen)
     while True:
         project = service.project(project_id)
-        last_event = _say_events(service, project_id, screen, last_event)
+        warnings.say_new()
         screen.show(project)
         if project.status is not ProjectStatus.RUNNING:
             return project
@@ -132,13 +132,22 @@ def _paused(service: Service, project_id: str, screen: Screen) -> ProjectView:
     return service.project(project_id)
 
 
-def _say_events(service: Service, project_id: str, screen: Screen, after: int) -> int:
-    for event in service.events(project_id, after=after):
-        after = max(after, int(event["id"]))
-        if event["level"] == "warning":  # errors are told by their step, and at the end
-            step = f"{event['step']}: " if event.get("step") else ""
-            screen.say(f"warning: {step}{event['message']}")
-    return after
+class _Warnings:
+    """Says the project's warnings, each once: a step that is tried again says the same again."""
+
+    def __init__(self, service: Service, project_id: str, screen: Screen) -> None:
+        self._service, self._project_id, self._screen = service, project_id, screen
+        self._after = 0
+        self._said: set[str] = set()
+
+    def say_new(self) -> None:
+        """Say what has come since; errors are told by their step, and at the end."""
+        for event in self._service.events(self._project_id, after=self._after):
+            self._after = max(self._after, int(event["id"]))
+            text = f"{event['step']}: {event['message']}" if event.get("step") else str(event["message"])
+            if event["level"] == "warning" and text not in self._said:
+                self._said.add(text)
+                self._screen.say(f"warning: {text}")
 
 
 def _introduce(screen: Screen, spec: ProjectSpec) -> None:

@@ -41,6 +41,7 @@ STYLES = {
 UNDER_WAY = frozenset({StepStatus.RUNNING, StepStatus.MONITORING})
 WITH_TABLES = (StepName.VERIFY, StepName.LOAD)
 PLAIN_SECONDS = 3.0
+SAME_SECONDS = 30.0
 
 
 class Screen(Protocol):
@@ -68,23 +69,34 @@ def opened_screen(*, plain: bool, out: TextIO) -> Iterator[Screen]:
 
 
 class PlainScreen:
-    """A line for each change of a step, and one every few seconds for what is under way."""
+    """A line for each change of a step, and one every few seconds for what is under way and has moved."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._seen: dict[StepName, StepStatus] = {}
+        self._told: dict[StepName, tuple[str, float]] = {}
         self._last = 0.0
 
     def show(self, project: ProjectView) -> None:
         """Write what is new."""
+        now = time.monotonic()
         changed = [step for step in project.steps if self._seen.get(step.name, StepStatus.INIT) is not step.status]
-        due = time.monotonic() - self._last >= PLAIN_SECONDS
+        due = now - self._last >= PLAIN_SECONDS
         shown = changed or [step for step in project.steps if due and worth_a_line(step)]
         for step in shown:
             self._seen[step.name] = step.status
-            self.say(step_line(step))
+            self._tell(step, now)
         if shown:
-            self._last = time.monotonic()
+            self._last = now
+
+    def _tell(self, step: StepView, now: float) -> None:
+        """Say how a step stands; the very same words again only as a sign of life."""
+        line = step_line(step)
+        text, when = self._told.get(step.name, ("", 0.0))
+        if line == text and now - when < SAME_SECONDS:
+            return
+        self._told[step.name] = (line, now)
+        self.say(line)
 
     def say(self, text: str) -> None:
         """Write a line with the time of day."""
