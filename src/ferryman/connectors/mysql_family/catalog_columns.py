@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ferryman.connectors.mysql_family.catalog_rows import Catalog, Row
 from ferryman.connectors.mysql_family.collations import charset_name, collation_name
@@ -72,9 +73,14 @@ def _generated(row: Row, extra: str) -> Generated | None:
 
 
 def _type(row: Row, traits: ServerTraits) -> ColumnType:
-    text = row.text("COLUMN_TYPE") or ""
     charset, collation = charset_name(row.text("CHARACTER_SET_NAME")), collation_name(row.text("COLLATION_NAME"))
-    if traits.flavour == "oceanbase" and (labels := _LABELS.fullmatch(text)):
+    return _parsed_type(row.text("COLUMN_TYPE") or "", charset, collation, traits.flavour == "oceanbase")
+
+
+@lru_cache(maxsize=4096)
+def _parsed_type(text: str, charset: str | None, collation: str | None, bare_labels: bool) -> ColumnType:
+    """Parse a ``COLUMN_TYPE``; remembered, since many columns share few types."""
+    if bare_labels and (labels := _LABELS.fullmatch(text)):
         # OceanBase escapes nothing there: enum('it's','b\c').
         words = TypeWords(name=labels[1].lower(), values=tuple(labels[2].split("','")))
     else:
@@ -98,6 +104,7 @@ def _default(text: str | None, type_: ColumnType, extra: str, flavour: str) -> D
     return literal_default(type_, text)
 
 
+@lru_cache(maxsize=4096)
 def _mariadb_default(text: str, type_: ColumnType) -> Default | None:
     """MariaDB shows defaults as they stand in DDL: quoted, or SQL, or the word NULL."""
     cursor = Cursor(text)

@@ -57,6 +57,13 @@ def parse(sql: str, reader: Reader | None = None) -> Statement:
         FerrymanError: ``ddl.syntax``: something stands where it is not known to stand.
     """
     cursor = Cursor(sql, reader)
+    try:
+        return _parse(cursor)
+    except ValueError:  # a word where a number should stand
+        raise cursor.error("a number, before") from None
+
+
+def _parse(cursor: Cursor) -> Statement:
     if cursor.words("SET", "STATEMENT"):
         _skip_to(cursor, "FOR")
     word = cursor.any_word(*_PARSERS)
