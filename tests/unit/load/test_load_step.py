@@ -13,6 +13,7 @@ from ferryman.model.project import LoadOptions, StepName
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json
 from ferryman.model.types import Kind
+from ferryman.pipeline.load import writer
 from ferryman.pipeline.load.step import Load
 from ferryman.spi.source import Chunk
 from memory_endpoints import (
@@ -143,6 +144,22 @@ def test_a_commit_of_unknown_outcome_is_looked_up_for_tables_without_a_key():
     assert len(MemoryTarget(rig.target).finished_chunks("np_1")[EVENTS.name]) == 1
     assert from_json(dict[TableName, Position], context.note("load.keyless"))[EVENTS.name].order == (1, 1)
     assert context.progress.rows == 20
+
+
+def test_rows_of_a_broken_try_are_not_counted_twice(monkeypatch):
+    monkeypatch.setattr(writer, "MOST_ROWS", 5)
+    rig = Rig(ORDERS, load=LoadOptions(streams=1, chunk_rows=50))
+    rig.source.fill(ORDERS, rows(50))
+    seen = []
+
+    def lose(event):
+        seen.append(event)
+        if event == "commit" and seen.count("commit") == 4:
+            raise FerrymanError("endpoint.connection_lost", "gone")
+
+    rig.target.fault = lose
+    assert rig.load().progress.rows == 50
+    assert rig.same(ORDERS)
 
 
 def test_gives_up_with_the_error_and_resumes():
