@@ -159,9 +159,9 @@ class Unsettled:
             self._save(self.ledger)
             self._dirty = False
 
-    def begin_round(self, since: Position) -> None:
-        """Note that all of it has been read again; from `since` on the target is consistent."""
-        self.ledger = Ledger(reread=self.ledger.moved, since=since)
+    def begin_round(self, since: Position, reread: Values) -> None:
+        """Note that these values have been read again; from `since` on the target is consistent."""
+        self.ledger = Ledger(reread=reread, since=since)
         self._save(self.ledger)
 
 
@@ -210,28 +210,43 @@ class Settler:
 
     def settle(self, unsettled: Unsettled, schema: Schema) -> int:
         """Read again what is unsettled; returns rows written or removed. May be repeated after a crash."""
+        reread: Values = {}
         count = 0
         for (name, columns), values in unsettled.ledger.moved.items():
+            reread[name, columns] = set(values)
             if (table := schema.table(name)) is not None:
-                count += self._reread(table, columns, values)
+                for some in _cut(sorted(values)):
+                    rows = self._reread(table, columns, some)
+                    reread[name, columns].update(value for value in rows if None not in value)
+                    count += len(rows)
         count += self._remove_orphans(unsettled.ledger.orphans, schema)
-        unsettled.begin_round(self._source.current_position())
+        unsettled.begin_round(self._source.current_position(), reread)
         return count
 
-    def _reread(self, table: Table, columns: Sequence[str], values: Iterable[Row]) -> int:
-        target, count = self._target_of(table), 0
-        image = tuple(column.name for column in table.columns)
+    def _reread(self, table: Table, columns: Sequence[str], values: Sequence[Row]) -> list[Row]:
+        """Bring all rows that hold these values, on either side, to what the source has now.
+
+        Returns:
+            What these columns hold in each row written: such rows are younger than the log's place now.
+        """
+        target, image = self._target_of(table), tuple(column.name for column in table.columns)
         shape = shape_of(table, target, image)
         by = tuple(target.column(name).name for name in columns)
-        for some in _cut(sorted(values)):
-            with closing(self._source.reader()) as reader:
-                rows = shape.rows(reader.rows_by(table, image, columns, some))
-            with self._transaction() as session:
-                session.delete_keys(target, by, some)
-                if rows:
-                    session.replace(target, shape.written, shape.batch(rows))
-            count += len(rows)
-        return count
+        with closing(self._target.reader()) as reader:
+            ours = list(reader.rows_by(target, shape.key_columns, by, values).rows())
+        with closing(self._source.reader()) as reader:
+            images = [reader.rows_by(table, image, columns, values)]
+            known = {shape.row_key.value(key) for key in shape.keys(images[0])}
+            # A row of ours that holds none of these values there any more has moved on, perhaps to NULL, or is gone.
+            others = [key for key in ours if shape.row_key.value(key) not in known]
+            images.append(reader.rows_by(table, image, [image[index] for index in shape.key], others))
+        rows = [row for each in images for row in shape.rows(each)]
+        with self._transaction() as session:
+            session.delete_keys(target, by, values)
+            if rows:
+                session.replace(target, shape.written, shape.batch(rows))
+        places = [image.index(table.column(name).name) for name in columns]
+        return [value for each in images for value in each.project(places).rows()]
 
     def _remove_orphans(self, places: Iterable[Place], schema: Schema) -> int:
         """Remove rows without a parent, where the source has none of them; until no removal makes others."""
