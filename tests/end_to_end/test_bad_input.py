@@ -173,7 +173,7 @@ def test_target_not_empty(mariadb: MariaDb, oceanbase: OceanBase, shop: str, tmp
     )
     outcome = run(tmp_path, mariadb.url, oceanbase.url, *full(shop))
     assert outcome.code in (1, 3)
-    outcome.is_clear(outcome.code, f"{shop}.t", "not empty")
+    outcome.is_clear(outcome.code, f"{shop}.t", "hold rows")
     assert execute(oceanbase, f"SELECT * FROM {shop}.t") == [(7, "mine")], "what was there is untouched"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, StopWhen
+from ferryman.model.selection import unquoted
 from ferryman.spi.url import format_url, parse_url
 
 STOP_WHEN = tuple(member.value for member in StopWhen)
@@ -113,12 +114,7 @@ def _parts(name: str) -> int:
 
 def _plain(name: str) -> str:
     """Take the backticks off the parts of a name."""
-    return ".".join(_unquoted(part) for part in split_outside_backticks(name, "."))
-
-
-def _unquoted(part: str) -> str:
-    quoted = len(part) > 1 and part[0] == part[-1] == "`"
-    return part[1:-1].replace("``", "`") if quoted else part
+    return ".".join(unquoted(part) for part in split_outside_backticks(name, "."))
 
 
 def full_url(option: str, text: str, password_variable: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ferryman.control.endings import Again, Ending, Failed, Finished, Health, Mark, how_ended, judge, worsened
@@ -65,9 +66,15 @@ def _ending(tx: Transaction, ended: TaskExit, row: TaskRow, step: StepRow, *, st
         ran_seconds=ended.ran_seconds,
         mark=_mark(step.progress),
         endless=step.name is StepName.CAPTURE,  # it ends with apply, and then because it is told to
-        reached_before=step.reported_epoch > 0 or any(other.status is StepStatus.FINISHED for other in others),
+        reached_before=_reached_before(step, others),
         last_line=ended.last_line,
     )
+
+
+def _reached_before(step: StepRow, others: Sequence[StepRow]) -> bool:
+    """Whether the endpoints have answered this project once; a precheck reports before it has asked anybody."""
+    reported = step.name is not StepName.PRECHECK and step.reported_epoch > 0
+    return reported or any(other.status is StepStatus.FINISHED for other in others)
 
 
 def _fail(tx: Transaction, key: TaskKey, name: StepName, error: dict[str, Any]) -> None:

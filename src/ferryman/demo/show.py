@@ -153,7 +153,7 @@ class Show:
         loading = next(step for step in steps if step["name"] == "FULL_TRANSFER")
         if not self.statement and (loading["progress"] >= 25 or loading["status"] == "FINISHED"):
             self.statement = self.writer.add_column()
-        return status["INCR_TRANSFER"] == "MONITORING" and status["FULL_VERIFIER"] == "FINISHED"
+        return (status["INCR_TRANSFER"], status["FULL_VERIFIER"]) == ("MONITORING", "FINISHED")
 
     def _shop_news(self) -> str:
         news = f"the shop meanwhile: {self.writer.transactions:,} transactions at the source"

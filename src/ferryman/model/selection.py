@@ -52,8 +52,8 @@ class Selection:
         for key in (f"{name.database}.{name.table}", exact_pattern(name)):
             if (whole := self.rename.get(key)) is not None:
                 database, table = split_name(whole)
-                return TableName(_unquoted(database), _unquoted(table) or name.table)
-        return TableName(_unquoted(self.rename.get(name.database, name.database)), name.table)
+                return TableName(unquoted(database), unquoted(table) or name.table)
+        return TableName(unquoted(self.rename.get(name.database, name.database)), name.table)
 
 
 def exact_pattern(name: TableName) -> str:
@@ -82,11 +82,12 @@ def _quoted(part: str) -> bool:
     return len(part) > 1 and part[0] == part[-1] == "`"
 
 
-def _unquoted(part: str) -> str:
+def unquoted(part: str) -> str:
+    """Return the name that a part of a pattern stands for: without its backticks, a doubled one inside being one."""
     return part[1:-1].replace("``", "`") if _quoted(part) else part
 
 
 def _part_matches(pattern: str, text: str) -> bool:
     if _quoted(pattern):
-        return _unquoted(pattern) == text
+        return unquoted(pattern) == text
     return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))

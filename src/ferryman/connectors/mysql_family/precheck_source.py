@@ -18,7 +18,7 @@ from ferryman.connectors.mysql_family.precheck_privileges import missing, read_g
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import StepName
 from ferryman.model.schema import Table
-from ferryman.model.selection import SYSTEM_DATABASES, matches, split_name
+from ferryman.model.selection import SYSTEM_DATABASES, matches, split_name, unquoted
 from ferryman.model.types import Kind
 from ferryman.spi.precheck import CheckResult
 
@@ -65,8 +65,8 @@ def check_tables(look: Look) -> list[CheckResult]:
     for pattern in look.spec.selection.objects:
         database, table = split_name(pattern)
         if table and not _is_wild(table) and not any(matches(pattern, name) for name in names):
-            plain = table.strip("`")
-            others = [name.table for name in names] or _tables_of(look, database.strip("`"))
+            plain = unquoted(table)
+            others = [name.table for name in names] or _tables_of(look, unquoted(database))
             unknown.append(f"no table {pattern!r}{nearest(plain, others)}")
     if unknown:
         return refused("; ".join(unknown), "check --objects; a table we have no right on is not seen",
@@ -83,7 +83,7 @@ def _tables_of(look: Look, database: str) -> list[str]:
 
 def _named_objects(look: Look) -> list[tuple[str, str]]:
     parts = [split_name(pattern) for pattern in look.spec.selection.objects]
-    return [(database.strip("`"), table) for database, table in parts if not _is_wild(database)]
+    return [(unquoted(database), table) for database, table in parts if not _is_wild(database)]
 
 
 def _is_wild(part: str) -> bool:
