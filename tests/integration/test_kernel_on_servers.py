@@ -161,6 +161,31 @@ def test_load_and_log_agree_on_every_type(mariadb: MariaDb, database_name: str) 
 
 
 @pytest.mark.mariadb
+@pytest.mark.parametrize("wrap", ["ON", "OFF"])
+def test_compressed_columns(mariadb: MariaDb, database_name: str, wrap: str) -> None:
+    declared = [
+        ("int primary key", kind(Kind.INTEGER, bits=32)),
+        ("varchar(1000) compressed character set utf8mb4", kind(Kind.VARCHAR, length=1000, charset="utf8mb4")),
+        ("varchar(50) compressed character set latin1", kind(Kind.VARCHAR, length=50, charset="latin1")),
+        ("longtext compressed character set latin1", kind(Kind.TEXT, charset="latin1")),
+        ("blob compressed", kind(Kind.BLOB)), ("varbinary(300) compressed", kind(Kind.VARBINARY, length=300)),
+    ]  # fmt: skip
+    connection = connect(mariadb, database_name)
+    cursor = connection.cursor()
+    cursor.execute(f"SET column_compression_zlib_wrap = {wrap}, column_compression_threshold = 60")
+    table = f"squeezed_{database_name}"
+    cursor.execute(f"CREATE TABLE {table} ({', '.join(f'c{n} {text}' for n, (text, _) in enumerate(declared))})")
+    for n in (0, 1, 59, 60, 61, 255, 256, 300, 1000):
+        few = min(n, 50)
+        row = (n, "é" * n, "é" * few, "aé" * n, bytes(range(256)) * n, b"\0" * min(n, 300))
+        cursor.execute(f"INSERT INTO {table} VALUES (%s, %s, %s, %s, %s, %s)", row)
+    types = [type_ for _, type_ in declared]
+    rows = [row for _, _, after in changes(connection, table, types) for row in after.rows()]
+    assert read(connection, f"SELECT * FROM {table} ORDER BY c0", types) == rows
+    assert len(rows) == 9
+
+
+@pytest.mark.mariadb
 @pytest.mark.parametrize(
     "charset",
     ["latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp850", "cp852", "cp866", "cp932", "gbk", "gb2312", "sjis",

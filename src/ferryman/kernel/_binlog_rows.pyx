@@ -22,6 +22,7 @@ from ferryman.kernel._bytes cimport (
 from ferryman.kernel._values cimport TEXT_ROOM, big, little, little2, little3, little4, little8
 
 from ferryman.kernel import binlog_rows as twin
+from ferryman.kernel.binlog_columns import COMPRESSED
 from ferryman.kernel import values as twin_values
 from ferryman.kernel.charsets import UTF8_CHARSETS, to_utf8
 from ferryman.model.batch import Batch, ColumnData
@@ -89,7 +90,7 @@ cdef class Columns:
     cdef fill(self, Plan* plan, column, int wire_type, int metadata, type_):
         """Choose the native reader; returns what Python has to convert the bytes with, or `None`."""
         if column.sized:
-            plan.reader = _string_reader(column, type_)
+            plan.reader = RAW if wire_type in COMPRESSED else _string_reader(column, type_)
             plan.first = (type_.length or 0) if plan.reader == PADDED else 0
             return column.convert if plan.reader == RAW else None
         plan.reader, plan.first, plan.second = _fixed_reader(wire_type, metadata, type_)

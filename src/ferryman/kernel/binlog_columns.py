@@ -8,6 +8,7 @@ column with the end, which bounds all of them.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -37,7 +38,9 @@ class LogColumn(NamedTuple):
 
 
 _INT24, _YEAR, _BIT, _JSON, _NEWDECIMAL = 9, 13, 16, 245, 246
-_VARCHARS, _BLOBS, _STRING = (15, 253), (249, 250, 251, 252, 255), 254
+_VARCHARS, _BLOBS, _STRING = (15, 141, 253), (140, 249, 250, 251, 252, 255), 254
+COMPRESSED = frozenset({140, 141})
+"""MariaDB's ``COMPRESSED`` columns, BLOB and VARCHAR: the log holds their values as they are stored."""
 _ENUM, _SET = 247, 248
 _TEMPORAL = {
     7: Kind.TIMESTAMP, 10: Kind.DATE, 11: Kind.TIME, 12: Kind.DATETIME, 14: Kind.DATE, 17: Kind.TIMESTAMP,
@@ -180,10 +183,32 @@ def _packed(wire_type: int, fraction: int) -> LogColumn:
 
 def _string(wire_type: int, metadata: int, type_: ColumnType) -> LogColumn:
     convert = _conversion(type_)
+    if wire_type in COMPRESSED:
+        convert = _after_inflating(convert)
     if wire_type in _BLOBS:
         return _sized(metadata, convert)
     length = metadata if wire_type in _VARCHARS else string_length(metadata)
     return _sized(1 if length < 256 else 2, convert)
+
+
+def _after_inflating(convert: Convert | None) -> Convert:
+    return (lambda data: convert(_inflated(data))) if convert else _inflated
+
+
+def _inflated(data: bytes) -> bytes:
+    """Undo MariaDB's column compression: a header byte (0: as it is), the length big-endian, a deflate stream."""
+    if not data or data[0] == 0:
+        return data[1:]
+    header = data[0]
+    if header >> 4 != 8:
+        raise ValueError("unknown compression of a column")
+    size_bytes = header & 7
+    size = int.from_bytes(data[1 : 1 + size_bytes], "big")
+    stream = zlib.decompressobj(-15 if header & 8 else 15)
+    value = stream.decompress(data[1 + size_bytes :], size + 1)
+    if len(value) != size or not stream.eof:
+        raise ValueError("a compressed value of another size")
+    return value
 
 
 def string_length(metadata: int) -> int:
