@@ -242,6 +242,10 @@ class Model:
         applier.resume(cutter)
         return applier, cutter
 
+    def lane_open(self) -> bool:
+        """Whether the transaction begun last is that of a parallel lane."""
+        return self.target.open_lane > 0
+
     def set_note(self, ledger: Ledger) -> None:
         self.strike("note")
         self.note = json.dumps(ledger.to_document())

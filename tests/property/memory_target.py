@@ -36,6 +36,7 @@ class MemoryTarget:
         self.ddl: list[str] = []
         self.run_statement: Callable[[str], None] = lambda sql: None
         self.calls = 0
+        self.open_lane = 0
 
     def session(self) -> MemorySession:
         return MemorySession(self)
@@ -82,10 +83,14 @@ class MemorySession:
         if self.target.leases.get((lease.task, lease.lane)) != lease.epoch:
             raise LeaseLostError("lease.lost", f"lane {lease.lane}: not ours")
         self.work, self.checkpoints, self.lease = {}, {}, lease
+        self.target.open_lane = lease.lane
 
     def commit(self) -> None:
         self._call("commit")
         assert self.work is not None
+        assert self.lease is not None
+        epoch = self.target.leases[(self.lease.task, self.lease.lane)]
+        assert epoch == self.lease.epoch, "committed by one who has lost the lease"
         self.target.tables.update(self.work)
         self.target.checkpoints.update(self.checkpoints)
         self.work = None

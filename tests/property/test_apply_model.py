@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
-from apply_model import run
+from apply_model import Model, run
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError
 
 
 @settings(max_examples=400, deadline=None)
@@ -18,3 +22,56 @@ def test_target_equals_source_whatever_happens(seed: int):
 @pytest.mark.parametrize("seed", range(60))
 def test_known_seeds_end_equal(seed: int):
     run(seed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**40))
+def test_who_has_lost_its_lease_writes_nothing(seed: int):
+    """A second holder begins at any instant; the first goes on until it notices (I7)."""
+    note(f"seed {seed}")
+    model = Model(seed, crashes=0)
+    model.load()
+    model.target.on_commit = model.check
+    model.target.run_statement = lambda sql: model.dialect.run(model.target, sql)
+    countdown = model.rng.randrange(1, 40)
+    second = []
+
+    def strike(call: str) -> None:
+        nonlocal countdown
+        if model.rng.random() < 0.1:
+            model.transact()
+        countdown -= 1
+        # A new holder waits for the open transaction of the one before: it comes between two of them.
+        if countdown <= 0 and call in ("begin", "committed") and not second:
+            second.append(None)
+            second[0] = model.begin(2)
+
+    model.target.strike = strike
+    first = model.begin(1)
+    with contextlib.suppress(LeaseLostError):
+        while model.step(*first):
+            pass
+    if second:
+        while model.step(*second[0]):
+            pass
+    model.check_end()
+
+
+def test_a_deadlock_in_a_lane_is_tried_again():
+    """A lane's transaction may be taken by a deadlock; it is repeated over whatever is there."""
+    for seed in range(40):
+        model = Model(seed, crashes=0)
+        model.small, model.lanes = 0, 3
+        model.load()
+        model.target.on_commit = model.check
+        model.target.run_statement = lambda sql, model=model: model.dialect.run(model.target, sql)
+
+        def strike(call: str, model: Model = model) -> None:
+            if call in ("insert", "replace", "delete_keys") and model.lane_open() and model.rng.random() < 0.1:
+                raise FerrymanError("target.deadlock", "by chance")
+
+        applier, cutter = model.begin(1)
+        model.target.strike = strike
+        while model.step(applier, cutter):
+            pass
+        model.check_end()

@@ -257,8 +257,7 @@ class Applier:
             intent = Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())
             with self._transaction() as session:
                 self._save(session, replace(before, intent=intent))
-            for sql in statements:
-                self._run_ddl(sql, statement)
+            self._run_fenced(statements, statement)
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
         with self._transaction() as session:
@@ -276,6 +275,15 @@ class Applier:
         if state is State.TORN and interrupted:
             raise torn(statement)
         return state is State.AFTER
+
+    def _run_fenced(self, statements: Sequence[str], statement: SchemaStatement) -> None:
+        """Run statements while a transaction holds the lease, so that a new holder waits for their end (I7)."""
+        session = self._around.lanes.open()
+        try:
+            for sql in statements:
+                self._run_ddl(sql, statement)
+        finally:
+            session.rollback()
 
     def _run_ddl(self, sql: str, statement: SchemaStatement) -> None:
         try:
