@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import ApplyOptions, ProjectSpec, StepName
+from ferryman.model.project import ApplyOptions, LoadOptions, ProjectSpec, StepName
 from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
 from ferryman.pipeline import apply, capture, load, schema
@@ -77,6 +77,7 @@ class Lab:
             source=mariadb.endpoint,
             target=oceanbase.endpoint,
             selection=Selection(objects=(f"{database}.*",)),
+            load=LoadOptions(streams=3, chunk_rows=7, batch_rows=5),
             apply=ApplyOptions(**options),
         )
         self.sql(f"create database {database} character set utf8mb4")
@@ -222,11 +223,11 @@ def test_follows_a_writer_and_ends_equal(lab):
     seed = random.randrange(2**32)
     print("seed", seed)
     writer = Writer(lab, seed)
+    writer.start()
+    wait_for(lambda: writer.count > 100, "the writer")
     schema.run(lab.context(StepName.SCHEMA))
     capturing, captor = lab.capture()
     load.run(lab.context(StepName.LOAD))
-    writer.start()
-    wait_for(lambda: writer.count > 100, "the writer")
     applying = lab.context(StepName.APPLY)
     applier = threading.Thread(target=apply.run, args=(applying,), daemon=True)
     applier.start()
@@ -242,7 +243,7 @@ def test_follows_a_writer_and_ends_equal(lab):
     assert applying.progress.percent == 100, applying.events
     capturing.stop.set()
     captor.join()
-    print(applying.progress)
+    print(applying.progress, applying.events)
     lab.assert_equal()
 
 
@@ -251,11 +252,12 @@ def test_begins_again_after_sessions_are_cut(lab):
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
+    writer = Writer(lab, seed)
+    writer.start()
+    wait_for(lambda: writer.count > 100, "the writer")
     schema.run(lab.context(StepName.SCHEMA))
     capturing, captor = lab.capture()
     load.run(lab.context(StepName.LOAD))
-    writer = Writer(lab, seed)
-    writer.start()
     failures = []
 
     def follow(context):

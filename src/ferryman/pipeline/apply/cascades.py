@@ -93,8 +93,11 @@ class Witness(Protocol):
         """Rows of `child` had `old` in these columns and got `new` (`None`: NULLs) without a word in the log."""
         ...
 
-    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference) -> None:
-        """Children with these values of their foreign key went, and what refers to them by `grandchild`."""
+    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference, referred: Sequence[Row]) -> None:
+        """Children with these `values` of their foreign key went.
+
+        `grandchild` refers to them; `referred` is what it refers to, of the children that were found.
+        """
         ...
 
 
@@ -156,7 +159,7 @@ class Cascade:
         self._session.delete_keys(target, columns, values)
         for each, rows in lost:
             if self._witness is not None and each.key.on_delete in _ACTIONS:
-                self._witness.lost(reference, values, each)
+                self._witness.lost(reference, values, each, rows)
             self._delete(each, rows, depth + 1)
 
     def _update(self, reference: Reference, old: Row, new: Row, depth: int) -> None:

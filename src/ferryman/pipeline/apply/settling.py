@@ -33,7 +33,7 @@ from ferryman.spi.source import Source
 from ferryman.spi.target import Target, TargetSession
 
 NOTE = "apply.unsettled"
-MOST_VALUES = 100_000
+MOST_VALUES = 200_000
 _AT_ONCE = 500
 
 Place = tuple[TableName, tuple[str, ...]]
@@ -123,17 +123,23 @@ class Unsettled:
             return
         place = (child.name, tuple(columns))
         values = {row for row in (old, new) if row is not None and None not in row}
-        if self.ledger.reread is not None and not _may_share(child, columns, values, self.ledger.reread.get(place)):
+        if self.ledger.reread is not None and not _may_share(child, columns, values, self._younger(place)):
             return
-        known = self.ledger.moved.setdefault(place, set())
-        if not values <= known:
-            known |= values
+        self._add(child, place, values)
+
+    def _add(self, child: Table, place: Place, values: set[Row]) -> None:
+        if not values <= self.ledger.moved.get(place, set()):
+            self.ledger.moved.setdefault(place, set()).update(values)
             self._dirty = True
             if sum(map(len, self.ledger.moved.values())) > MOST_VALUES:
                 raise _too_much(child)
 
-    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference) -> None:
-        """Remember a foreign key whose rows may have lost their parents unseen."""
+    def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference, referred: Sequence[Row]) -> None:
+        """Remember what refers to children that went.
+
+        Children not found leave orphans behind. Children found may be younger ones, to come back by the log; what
+        referred to them will not.
+        """
         if not self._may_be_elsewhere(child, values):
             return
         if grandchild.child.row_key is None:
@@ -142,14 +148,19 @@ class Unsettled:
         if place not in self.ledger.orphans:
             self.ledger.orphans.add(place)
             self._dirty = True
+        self._add(grandchild.child, place, {row for row in referred if None not in row})
+
+    def _younger(self, place: Place) -> set[Row]:
+        """Values that rows younger than the log's place may hold: as they were read, and as they were moved since."""
+        return (self.ledger.reread or {}).get(place, set()) | self.ledger.moved.get(place, set())
 
     def _may_be_elsewhere(self, child: Reference, values: Sequence[Row]) -> bool:
         """Whether children with these values may be younger in the target, or not there (any more)."""
         if self.ledger.reread is None:
             return True
-        places = [place for place in self.ledger.reread if place[0] == child.child.name]
+        places = {place for place in (*self.ledger.reread, *self.ledger.moved) if place[0] == child.child.name}
         return any(
-            columns != child.key.columns or _may_share(child.child, columns, values, self.ledger.reread[name, columns])
+            columns != child.key.columns or _may_share(child.child, columns, values, self._younger((name, columns)))
             for name, columns in places
         )
 
@@ -165,9 +176,9 @@ class Unsettled:
         self._save(self.ledger)
 
 
-def _may_share(table: Table, columns: Sequence[str], one: Iterable[Row], other: Iterable[Row] | None) -> bool:
+def _may_share(table: Table, columns: Sequence[str], one: Iterable[Row], other: Iterable[Row]) -> bool:
     """Whether two sets may hold values that are equal to a server."""
-    mine, theirs = _folded(table, columns, one), _folded(table, columns, other or ())
+    mine, theirs = _folded(table, columns, one), _folded(table, columns, other)
     return bool(mine & theirs) or bool(theirs and (_any_wild(mine) or _any_wild(theirs)))
 
 
@@ -317,7 +328,7 @@ def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _too_much(table: Table) -> FerrymanError:
     return FerrymanError(
         "apply.cascade_unsettled",
-        f"ON UPDATE CASCADE moved more than {MOST_VALUES} values of {table.name} while rows were being loaded",
+        f"cascades touched more than {MOST_VALUES} values of {table.name} while rows were being loaded",
         context={"table": str(table.name)},
     )
 
