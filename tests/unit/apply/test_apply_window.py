@@ -1,0 +1,145 @@
+"""Windows: cut at borders, as small as what waits, never across a schema statement or the load's end."""
+
+from ferryman.model.batch import Batch
+from ferryman.model.changes import ChangeBatch, Operation, SchemaStatement
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.pipeline.apply.window import Cutter, Part
+from ferryman.spi.source import LogRecord
+
+
+def place(number, time=0.0):
+    return Position(kind="test", token={"n": str(number)}, order=(number,), time=time)
+
+
+def rows(count):
+    return ChangeBatch(
+        table=TableName("d", "t"),
+        operation=Operation.INSERT,
+        columns=("id",),
+        before=None,
+        after=Batch.of([(b"%d" % n,) for n in range(count)], 1),
+    )
+
+
+def ddl(number):
+    return SchemaStatement(sql="alter table t", database="d", position=place(number))
+
+
+class Log:
+    """Records from items: ``(items, boundary)``; polls past the end return `None`."""
+
+    def __init__(self, *records):
+        self.items = [items for items, _ in records]
+        self.records = [
+            LogRecord(payload=b"%d" % n, position=place(n + 1), boundary=boundary)
+            for n, (_, boundary) in enumerate(records)
+        ]
+        self.next = 0
+        self.waits = []
+
+    def poll(self, timeout):
+        self.waits.append(timeout)
+        self.next += 1
+        return self.records[self.next - 1] if self.next <= len(self.records) else None
+
+    def decode(self, record):
+        return self.items[int(record.payload)]
+
+    def close(self):
+        pass
+
+
+def cutter(log, start=0, *, window=10, concerns=True, fence=None):
+    return Cutter(
+        log,
+        log,
+        place(start),
+        window_changes=window,
+        concerns=lambda statement: concerns,
+        fence=lambda: place(fence) if fence is not None else None,
+    )
+
+
+def borders(part):
+    return part.start.order[0], part.end.order[0], part.whole, part.row_count
+
+
+def test_caught_up_flushes_at_once_without_waiting():
+    log = Log(([rows(1)], False), ([], True))
+    assert borders(cutter(log).next(5)) == (0, 2, True, 1)
+    assert log.waits == [5, 5, 0.0]
+
+
+def test_behind_fills_windows_to_their_limit():
+    log = Log(*[([rows(4)], True)] * 6)
+    found = cutter(log)
+    assert [borders(found.next(0)) for _ in range(2)] == [(0, 3, True, 12), (3, 6, True, 12)]
+
+
+def test_a_transaction_larger_than_a_window_comes_in_parts():
+    log = Log(([rows(2)], True), *[([rows(6)], False)] * 4, ([], True), ([rows(1)], True))
+    found = cutter(log)
+    cut = [borders(found.next(0)) for _ in range(4)]
+    assert cut == [(0, 1, True, 2), (1, 4, False, 18), (4, 6, True, 6), (6, 7, True, 1)]
+
+
+def test_nothing_is_idle_inside_a_transaction_in_parts():
+    log = Log(([], True), *[([rows(6)], False)] * 2, ([], True))
+    found = cutter(log)
+    assert not found.next(0).whole
+    assert found.idle_border is None
+    assert found.next(0).whole
+    assert found.idle_border == place(4)
+
+
+def test_a_schema_statement_is_a_window_of_its_own():
+    log = Log(([rows(1)], True), ([ddl(2)], True), ([rows(1)], True))
+    found = cutter(log)
+    assert borders(found.next(0)) == (0, 1, True, 1)
+    assert found.idle_border is None
+    assert isinstance(found.next(0), SchemaStatement)
+    assert borders(found.next(0)) == (2, 3, True, 1)
+
+
+def test_a_schema_statement_of_others_costs_no_window():
+    log = Log(([rows(1)], True), ([ddl(2)], True), ([rows(1)], True))
+    assert borders(cutter(log, concerns=False).next(0)) == (0, 3, True, 2)
+
+
+def test_no_window_reaches_across_the_end_of_the_load():
+    log = Log(*[([rows(1)], True)] * 4)
+    found = cutter(log, fence=2)
+    assert [borders(found.next(0)) for _ in range(2)] == [(0, 2, True, 2), (2, 4, True, 2)]
+
+
+def test_the_same_window_after_a_crash():
+    log = Log(*[([rows(1)], True)] * 6)
+    found = cutter(log)
+    found.resume(place(0), place(4))
+    assert [borders(found.next(0)) for _ in range(2)] == [(0, 4, True, 4), (4, 6, True, 2)]
+
+
+def test_the_same_part_after_a_crash():
+    log = Log(([], True), *[([rows(6)], False)] * 4, ([], True))
+    found = cutter(log)
+    found.resume(place(3), place(5))
+    cut = [borders(found.next(0)) for _ in range(2)]
+    assert cut == [(3, 5, False, 12), (5, 6, True, 0)]
+
+
+def test_a_window_still_to_come_is_waited_for_after_a_crash():
+    log = Log(([rows(1)], True))
+    found = cutter(log)
+    found.resume(place(0), place(4))
+    assert found.next(0) is None
+    assert found.idle_border is None
+
+
+def test_a_pulse_says_that_the_source_is_alive():
+    log = Log()
+    log.records = [LogRecord(payload=b"", position=place(1, time=77.0), boundary=True)]
+    found = cutter(log)
+    assert isinstance(found.next(0), Part | None)
+    assert found.seen == 77.0
+    assert found.idle_border == place(1)
