@@ -36,7 +36,7 @@ POLL_SECONDS = 0.2
 REPORT_SECONDS = 0.5
 NOTE_SECONDS = 1.0
 PATIENCE_SECONDS = 600.0
-"""So long a lost server is waited for, counted from the last thing that worked."""
+"""So long a lost server is waited for, counted from the first failure since something was committed."""
 _NOTHING = Selection(objects=("`_ferryman`.`lease`",))
 """Selects no table: our own are never moved."""
 _WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
@@ -46,12 +46,13 @@ def run(context: TaskContext) -> None:
     """Apply the source's changes until the place to stop at is reached, or the task is asked to end."""
     _refuse_filters(context)
     patience = Patience(context)
+    progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
     with ExitStack() as stack:
         source = stack.enter_context(closing(_source(context)))
         target = stack.enter_context(closing(_target(context)))
         while not context.stop_requested():
             try:
-                _run_once(context, source, target, patience)
+                _run_once(context, source, target, patience, progress)
             except LeaseLostError:
                 raise  # I7: somebody else applies now
             except FerrymanError as error:
@@ -67,24 +68,26 @@ class Patience:
         """Begin patient."""
         self._context = context
         self._pause = 0.1
-        self._last_success = time.monotonic()
+        self._failing_since: float | None = None
 
     def succeeded(self) -> None:
-        """Note that something worked."""
+        """Note that something was committed."""
         self._pause = 0.1
-        self._last_success = time.monotonic()
+        self._failing_since = None
 
     def bear(self, error: FerrymanError) -> None:
         """Wait a moment; raises the error when it does not pass by itself or has lasted too long."""
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
         passes = error.retry is Retry.AUTO or error.code in _WAITABLE
-        if not passes or time.monotonic() - self._last_success > PATIENCE_SECONDS:
+        if not passes or now - self._failing_since > PATIENCE_SECONDS:
             raise error
         self._context.event("warning", f"apply begins again at its checkpoint: {error.message}", code=error.code)
         self._context.wait(self._pause)
         self._pause = min(self._pause * 2, 5.0)
 
 
-def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience) -> None:
+def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience, progress: Progress) -> None:
     """Apply from the checkpoint on, over new sessions."""
     task = f"{context.project_id}/apply"
     target.prepare()
@@ -103,14 +106,20 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             fence=lambda: applier.fence,
         )
         applier.resume(cutter)
-        Follower(context, source, applier, cutter, patience).run()
+        Follower(context, source, applier, cutter, patience, progress).run()
 
 
 class Follower:
     """Drives an applier along the log, and says how far it is."""
 
     def __init__(
-        self, context: TaskContext, source: Source, applier: Applier, cutter: Cutter, patience: Patience
+        self,
+        context: TaskContext,
+        source: Source,
+        applier: Applier,
+        cutter: Cutter,
+        patience: Patience,
+        progress: Progress,
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
@@ -118,7 +127,7 @@ class Follower:
         self._applier = applier
         self._cutter = cutter
         self._patience = patience
-        self._progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
+        self._progress = progress
         self._stop_at: Position | None = None
         self._reported = self._noted = self._moved = 0.0
 
@@ -147,6 +156,7 @@ class Follower:
         else:
             self._progress.nothing_waits()
             self._move_on()
+            return
         self._patience.succeeded()
 
     def _move_on(self) -> None:
@@ -159,6 +169,7 @@ class Follower:
         if last or time.monotonic() - self._moved >= NOTE_SECONDS:
             self._applier.move_to(border)
             self._moved = time.monotonic()
+            self._patience.succeeded()
 
     def _is_finished(self) -> bool:
         if self._stop_at is None or self._applier.checkpoint.position < self._stop_at:
