@@ -148,6 +148,8 @@ def test_killed_again_and_again_it_ends_equal(mariadb: MariaDb, oceanbase: Ocean
 
 def test_a_target_killed_under_way_is_waited_for(mariadb: MariaDb, servers_directory: Any, database_name: str) -> None:
     oceanbase = OceanBase(servers_directory / "ob-killed").start()
+    # seekdb 1.4 keeps the locks of a transaction it had logged a part of when it was killed: let it log at the commit.
+    execute(oceanbase, "ALTER SYSTEM SET _private_buffer_size='0B'")
     try:
         project = RealProject(mariadb, oceanbase, database_name, KEYS, load=LoadOptions(chunk_rows=1500))
         project.at_source(*FILL)

@@ -191,12 +191,12 @@ def test_moving_rows_are_not_reported_and_damage_is(mariadb: MariaDb, oceanbase:
     mirror = Mirror(project, project.notes)
     mirror.thread.start()
     try:
-        for _ in range(2):
+        verify.run(context)
+        while mirror.writes <= 20:
             verify.run(context)
     finally:
         mirror.stop.set()
         mirror.thread.join()
-    assert mirror.writes > 20
     plain = context.mismatches[f"{database_name}.plain"]
     assert [(m.kind, m.key["id"]) for m in plain] == [(MismatchKind.MISMATCHED, "40000")]
     bag = context.mismatches[f"{database_name}.bag"]

@@ -21,8 +21,9 @@ from ferryman.spi.task import TaskContext
 
 T = TypeVar("T")
 
-GIVE_UP_SECONDS = 300.0
-"""How long a chunk is tried again while nothing can be committed."""
+GIVE_UP_SECONDS = 600.0
+"""How long a chunk is tried again while nothing can be committed: a server keeps the transaction of a connection that has
+vanished, and with it the lane's lock, for up to 300 s."""
 
 MOST_CATALOG_READS = 5
 """How often one chunk may find its table changed."""
