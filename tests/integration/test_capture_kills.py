@@ -18,10 +18,10 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from ferryman.connectors.mysql_family import binlog
-from ferryman.connectors.mysql_family.catalog import read_schema
-from ferryman.connectors.mysql_family.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import open_connection
+from ferryman.connectors.mysql_family.log import binlog
+from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.embedded import MariaDb
 from ferryman.model.changes import ChangeBatch, LogItem, SchemaStatement
 from ferryman.model.names import TableName

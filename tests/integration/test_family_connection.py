@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ferryman.connectors.mysql_family.connection import open_connection
-from ferryman.connectors.mysql_family.wire import read_rows
+from ferryman.connectors.mysql_family.rows.wire import read_rows
 from ferryman.embedded import MariaDb
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.types import ColumnType, Kind

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import open_connection
-from ferryman.connectors.mysql_family.reader import Reader
+from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.target import FamilyTarget
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch

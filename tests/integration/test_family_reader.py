@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from ferryman.connectors.mysql_family import snapshot
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import open_connection
-from ferryman.connectors.mysql_family.reader import Reader
-from ferryman.connectors.mysql_family.snapshot import open_snapshot
+from ferryman.connectors.mysql_family.rows import snapshot
+from ferryman.connectors.mysql_family.rows.reader import Reader
+from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.selection import Selection

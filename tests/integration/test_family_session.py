@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import open_connection
 from ferryman.connectors.mysql_family.target import FamilyTarget
 from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from test_family_every_type import fill, rows_of
 
-from ferryman.connectors.mysql_family import binlog
-from ferryman.connectors.mysql_family.catalog import read_schema
-from ferryman.connectors.mysql_family.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
-from ferryman.connectors.mysql_family.reader import Reader
+from ferryman.connectors.mysql_family.log import binlog
+from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.embedded import MariaDb
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, SchemaStatement

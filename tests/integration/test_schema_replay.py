@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
-from ferryman.connectors.mysql_family.ddl_parser_partitions import tokens_of
-from ferryman.connectors.mysql_family.ddl_writer import full_name
-from ferryman.connectors.mysql_family.dialect_differences import expression_key, index_key
-from ferryman.connectors.mysql_family.precheck_items import listed
+from ferryman.connectors.mysql_family.ddl.parser_partitions import tokens_of
+from ferryman.connectors.mysql_family.ddl.writer import full_name
+from ferryman.connectors.mysql_family.dialect.differences import expression_key, index_key
+from ferryman.connectors.mysql_family.precheck.items import listed
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.embedded import MariaDb, OceanBase
 from ferryman.foundation.errors import FerrymanError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.embedded import MariaDb, OceanBase

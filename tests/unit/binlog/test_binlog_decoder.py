@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_binlog_events import mariadb_gtid, payload, query_body
 
-from ferryman.connectors.mysql_family import events
-from ferryman.connectors.mysql_family.changes import BinlogDecoder
-from ferryman.connectors.mysql_family.position import binlog_position
+from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.log.position import binlog_position
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import Begin, ChangeBatch, Commit, Operation, SchemaStatement
 from ferryman.model.names import TableName

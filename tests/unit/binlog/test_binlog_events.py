@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.connectors.mysql_family import events
-from ferryman.connectors.mysql_family.groups import GroupTracker
-from ferryman.connectors.mysql_family.logged_queries import LoggedQuery, PreparedTransactions, QueryReader, to_text
-from ferryman.connectors.mysql_family.logged_statements import StatementKind, statement_kind
-from ferryman.connectors.mysql_family.position import (
+from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.groups import GroupTracker
+from ferryman.connectors.mysql_family.log.position import (
     GtidState,
     binlog_position,
     file_and_offset,
     file_number,
     lost_gtid,
 )
+from ferryman.connectors.mysql_family.log.queries import LoggedQuery, PreparedTransactions, QueryReader, to_text
+from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position

@@ -8,11 +8,11 @@ import zlib
 
 import pytest
 
-from ferryman.connectors.mysql_family import events
-from ferryman.connectors.mysql_family.binlog import _BinlogStream
 from ferryman.connectors.mysql_family.connection import Server
-from ferryman.connectors.mysql_family.packets import PacketReader
-from ferryman.connectors.mysql_family.position import binlog_position
+from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.binlog import _BinlogStream
+from ferryman.connectors.mysql_family.log.packets import PacketReader
+from ferryman.connectors.mysql_family.log.position import binlog_position
 from ferryman.foundation.errors import FerrymanError
 
 from test_binlog_events import mariadb_gtid, query_body  # isort: skip

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ferryman.connectors.mysql_family import statements
-from ferryman.connectors.mysql_family.fitness import refuse_misfits
-from ferryman.connectors.mysql_family.literals import after, comparable, exact_float, key_conditions, up_to
-from ferryman.connectors.mysql_family.reader import select
+from ferryman.connectors.mysql_family.rows import statements
+from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
+from ferryman.connectors.mysql_family.rows.literals import after, comparable, exact_float, key_conditions, up_to
+from ferryman.connectors.mysql_family.rows.reader import select
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch
 from ferryman.model.names import TableName

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.connectors.mysql_family.ddl_parser import parse
-from ferryman.connectors.mysql_family.ddl_parser_nodes import (
+from ferryman.connectors.mysql_family.ddl.nodes import (
     AlterTable,
     ChangeColumn,
     CreateTable,
@@ -15,8 +14,9 @@ from ferryman.connectors.mysql_family.ddl_parser_nodes import (
     RenameTables,
     Unsupported,
 )
-from ferryman.connectors.mysql_family.ddl_parser_partitions import canonical_partitions
-from ferryman.connectors.mysql_family.ddl_tokens import Reader, TokenKind, tokenize
+from ferryman.connectors.mysql_family.ddl.parser import parse
+from ferryman.connectors.mysql_family.ddl.parser_partitions import canonical_partitions
+from ferryman.connectors.mysql_family.ddl.tokens import Reader, TokenKind, tokenize
 from ferryman.foundation.errors import FerrymanError
 
 CORPUS = Path(__file__).with_name("corpus.sql")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ferryman.connectors.mysql_family.dialect import MySqlDialect
+from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.model.names import TableName
 from ferryman.model.schema import Database, LeftOut, Schema, ServerTraits

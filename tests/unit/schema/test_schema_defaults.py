@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from ferryman.connectors.mysql_family.ddl_parser_columns import parse_type
-from ferryman.connectors.mysql_family.ddl_parser_cursor import Cursor
-from ferryman.connectors.mysql_family.precheck_privileges import Grant, missing
-from ferryman.connectors.mysql_family.typemap import column_type
-from ferryman.connectors.mysql_family.typemap_defaults import canonical_literal, now_text, stripped
+from ferryman.connectors.mysql_family.catalog.defaults import canonical_literal, now_text, stripped
+from ferryman.connectors.mysql_family.catalog.typemap import column_type
+from ferryman.connectors.mysql_family.ddl.parser_columns import parse_type
+from ferryman.connectors.mysql_family.ddl.parser_cursor import Cursor
+from ferryman.connectors.mysql_family.precheck.privileges import Grant, missing
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection, exact_pattern

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ferryman.connectors.mysql_family.dialect import MySqlDialect
-from ferryman.connectors.mysql_family.precheck import MySqlChecks
+from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
+from ferryman.connectors.mysql_family.precheck.checks import MySqlChecks
 from ferryman.connectors.mysql_family.source import FamilySource
 from ferryman.connectors.mysql_family.target import FamilyTarget
 from ferryman.spi.connector import Connector

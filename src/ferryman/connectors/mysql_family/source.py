@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from ferryman.connectors.mysql_family import binlog
-from ferryman.connectors.mysql_family.catalog import read_schema
-from ferryman.connectors.mysql_family.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
-from ferryman.connectors.mysql_family.reader import Reader
-from ferryman.connectors.mysql_family.snapshot import open_snapshot
+from ferryman.connectors.mysql_family.log import binlog
+from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.rows.reader import Reader
+from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import Endpoint

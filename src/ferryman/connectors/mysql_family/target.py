@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ferryman.connectors.mysql_family import bookkeeping
-from ferryman.connectors.mysql_family.catalog import read_schema
+from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import CODE_OF, text_of
-from ferryman.connectors.mysql_family.reader import Reader
-from ferryman.connectors.mysql_family.session import Session
+from ferryman.connectors.mysql_family.rows import bookkeeping
+from ferryman.connectors.mysql_family.rows.reader import Reader
+from ferryman.connectors.mysql_family.rows.session import Session
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ferryman.connectors.mysql_family.dialect import MySqlDialect
-from ferryman.connectors.mysql_family.dialect_rules import Rules
+from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
+from ferryman.connectors.mysql_family.dialect.rules import Rules
 
 OCEANBASE = Rules(
     name="OceanBase",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ferryman.connectors.mysql_family.precheck import MySqlChecks
-from ferryman.connectors.mysql_family.precheck_items import Item, Look, passed, warned
+from ferryman.connectors.mysql_family.precheck.checks import MySqlChecks
+from ferryman.connectors.mysql_family.precheck.items import Item, Look, passed, warned
 from ferryman.foundation.errors import FerrymanError
 from ferryman.spi.precheck import CheckResult
 

@@ -1,0 +1,1 @@
+"""The catalog of a MySQL-family server, read into `ferryman.model.schema`."""

@@ -1,0 +1,263 @@
+"""Replays the source's DDL for a target: the schema after it, and the target's statements written from the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ferryman.connectors.mysql_family.catalog.typemap import quoted_name
+from ferryman.connectors.mysql_family.ddl import replay as played
+from ferryman.connectors.mysql_family.ddl.nodes import NameNode, PartitionChange, RenameTables, Statement
+from ferryman.connectors.mysql_family.ddl.parser import parse
+from ferryman.connectors.mysql_family.ddl.tokens import Reader
+from ferryman.connectors.mysql_family.ddl.values import unlogged_values
+from ferryman.connectors.mysql_family.ddl.writer import database_sql, full_name
+from ferryman.connectors.mysql_family.ddl.writer_alter import alter_sql
+from ferryman.connectors.mysql_family.dialect.columns import Notes, target_collation
+from ferryman.connectors.mysql_family.dialect.views import view_sql
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.names import TableName
+from ferryman.model.schema import Schema, View
+from ferryman.model.selection import Selection
+from ferryman.spi.dialect import Conversion, DdlEffect
+
+if TYPE_CHECKING:
+    from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
+
+
+def replay(dialect: MySqlDialect, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
+    """Say what a statement of the source's log does to the schema and to the target; never raises for its text."""
+    try:
+        statement = parse(sql, reader_of(schema))
+        if not _concerns(statement, schema, selection, database):
+            return DdlEffect(schema=schema)
+        after, effects = played.play(schema, statement, database)
+        return _Writer(dialect, schema, after, selection).write(effects)
+    except (played.NotKnownError, FerrymanError) as error:
+        reason = error.message if isinstance(error, FerrymanError) else str(error)
+        return DdlEffect(
+            schema=schema, known=False, conversions=(Conversion(path=database, message=reason, lossy=True),)
+        )
+
+
+def reader_of(schema: Schema) -> Reader:
+    """Return how the source reads versioned comments."""
+    traits = schema.traits
+    major, minor, patch = (*traits.version, 0, 0, 0)[:3]
+    version = major * 10_000 + minor * 100 + patch if traits.version else 999_999
+    return Reader(mariadb=traits.flavour == "mariadb", version=version)
+
+
+def _concerns(statement: Statement, schema: Schema, selection: Selection, database: str) -> bool:
+    """Whether a statement touches anything the project moves; borders of the selection are for the rename itself."""
+    names = _names_of(statement)
+    if not names:
+        return True
+    fold = schema.traits.lower_case_names == 1
+    for node in names:
+        name = TableName(node.database or database, node.table)
+        name = TableName(name.database.lower(), name.table.lower()) if fold else name
+        if selection.includes(name):
+            return True
+    return False
+
+
+def _names_of(statement: Statement) -> list[NameNode]:
+    if isinstance(statement, RenameTables):
+        return [node for pair in statement.pairs for node in pair]
+    name = getattr(statement, "name", None)
+    if isinstance(name, NameNode):
+        return [name]
+    return list(getattr(statement, "names", ()))
+
+
+class _Writer:
+    def __init__(self, dialect: MySqlDialect, before: Schema, after: Schema, selection: Selection) -> None:
+        self.dialect = dialect
+        self.before = before
+        self.after = after
+        self.selection = selection
+        self.statements: list[str] = []
+        self.touched: list[TableName] = []
+        self.conversions: list[Conversion] = []
+        self.schema = after
+        self.known = True
+
+    def write(self, effects: list[played.Effect]) -> DdlEffect:
+        for effect in effects:
+            self._write(effect)
+        return DdlEffect(
+            schema=self.schema,
+            statements=tuple(self.statements),
+            touched=tuple(dict.fromkeys(self.touched)),
+            conversions=tuple(self.conversions),
+            known=self.known,
+        )
+
+    def _write(self, effect: played.Effect) -> None:
+        match effect:
+            case played.Created():
+                self._created(effect)
+            case played.Dropped():
+                self._drop(effect.name)
+            case played.Truncated():
+                self._on_table(effect.name, "TRUNCATE TABLE {}")
+            case played.Altered():
+                self._altered(effect)
+            case played.Renamed():
+                self._renamed(effect)
+            case _:
+                self._write_other(effect)
+
+    def _write_other(self, effect: played.Effect) -> None:
+        match effect:
+            case played.DatabaseSet():
+                self._database(effect)
+            case played.ViewSet():
+                self._view(effect)
+            case played.ViewDropped():
+                if self.selection.includes(effect.name):
+                    self.statements.append(f"DROP VIEW IF EXISTS {self._target(effect.name)}")
+
+    def _target(self, name: TableName) -> str:
+        return full_name(self.selection.target_name(name))
+
+    def _on_table(self, name: TableName, text: str) -> None:
+        if self.selection.includes(name):
+            self.touched.append(name)
+            self.statements.append(text.format(self._target(name)))
+
+    def _drop(self, name: TableName) -> None:
+        self._on_table(name, "DROP TABLE IF EXISTS {}")
+
+    def _created(self, effect: played.Created) -> None:
+        notes = Notes(str(effect.table.name))
+        known = {table.name for table in self.after.tables}
+        table = self.dialect.convert(effect.table, self.selection, known, notes)
+        self._refuse(notes)
+        self.touched.append(effect.table.name)
+        self.conversions += notes.conversions
+        self.statements += [statement.sql for statement in self.dialect.table_statements(table)]
+
+    def _refuse(self, notes: Notes) -> None:
+        if notes.unsupported:
+            raise played.NotKnownError(f"{self.dialect.rules.name} has no type for {', '.join(notes.unsupported)}")
+
+    def _altered(self, effect: played.Altered) -> None:
+        notes, old_notes = Notes(str(effect.after.name)), Notes(str(effect.before.name))
+        before = self.dialect.convert(
+            effect.before, self.selection, {table.name for table in self.before.tables}, old_notes
+        )
+        after = self.dialect.convert(effect.after, self.selection, {table.name for table in self.after.tables}, notes)
+        self._refuse(notes)
+        self.touched.append(effect.before.name)
+        self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
+        self.statements += alter_sql(before, after, effect.renamed, one_action=self.dialect.rules.one_action)
+        for change in effect.partitions:
+            self._partition(effect.before.name, change, after.partitions)
+        for reason in unlogged_values(effect.before, effect.after, effect.renamed):
+            self.known = False
+            path = str(effect.after.name)
+            self.conversions.append(Conversion(path=path, message=f"{reason}: load the table again", lossy=True))
+
+    def _partition(self, name: TableName, change: PartitionChange, text: str | None) -> None:
+        head = f"ALTER TABLE {self._target(name)} "
+        names = ", ".join(quoted_name(each) for each in change.names)
+        if change.verb in {"DROP", "TRUNCATE"}:
+            self.statements.append(f"{head}{change.verb} PARTITION {names}")
+        elif change.verb == "ADD" and change.text.startswith("("):
+            added = played.added_parts(change.text)
+            self.statements.append(f"{head}ADD PARTITION ({', '.join(added)})")
+        elif change.verb == "BY" and text:
+            self.statements.append(f"{head}PARTITION BY {text}")
+        elif not self.dialect.rules.one_action:
+            self.statements.append(head + _other_partition_work(change))
+        else:
+            message = f"{change.verb} PARTITION has no like at {self.dialect.rules.name}: partitions stay as they are"
+            self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
+
+    def _renamed(self, effect: played.Renamed) -> None:
+        views = {view.name for view in self.before.views}
+        for old, new in effect.moves:
+            inside = self.selection.includes(old), self.selection.includes(new)
+            if old in views or (self.before.table(old) is None and not inside[1]):
+                continue
+            if inside != (True, True) or self.before.table(old) is None:
+                border = "leaves" if inside[0] and not inside[1] else "enters"
+                raise played.NotKnownError(f"{old} becomes {new}: it {border} what this project moves")
+        moved = {old for old, _ in effect.moves if self.before.table(old) is not None}
+        pairs = _steps_of(effect.steps, moved)
+        if not pairs:
+            return
+        renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
+        self.statements.append(f"RENAME TABLE {renames}")
+        self.touched += [name for move in effect.moves for name in move]
+
+    def _database(self, effect: played.DatabaseSet) -> None:
+        database = effect.database
+        if not self.selection.includes_database(database.name):
+            return
+        charset, collation, folds = target_collation(self.dialect.rules, database.charset, database.collation)
+        name = self.selection.target_name(TableName(database.name, "")).database
+        made = replace(database, name=name, charset=charset, collation=collation)
+        sql = database_sql(made)
+        if not effect.new:
+            sql = sql.replace("CREATE DATABASE IF NOT EXISTS", "ALTER DATABASE", 1)
+        self.statements.append(sql)
+        if folds:
+            message = f"the database's collation {database.collation} becomes {collation}"
+            self.conversions.append(Conversion(path=database.name, message=message, lossy=True))
+
+    def _view(self, effect: played.ViewSet) -> None:
+        name = effect.view.name
+        if not self.selection.includes(name):
+            return
+        definition = qualified(effect.view.definition, effect.database)
+        if definition is None:
+            message = "the view's definition could not be read; it is not made at the target"
+            self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
+            return
+        view = View(name=name, definition=definition, columns=effect.view.columns)
+        objects = {table.name for table in self.after.tables} | {each.name for each in self.after.views}
+        target = self.selection.target_name
+        self.statements.append(view_sql(view, target(name), lambda each: target(each) if each in objects else None))
+        kept = tuple(each for each in self.schema.views if each.name != name)
+        self.schema = replace(self.schema, views=(*kept, view))
+
+
+def _steps_of(
+    steps: tuple[tuple[TableName, TableName], ...], origins: set[TableName]
+) -> list[tuple[TableName, TableName]]:
+    """Return the steps that carry these tables, with the names they bear in between."""
+    bearing, kept = set(origins), []
+    for old, new in steps:
+        if old in bearing:
+            bearing = (bearing - {old}) | {new}
+            kept.append((old, new))
+    return kept
+
+
+def _other_partition_work(change: PartitionChange) -> str:
+    if change.verb == "REMOVE":
+        return "REMOVE PARTITIONING"
+    return f"{change.verb} PARTITION {change.text.removeprefix('PARTITION').strip()}"
+
+
+def qualified(definition: str, database: str) -> str | None:
+    """Return a SELECT in which every table has its database, or `None` when it cannot be read."""
+    import sqlglot  # costs half a second, and most logs have no view
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(definition, read="mysql")
+    except SqlglotError:
+        return None
+    if tree is None or isinstance(tree, exp.Command):
+        return None
+    common = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not table.db and table.name and table.name not in common:
+            table.set("db", exp.to_identifier(database, quoted=True))
+        table.this.set("quoted", True)
+    return str(tree.sql(dialect="mysql", identify=True))

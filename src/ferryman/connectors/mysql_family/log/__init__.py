@@ -1,0 +1,1 @@
+"""The binary log: streamed, framed into transactions, decoded into changes."""

@@ -1,0 +1,350 @@
+"""The binlog client: positions, and the stream of a server's binary log as raw records.
+
+Sources: MySQL internals manual, "Replication Protocol"; MariaDB KB "5-Slave Registration", "COM_BINLOG_DUMP".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pymysql.err
+
+from ferryman.connectors.mysql_family.connection import Connection, open_connection
+from ferryman.connectors.mysql_family.errors import convert
+from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.groups import GroupTracker
+from ferryman.connectors.mysql_family.log.packets import PacketReader
+from ferryman.connectors.mysql_family.log.position import (
+    FIRST_OFFSET,
+    GtidState,
+    binlog_position,
+    file_and_offset,
+    lost_gtid,
+)
+from ferryman.foundation.clock import unix_now
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.position import Position
+from ferryman.model.project import Endpoint
+from ferryman.spi.source import LogRecord
+
+HEARTBEAT_SECONDS = 1.0
+SILENCE_SECONDS = 30.0
+"""A server that sends heartbeats every second and is not heard for so long is gone."""
+_REGISTER_SLAVE, _BINLOG_DUMP = 0x15, 0x12
+_SEND_ANNOTATE_ROWS = 0x02
+_LARGEST_OFFSET = 0xFFFFFFFF
+_NO_LOG_HINT = "set log_bin=ON and binlog_format=ROW at the source and restart it"
+_GONE = ("could not find", "purged", "impossible position", "to start replication from")
+"""Words of error 1236 that mean: the place asked for is not in the log (any more)."""
+_TORN = b"truncated in the middle of event"
+_AGAIN = ("same server_uuid", "same server_id")
+
+
+def current_position(connection: Connection) -> Position:
+    """Return the end of the server's log now; every later commit lies behind it.
+
+    Raises:
+        FerrymanError: ``source.no_log``, ``source.privilege``.
+    """
+    file, offset = _log_end(connection)
+    seconds = float(connection.query("SELECT UNIX_TIMESTAMP(NOW(6))")[0][0])
+    return binlog_position(file, offset, gtid=_gtid_at(connection, file, offset), time=seconds)
+
+
+def _log_end(connection: Connection) -> tuple[str, int]:
+    try:
+        rows = connection.query("SHOW MASTER STATUS")
+    except FerrymanError as error:
+        if error.context.get("errno") != 1064:  # MySQL 8.4 has only the new words
+            raise
+        rows = connection.query("SHOW BINARY LOG STATUS")
+    if not rows:
+        raise FerrymanError("source.no_log", f"the binary log of {connection.where} is off", hint=_NO_LOG_HINT)
+    return str(rows[0][0]), int(rows[0][1])
+
+
+def _gtid_at(connection: Connection, file: str, offset: int) -> str | None:
+    """Return MariaDB's GTID state at a place; `None` elsewhere, and where the server cannot tell."""
+    if connection.server.flavor != "mariadb":
+        return None
+    found = connection.query("SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))[0][0]
+    return None if found is None else str(found)
+
+
+def position_at(endpoint: Endpoint, unix_seconds: int) -> Position:
+    """Return the last position at or before a second, by the time of each transaction.
+
+    Raises:
+        FerrymanError: ``position.purged``: the oldest file the server has begins later.
+    """
+    with contextlib.closing(open_connection(endpoint)) as connection:
+        end = current_position(connection)
+        files = [str(row[0]) for row in connection.query("SHOW BINARY LOGS")]
+    if end.time <= unix_seconds:
+        return end
+    file = _last_file_before(endpoint, files, unix_seconds)
+    best = binlog_position(file, FIRST_OFFSET)
+    with stream(endpoint, best) as records:
+        for record in records:
+            if record is None or record.position.time > unix_seconds or record.position > end:
+                break
+            best = record.position if record.boundary else best
+    return best
+
+
+def _last_file_before(endpoint: Endpoint, files: list[str], unix_seconds: int) -> str:
+    """Search for the last file that begins at or before a second."""
+    low, high = 0, len(files)
+    while low < high:
+        middle = (low + high) // 2
+        if _first_time(endpoint, files[middle]) <= unix_seconds:
+            low = middle + 1
+        else:
+            high = middle
+    if not low:
+        raise FerrymanError(
+            "position.purged", f"the binary log of {endpoint} begins behind Unix second {unix_seconds} ({files[:1]})"
+        )
+    return files[low - 1]
+
+
+def _first_time(endpoint: Endpoint, file: str) -> float:
+    with stream(endpoint, binlog_position(file, FIRST_OFFSET)) as records:
+        return next((record.position.time for record in records if record is not None), 0.0)
+
+
+@contextlib.contextmanager
+def stream(endpoint: Endpoint, start: Position) -> Iterator[Iterator[LogRecord | None]]:
+    """Stream the log from a position without end; see `spi.source.Source.log`.
+
+    Raises:
+        FerrymanError: ``position.purged``, ``source.privilege``, ``endpoint.unreachable``; while iterating also
+            ``endpoint.connection_lost`` and ``log.corrupt``.
+    """
+    log = _BinlogStream(open_connection(endpoint, streaming=True), start)
+    try:
+        yield log.records()
+    finally:
+        log.close()
+
+
+class _BinlogStream:
+    """One dump connection (a second one behind a file whose end a crash of the server has torn)."""
+
+    def __init__(self, connection: Connection, start: Position) -> None:
+        self._connection = connection
+        self._where = connection.where
+        self._start = self._position = start
+        self._file, self._offset = file_and_offset(start)
+        self._time = start.time
+        self._checksum: bool | None = None
+        """Whether events carry one; `None` before the first format description."""
+        self._groups = GroupTracker()
+        self._gtid: GtidState | None = None
+        self._open_gtid = ""
+
+    def records(self) -> Iterator[LogRecord | None]:
+        """Ask for the log, then yield records, pulses and, when the server is silent, `None`."""
+        self._prepare()
+        packets = self._request()
+        while True:
+            packet = packets.next()
+            if packet is None:
+                yield None
+            elif packet[:1] == b"\0":
+                record = self._take(packet[1:])
+                if record is not None:
+                    yield record
+            elif _TORN in packet and self._skip_torn_end():
+                packets = self._request()
+            else:
+                raise self._refusal(packet)
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+        self._connection.abort()
+
+    def _skip_torn_end(self) -> bool:
+        """Go on in the next file, if there is one: whether there is.
+
+        A MariaDB that died while it wrote leaves half an event at the end of its file, begins another one, and refuses to
+        send the torn end. That transaction was rolled back. GTIDs tell if anything else should be missing (`_compare_list`).
+        """
+        if self._connection.server.flavor != "mariadb":
+            return False
+        self._connection.abort()
+        self._connection = open_connection(self._connection.endpoint, streaming=True)
+        following = self._file_behind()
+        if following is None:
+            return False
+        self._file, self._offset = following, FIRST_OFFSET
+        self._prepare()
+        return True
+
+    def _file_behind(self) -> str | None:
+        files = [str(row[0]) for row in self._connection.query("SHOW BINARY LOGS")]
+        return next(iter(files[files.index(self._file) + 1 :]), None) if self._file in files else None
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        period = int(HEARTBEAT_SECONDS * 1e9)
+        connection.execute(f"SET @master_heartbeat_period={period}, @source_heartbeat_period={period}")
+        connection.execute(
+            "SET @master_binlog_checksum=@@global.binlog_checksum, @source_binlog_checksum=@@global.binlog_checksum"
+        )
+        connection.execute(f"SET @slave_uuid='{uuid.uuid4()}', @replica_uuid=@slave_uuid")
+        if connection.server.flavor == "mariadb":
+            connection.execute("SET @mariadb_slave_capability=4")
+            if self._gtid is None:
+                self._compare_gtid()
+
+    def _compare_gtid(self) -> None:
+        """See that the log still holds, up to our start, what it held when we were there (RESET MASTER, another server)."""
+        ours, server = self._start.token.get("gtid"), _gtid_at(self._connection, self._file, self._offset)
+        if ours and server is not None and (gtid := lost_gtid(ours, server)):
+            raise FerrymanError(
+                "position.purged",
+                f"the binary log of {self._where} is another one than before: at {self._file}/{self._offset} transaction"
+                f" {gtid} is not the last one of its domain (RESET MASTER, or another server at that address?)",
+            )
+        if ours is not None or server is not None:
+            self._gtid = GtidState(ours if ours is not None else server or "")
+
+    def _request(self) -> PacketReader:
+        raw, server_id = self._connection.raw, self._free_server_id()
+        try:
+            raw._execute_command(_REGISTER_SLAVE, _registration(server_id))
+            raw._read_packet()
+            file, offset = self._dump_place()
+            flags = _SEND_ANNOTATE_ROWS if self._connection.server.flavor == "mariadb" else 0
+            raw._execute_command(_BINLOG_DUMP, struct.pack("<IHI", offset, flags, server_id) + file.encode())
+        except (pymysql.err.Error, OSError) as error:
+            raise convert(error, where=self._where) from error
+        peer: Any = raw._sock
+        peer.settimeout(HEARTBEAT_SECONDS)
+        return PacketReader(peer, silence_seconds=SILENCE_SECONDS)
+
+    def _dump_place(self) -> tuple[str, int]:
+        """Return where to ask from: the protocol has 32 bits, so a longer file's end is asked for as the next file."""
+        if self._offset <= _LARGEST_OFFSET:
+            return self._file, self._offset
+        following = self._file_behind()
+        if following is None:
+            raise FerrymanError(
+                "endpoint.connection_lost", f"{self._where} has not begun the file behind {self._file} yet"
+            )
+        return following, FIRST_OFFSET
+
+    def _free_server_id(self) -> int:
+        taken = {int(self._connection.query("SELECT @@server_id")[0][0])}
+        with contextlib.suppress(FerrymanError):  # needs a privilege of its own; a clash is improbable anyway
+            taken |= {int(row[0]) for row in self._connection.query("SHOW SLAVE HOSTS")}
+        while (server_id := random.randrange(1 << 30, 1 << 32)) in taken:
+            pass
+        return server_id
+
+    def _take(self, event: bytes) -> LogRecord | None:
+        header = events.event_header(event)
+        if header.length != len(event):
+            raise events.corrupt(f"an event of {len(event)} bytes claims {header.length}")
+        if header.type == events.FORMAT_DESCRIPTION:
+            self._checksum = events.has_checksum(event[events.HEADER_LENGTH :])
+        payload = self._without_checksum(event, header)
+        if header.type == events.ROTATE and not header.log_position:
+            self._file, self._offset = events.rotate_target(payload[events.HEADER_LENGTH :])
+            return None
+        if header.type in (events.HEARTBEAT, events.HEARTBEAT_V2):
+            return self._pulse()
+        if not header.log_position:
+            return None  # made up by the server for this connection: a format description
+        return self._record(header, payload)
+
+    def _without_checksum(self, event: bytes, header: events.EventHeader) -> bytes:
+        body, found = event[:-4], int.from_bytes(event[-4:], "little")
+        if self._checksum is None:  # only made-up events come before the format description
+            return body if zlib.crc32(body) == found else event
+        if not self._checksum:
+            return event[:-4] if header.type == events.FORMAT_DESCRIPTION else event
+        if zlib.crc32(body) != found:
+            raise events.corrupt(
+                f"the checksum of the event behind {self._file}/{self._offset} of {self._where} is wrong"
+            )
+        return body
+
+    def _pulse(self) -> LogRecord | None:
+        """The server waits for a commit: say so, unless it waits amid a transaction."""
+        if not self._groups.is_between:
+            return None
+        self._time = max(self._time, unix_now())
+        gtid = self._gtid.text if self._gtid else None
+        position = binlog_position(self._file, self._offset, gtid=gtid, time=self._time)
+        return LogRecord(payload=b"", position=position, boundary=True) if position >= self._position else None
+
+    def _record(self, header: events.EventHeader, payload: bytes) -> LogRecord | None:
+        breaks_off = header.type == events.FORMAT_DESCRIPTION and not self._groups.is_between
+        boundary = self._groups.pass_event(header.type, payload)
+        self._follow_gtid(header, payload, boundary)
+        self._follow_place(header, payload)
+        self._time = max(self._time, float(header.timestamp)) if header.timestamp else self._time
+        gtid = self._gtid.text if self._gtid else None
+        position = binlog_position(self._file, self._offset, gtid=gtid, time=self._time)
+        if position.order <= self._position.order:
+            raise events.corrupt(f"{self._where} sent {position} behind {self._position}")
+        self._position = position
+        return LogRecord(payload=payload, position=position, boundary=boundary, breaks_off=breaks_off)
+
+    def _follow_gtid(self, header: events.EventHeader, payload: bytes, boundary: bool) -> None:
+        if header.type == events.FORMAT_DESCRIPTION:
+            self._open_gtid = ""
+        elif header.type == events.MARIADB_GTID:
+            head = events.parse_gtid(header.type, payload[events.HEADER_LENGTH :], header.server_id)
+            self._open_gtid = head.text if head else ""
+        elif header.type == events.GTID_LIST and self._gtid is not None:
+            self._compare_list(self._gtid, payload)
+        elif boundary and self._open_gtid and self._gtid is not None:
+            self._gtid.add(self._open_gtid)
+            self._open_gtid = ""
+
+    def _compare_list(self, state: GtidState, payload: bytes) -> None:
+        """A file begins with what came before it: see that nothing of it is missing."""
+        listed = ",".join(events.parse_gtid_list(payload[events.HEADER_LENGTH :]))
+        if listed and (gtid := lost_gtid(listed, state.text)) and state.knows_domain_of(gtid):
+            raise events.corrupt(
+                f"{self._file} of {self._where} follows {gtid}, which was not seen in the files before"
+            )
+        state.take(listed)
+
+    def _follow_place(self, header: events.EventHeader, payload: bytes) -> None:
+        if header.type == events.ROTATE:
+            self._file, self._offset = events.rotate_target(payload[events.HEADER_LENGTH :])
+            return
+        high = self._offset & ~_LARGEST_OFFSET
+        place = high | header.log_position
+        self._offset = place if place >= self._offset else place + _LARGEST_OFFSET + 1
+
+    def _refusal(self, packet: bytes) -> FerrymanError:
+        """Turn an ERR or EOF packet into an error of ours."""
+        if packet[:1] != b"\xff" or len(packet) < 9:
+            return FerrymanError("endpoint.connection_lost", f"{self._where} ended the stream of its log")
+        errno, text = int.from_bytes(packet[1:3], "little"), packet[9:].decode("utf-8", "replace")
+        if errno != 1236:
+            return convert(pymysql.err.OperationalError(errno, text), where=self._where)
+        said = f"{self._where} refuses its log from {self._file}/{self._offset} on: {text}"
+        if any(words in text.lower() for words in _AGAIN):
+            return FerrymanError("endpoint.connection_lost", said)
+        if any(words in text.lower() for words in _GONE):
+            return FerrymanError("position.purged", said)
+        hint = "raise max_allowed_packet at the source, then resume" if "max_allowed_packet" in text else ""
+        return FerrymanError("log.corrupt", said, hint=hint)
+
+
+def _registration(server_id: int) -> bytes:
+    """Return the body of COM_REGISTER_SLAVE: who we are, for ``SHOW SLAVE HOSTS``."""
+    name = b"ferryman"
+    return struct.pack("<IB", server_id, len(name)) + name + struct.pack("<BBHII", 0, 0, 0, 0, 0)

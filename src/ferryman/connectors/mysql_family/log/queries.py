@@ -1,0 +1,120 @@
+"""What logged statements mean for the tables a project moves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pymysql.charset import charset_by_id
+
+from ferryman.connectors.mysql_family.ddl.tokens import TokenKind, tokenize
+from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind, without_prefix
+from ferryman.foundation.errors import FerrymanError
+from ferryman.kernel.charsets import to_utf8
+from ferryman.model.names import TableName
+from ferryman.model.schema import Table
+from ferryman.model.selection import SYSTEM_DATABASES
+
+_CHARSETS: Any = charset_by_id
+"""Collation id → PyMySQL's record of it, whose attributes its stubs do not know."""
+_NAMES = (TokenKind.WORD, TokenKind.NAME)
+_LOAD_PART = 13
+"""Bytes of an EXECUTE_LOAD_QUERY between its post-header and its status variables."""
+_XA_NAME = re.compile(r"X'([0-9a-f]*)'\s*,\s*X'([0-9a-f]*)'\s*,\s*(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedQuery:
+    """A statement as text, with the session's default database."""
+
+    kind: StatementKind
+    sql: str
+    database: str
+
+
+class QueryReader:
+    """Reads QUERY events of one log."""
+
+    def __init__(self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]) -> None:
+        """Make a reader; arguments as in `Source.decoder`."""
+        self._table_at = table_at
+        self._includes = includes
+
+    def read(self, event_type: int, body: bytes) -> LoggedQuery:
+        """Read one; text is converted by the client's character set, bytes that are none are replaced."""
+        skipped = _LOAD_PART if event_type == events.EXECUTE_LOAD_QUERY else 0
+        query = events.parse_query(body, compressed=event_type == events.QUERY_COMPRESSED, skipped=skipped)
+        sql = without_prefix(to_text(query.sql, query.client_collation))
+        return LoggedQuery(statement_kind(sql), sql, query.database)
+
+    def table_changed(self, query: LoggedQuery) -> str | None:
+        """Return a wanted table that a statement (which is no DDL) may change, or `None`.
+
+        Any name in it counts, and a call of a routine counts for its whole database: better to stop once too often.
+        """
+        if query.kind is StatementKind.ROUTINE:
+            return f"{query.database}.*" if query.database.casefold() not in SYSTEM_DATABASES | {""} else None
+        if query.kind is not StatementKind.ROWS:
+            return None
+        try:
+            return next((str(name) for name in _names_in(query) if self._is_wanted(name)), None)
+        except FerrymanError:
+            return f"{query.database}.*"  # not readable, so it may be any
+
+    def _is_wanted(self, name: TableName) -> bool:
+        return (
+            name.database.casefold() not in SYSTEM_DATABASES
+            and self._includes(name)
+            and self._table_at(name) is not None
+        )
+
+
+def _names_in(query: LoggedQuery) -> Iterator[TableName]:
+    """Yield everything in a statement that may be a table's name."""
+    tokens = tokenize(query.sql)
+    for place, token in enumerate(tokens):
+        if token.kind not in _NAMES:
+            continue
+        yield TableName(query.database, token.text)
+        if tokens[place + 1].text == "." and tokens[place + 2].kind in _NAMES:
+            yield TableName(token.text, tokens[place + 2].text)
+
+
+def to_text(sql: bytes, collation: int) -> str:
+    """Return a statement as text; `collation` names the client's character set (0: not known, taken as UTF-8)."""
+    try:
+        name = _CHARSETS(collation).name if collation else "utf8mb4"
+    except KeyError:  # MariaDB's newest collations, all of them of UTF-8
+        name = "utf8mb4"
+    try:
+        convert = to_utf8(name)
+        return (convert(sql) if convert else sql).decode("utf-8", "replace")
+    except (FerrymanError, UnicodeDecodeError):
+        return sql.decode("utf-8", "replace")
+
+
+class PreparedTransactions:
+    """XA transactions that were prepared in the log we have seen, and changed nothing wanted."""
+
+    def __init__(self) -> None:
+        self._names: set[tuple[str, str, str]] = set()
+
+    def remember(self, body: bytes) -> None:
+        """Take the body of an XA_PREPARE event: one-phase flag, format, lengths of both parts, the parts."""
+        if len(body) < 13:
+            raise events.corrupt("an XA PREPARE is cut off")
+        number, first, second = (int.from_bytes(body[place : place + 4], "little") for place in (1, 5, 9))
+        end = 13 + first
+        self._names.add((body[13:end].hex(), body[end : end + second].hex(), str(number)))
+
+    def forget(self, sql: str) -> bool:
+        """Take ``XA COMMIT X'…',X'…',n``; whether the transaction is one we remember."""
+        found = _XA_NAME.search(sql)
+        name = (found[1].lower(), found[2].lower(), found[3]) if found else None
+        if name is None or name not in self._names:
+            return False
+        self._names.discard(name)
+        return True

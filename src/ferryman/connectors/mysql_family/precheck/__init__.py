@@ -1,0 +1,1 @@
+"""What is asked of a MySQL-family endpoint before anything moves."""

@@ -1,0 +1,1 @@
+"""Rows: read over the binary protocol, written in fenced transactions."""
