@@ -6,12 +6,14 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from ferryman.embedded import MariaDb, OceanBase, Postgres
+from ferryman.embedded import MariaDb, MySql56, OceanBase, Postgres
+from ferryman.embedded.mysql56 import WITHOUT_GTID
+from ferryman.foundation.errors import FerrymanError
 
 TIERS = ("unit", "property", "kernel", "integration", "fault", "end_to_end")
 _names = itertools.count(1)
@@ -36,6 +38,31 @@ def servers_directory() -> Iterator[Path]:
 def mariadb(servers_directory: Path) -> Iterator[MariaDb]:
     """A running MariaDB, shared by the session: make your own database (`database_name`)."""
     server = MariaDb(servers_directory / "mariadb").start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def mysql56(servers_directory: Path) -> Iterator[MySql56]:
+    """A running MySQL 5.6 with GTIDs, shared by the session."""
+    yield from running_mysql56(servers_directory / "mysql56", {})
+
+
+@pytest.fixture(scope="session")
+def mysql56_without_gtid(servers_directory: Path) -> Iterator[MySql56]:
+    """A running MySQL 5.6 whose log has no GTIDs, shared by the session."""
+    yield from running_mysql56(servers_directory / "mysql56-plain", WITHOUT_GTID)
+
+
+def running_mysql56(directory: Path, settings: Mapping[str, str]) -> Iterator[MySql56]:
+    """Run a MySQL 5.6 while the caller uses it; skip where it is not installed, but never in CI."""
+    server = MySql56(directory, settings=settings)
+    try:
+        server.start()
+    except FerrymanError as missing:
+        if missing.code != "embedded.missing" or os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{missing.message} ({missing.hint})")
     yield server
     server.remove()
 
