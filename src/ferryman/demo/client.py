@@ -26,7 +26,7 @@ class OmsClient:
 
     def get(self, path: str) -> dict[str, Any]:
         """Call ``GET path`` and return the whole answer."""
-        return self._call("GET", path)
+        return dict(self._call("GET", path))
 
     def is_up(self) -> bool:
         """Whether the service answers at all."""
@@ -48,15 +48,19 @@ class OmsClient:
         )
         return str(made)
 
-    def _call(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
+    def steps(self, project: str) -> dict[str, Any]:
+        """Return the project's steps by name, with all that the native API tells of them."""
+        return {step["name"]: step for step in self._call("GET", f"/api/v1/projects/{project}/steps")}
+
+    def _call(self, method: str, path: str, body: str | None = None) -> Any:
         secret = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, headers)
-            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+            answer = json.loads(connection.getresponse().read())
         finally:
             connection.close()
-        if answer.get("success") is False:
+        if isinstance(answer, dict) and answer.get("success") is False:
             raise FerrymanError("demo.refused", f"{path}: {answer.get('code')}: {answer.get('message')}")
         return answer

@@ -35,11 +35,11 @@ class Screen:
 
     def chapter(self, text: str) -> None:
         """Begin a part of the story."""
-        self.console.print(f"\n[bold]{self._clock()} {text}[/bold]")
+        self.console.print(f"\n[bold]{self._clock()} {text}[/bold]", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Add a line."""
-        self.console.print(f"      {text}")
+        self.console.print(f"      {text}", soft_wrap=True)
 
     def open(self) -> None:
         """Begin the live picture (terminals only)."""

@@ -166,8 +166,9 @@ class Show:
         self._until(lambda: self._checkpoint() >= closed_at, "the last change to arrive", 120)
         self.screen.say("the last change has arrived in OceanBase")
         answer = self.client.get(f"/api/omsp/v2/migrations/{self.project}/progress")
-        self.screen.say("what an OMS client sees:")
-        self.screen.say(json.dumps(answer["data"]))
+        self.screen.say(f"what a client written for OMS sees (GET /api/omsp/v2/migrations/{self.project}/progress):")
+        for name, value in answer["data"].items():
+            self.screen.say(f"  {name:<26} {json.dumps(value)}")
 
     def _checkpoint(self) -> int:
         data = self.client.get(f"/api/omsp/v2/migrations/{self.project}/progress")["data"]
@@ -193,6 +194,15 @@ class Show:
         return 0 if differences == 0 else 4
 
     def _summarise(self, differences: int) -> None:
+        steps = self.client.steps(self.project)
+        loaded, applied = steps["load"], steps["apply"]
+        done = applied["info"]
+        rate = loaded["rows"] / max(loaded["seconds"], 0.1)
+        self.screen.say(f"copied    {loaded['rows']:,} rows in {loaded['seconds']:.1f} s ({rate:,.0f} rows/s)")
+        self.screen.say(
+            f"followed  {applied['rows']:,} changes: {done['inserts']:,} inserts, {done['updates']:,} updates,"
+            f" {done['deletes']:,} deletes, {len(done['ddl'])} schema change"
+        )
         seconds = time.monotonic() - self.screen.started
         verdict = "equal" if differences == 0 else "NOT equal"
         self.screen.chapter(
