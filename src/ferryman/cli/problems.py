@@ -79,3 +79,15 @@ def _place(error: BaseException) -> str:
 
     frames = traceback.extract_tb(error.__traceback__)
     return f"{Path(frames[-1].filename).stem}, line {frames[-1].lineno}" if frames else "ferryman"
+
+
+def slow_kernel_warning() -> str:
+    """Return a line to say when the pure-Python kernel is used because the native one was not built; else nothing."""
+    from ferryman.kernel import IMPLEMENTATION
+
+    if IMPLEMENTATION == "native" or os.environ.get("FERRYMAN_KERNEL"):
+        return ""
+    return (
+        "warning: the native kernel was not built, so the pure-Python one is used (about 10 times slower): "
+        "install a C++ compiler, then reinstall ferryman"
+    )

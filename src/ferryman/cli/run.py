@@ -14,7 +14,7 @@ from typing import Any
 
 from ferryman.api.native.creation import Wish, spec_of
 from ferryman.cli import words
-from ferryman.cli.problems import INTERRUPTED, log_to_file, write_problem
+from ferryman.cli.problems import INTERRUPTED, log_to_file, slow_kernel_warning, write_problem
 from ferryman.cli.report import as_text, differences, exit_code_of, failure_report, report_of, tables_of, write_report
 from ferryman.cli.screen import Screen, opened_screen
 from ferryman.control.service import Service
@@ -69,6 +69,8 @@ def _run(service: Service, spec: ProjectSpec, settings: RunSettings, stopped: th
     out = sys.stderr if settings.json else sys.stdout
     with opened_screen(plain=settings.json, out=out) as screen:
         _introduce(screen, spec)
+        if warning := slow_kernel_warning():
+            screen.say(warning)
         project = prepared(service, spec, screen, fresh=settings.fresh)
         service.start()
         return _watched(service, project.id, screen, stopped)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ferryman.api.credentials import PASSWORD_FILE, USER, OpenedCredentials
 from ferryman.api.server import serve
+from ferryman.cli.problems import slow_kernel_warning
 from ferryman.foundation.logs import log_to_stderr
 
 
@@ -20,6 +21,7 @@ def serve_until_told(data_dir: Path, host: str, port: int, executor: str) -> int
         lines = [f"ferryman is ready at {url}  (state in {data_dir})"]
         if opened.new_password is not None:
             lines.append(f"  user {USER}, password {opened.new_password}  (kept in {data_dir / PASSWORD_FILE})")
+        lines += [f"  {warning}"] if (warning := slow_kernel_warning()) else []
         lines.append("  Ctrl-C ends it; running projects go on at the next start")
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
