@@ -1,4 +1,4 @@
-"""Fenced transactions, writes, keyless rows and the `_ferryman` schema, on both engines."""
+"""Fenced transactions, writes, keyless rows and the `_ferryman` schema, on both engines (I2, I7)."""
 
 import dataclasses
 import json

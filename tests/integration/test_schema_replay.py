@@ -1,4 +1,4 @@
-"""Replaying DDL gives the schema that the real server's catalog shows after it, statement by statement."""
+"""Replaying DDL gives the schema that the real server's catalog shows after it, statement by statement (I9)."""
 
 from __future__ import annotations
 

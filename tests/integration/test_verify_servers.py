@@ -1,4 +1,4 @@
-"""Verification over a real MariaDB and a real OceanBase."""
+"""Verification over a real MariaDB and a real OceanBase, under a writer too (I6)."""
 
 from __future__ import annotations
 

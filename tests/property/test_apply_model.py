@@ -1,4 +1,4 @@
-"""Apply against a source and a target in memory: whatever happens, the target ends as the source."""
+"""Apply against a source and a target in memory: whatever happens, the target ends as the source (I2, I3, I4, I7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens to the writer, readers see exactly the committed transactions, once, in order."""
+"""Whatever happens to the writer, readers see exactly the committed transactions, once, in order (I1, I8)."""
 
 from __future__ import annotations
 

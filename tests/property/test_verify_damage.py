@@ -1,4 +1,4 @@
-"""Random tables, random damage: every damaged row is found, and nothing else; repair makes both sides equal."""
+"""Random tables, random damage: every damaged row is found, and nothing else; repair makes both sides equal (I6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What becomes of closed segments: compressed soon, deleted once nobody needs them and they are old or too many."""
+"""What becomes of closed segments: compressed soon, deleted once nobody needs them and they are old or too many.
+
+I1: a segment goes only behind the position that apply has committed at the target.
+"""
 
 from __future__ import annotations
 
