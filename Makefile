@@ -40,6 +40,8 @@ unit property kernel integration fault end_to_end: $(STAMP)  ## one tier of test
 	@$(BIN)/pytest tests/$@
 
 bench: $(STAMP)  ## measure; writes docs/benchmarks.md
+	@command -v mariadb-dump >/dev/null || apt-get install -y -qq --no-install-recommends mariadb-client >/dev/null \
+	  || { echo "bench: mariadb-dump is missing: install the package mariadb-client"; exit 1; }
 	@$(BIN)/python -m bench
 
 kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)

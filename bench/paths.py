@@ -39,7 +39,7 @@ class Stage:
             "CREATE DATABASE sb",
             "USE sb",
             f"CREATE TABLE sbtest ({COLUMNS})",
-            "INSERT INTO sbtest SELECT seq, (seq * 7919) % 500000, REPEAT(MD5(seq), 4), LEFT(REPEAT(SHA1(seq), 2), 60)"
+            "INSERT INTO sbtest SELECT seq, (seq * 7919) % 500000, LEFT(REPEAT(MD5(seq), 4), 120), LEFT(REPEAT(SHA1(seq), 2), 60)"
             f" FROM seq_1_to_{self.rows}",
         )
         return self
@@ -128,7 +128,7 @@ def our_apply(stage: Stage, run: int, changes: int) -> float:
             cursor.execute(f"UPDATE sbtest SET k = k + 1 WHERE id BETWEEN {first + 1} AND {first + 1000}")
             cursor.execute(f"DELETE FROM sbtest WHERE id BETWEEN {200_000 + first} AND {200_000 + first + 999}")
             cursor.execute(
-                "INSERT INTO sbtest SELECT seq, 1, REPEAT(MD5(seq), 4), LEFT(REPEAT(SHA1(seq), 2), 60)"
+                "INSERT INTO sbtest SELECT seq, 1, LEFT(REPEAT(MD5(seq), 4), 120), LEFT(REPEAT(SHA1(seq), 2), 60)"
                 f" FROM seq_{200_000 + first}_to_{200_000 + first + 999}"
             )
     _, busy, _ = ferryman(stage, name, *where)
