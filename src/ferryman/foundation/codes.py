@@ -59,6 +59,12 @@ CODES: dict[str, Code] = {
     "apply.filter_unsupported": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "leave the row filter away, or leave the incremental step away"
     ),
+    "apply.keyless_changed": Code(
+        1,
+        "manual",
+        "CM-SCHEOR000002",
+        "start the project anew with --fresh, and leave tables without a key as they are until they are loaded",
+    ),
     "apply.row_missing": Code(
         1,
         "manual",

@@ -72,6 +72,7 @@ class DdlEffect:
             stops and says so (`conversions` tell why). `schema` and `statements` are then a proposal: they are there when
             only the values of existing rows cannot be known (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``), else `schema`
             is the old one and `statements` is empty.
+        renamed: Source tables that took another name, old and new, all at once (two may exchange names).
     """
 
     schema: Schema
@@ -79,6 +80,7 @@ class DdlEffect:
     touched: tuple[TableName, ...] = ()
     conversions: tuple[Conversion, ...] = ()
     known: bool = True
+    renamed: tuple[tuple[TableName, TableName], ...] = ()
 
 
 class Dialect(Protocol):

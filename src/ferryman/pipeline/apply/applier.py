@@ -250,6 +250,7 @@ class Applier:
         """Apply a schema statement as a window of its own (algorithms.md §8)."""
         before = self.checkpoint
         outcome = self._around.statements.outcome(before.schema, statement)
+        self._refuse_hidden(statement, outcome)
         statements = outcome.statements
         if statements and not outcome.by_hand and self._is_done(statement, outcome):
             statements = ()
@@ -260,10 +261,25 @@ class Applier:
             self._run_fenced(statements, statement)
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
+        if not self.consistent:
+            self._around.unsettled.renamed(outcome.renamed, outcome.schema)
         with self._transaction() as session:
             self._save(session, after)
         self._tables = _Tables(after.schema, self._around)
         return outcome
+
+    def _refuse_hidden(self, statement: SchemaStatement, outcome: Outcome) -> None:
+        """A table without a key must not change its shape, rows or name between the load's begin and its snapshot.
+
+        Its rows were read as they were behind the statement: run now, it would take them, or values in them, away, and
+        their changes up to the snapshot are not applied again (algorithms.md §4).
+        """
+        if outcome.by_hand:
+            return
+        for name in outcome.touched:
+            start, table = self._around.keyless_from.get(name), self.checkpoint.schema.table(name)
+            if start is not None and statement.position <= start and table is not None and table.row_key is None:
+                raise _hidden(name, statement)
 
     def _is_done(self, statement: SchemaStatement, outcome: Outcome) -> bool:
         """Whether the target shows the statement's effect already."""
@@ -311,6 +327,14 @@ class Applier:
     def _save(self, session: TargetSession, checkpoint: Checkpoint) -> None:
         session.save_checkpoint(self._around.project_id, checkpoint)
         self._saved = checkpoint
+
+
+def _hidden(name: TableName, statement: SchemaStatement) -> FerrymanError:
+    return FerrymanError(
+        "apply.keyless_changed",
+        f"{name} has no key, and was changed at {statement.position}, before its rows were read: {statement.sql}",
+        context={"table": str(name), "position": str(statement.position), "sql": statement.sql},
+    )
 
 
 def _current(session: TargetSession, compaction: Compaction) -> Current:

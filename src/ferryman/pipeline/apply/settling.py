@@ -25,6 +25,7 @@ from ferryman.model.batch import Row
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.cascades import ForeignKeys, Reference
 from ferryman.pipeline.apply.folding import WILD, fold_of
@@ -49,12 +50,17 @@ class Ledger:
         orphans: Table and columns of foreign keys whose rows may have lost their parents.
         reread: The values read again in the round before; `None` in the first round: then every value matters.
         since: From where on the target is consistent, if later than the load's end.
+        names: Table (by the name it has at the checkpoint) → the names it had while rows were being read.
+        swapped: Tables, by their names at the checkpoint, whose former names others took meanwhile: whoever read rows by
+            name may have read another table's.
     """
 
     moved: Values = field(default_factory=dict)
     orphans: set[Place] = field(default_factory=set)
     reread: Values | None = None
     since: Position | None = None
+    names: dict[TableName, set[TableName]] = field(default_factory=dict)
+    swapped: set[TableName] = field(default_factory=set)
 
     def to_document(self) -> dict[str, Any]:
         """Return the note's document."""
@@ -63,6 +69,8 @@ class Ledger:
             "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
             "reread": _from_values(self.reread) if self.reread is not None else None,
             "since": to_json(self.since) if self.since is not None else None,
+            "names": [[_pair(name), [_pair(each) for each in sorted(old)]] for name, old in self.names.items()],
+            "swapped": [_pair(name) for name in sorted(self.swapped)],
         }
 
     @classmethod
@@ -75,7 +83,13 @@ class Ledger:
             orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
             reread=_to_values(document["reread"]) if document["reread"] is not None else None,
             since=from_json(Position, document["since"]) if document["since"] else None,
+            names={TableName(*name): {TableName(*each) for each in old} for name, old in document.get("names", ())},
+            swapped={TableName(*name) for name in document.get("swapped", ())},
         )
+
+
+def _pair(name: TableName) -> list[str]:
+    return [name.database, name.table]
 
 
 def _from_values(values: Values) -> list[Any]:
@@ -115,7 +129,26 @@ class Unsettled:
     @property
     def is_open(self) -> bool:
         """Whether something has to be read again."""
-        return bool(self.ledger.moved or self.ledger.orphans)
+        return bool(self.ledger.moved or self.ledger.orphans or self.ledger.swapped)
+
+    def renamed(self, renamed: Sequence[tuple[TableName, TableName]], after: Schema) -> None:
+        """Follow names while rows may still be read by name; call it at every schema statement until consistent.
+
+        A table that was renamed is read under its new name. Not so when its old name belongs to another table by then
+        (log rotation, two tables that exchange names): its rows are nowhere in the log, so all of it is read again.
+        Tables without a key come from one snapshot each, and are judged by its position instead.
+        """
+        before, ledger = (dict(self.ledger.names), set(self.ledger.swapped)), self.ledger
+        gone = {old for old, _ in renamed}
+        names = {name: old for name, old in ledger.names.items() if name not in gone}
+        names.update({new: {old, *ledger.names.get(old, ())} for old, new in renamed})
+        swapped = {dict(renamed).get(name, name) for name in ledger.swapped}
+        there = {table.name: table.row_key for table in after.tables}
+        ledger.names = {name: old for name, old in names.items() if there.get(name) is not None}
+        retaken = {name for name, old in ledger.names.items() if (old - {name}) & there.keys()}
+        ledger.swapped = {name for name in swapped if there.get(name) is not None} | retaken
+        self._dirty = self._dirty or before != (ledger.names, ledger.swapped)
+        self.keep()
 
     def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
         """Remember values that moved, where younger rows may hold them."""
@@ -170,8 +203,8 @@ class Unsettled:
             self._save(self.ledger)
             self._dirty = False
 
-    def begin_round(self, since: Position, reread: Values) -> None:
-        """Note that these values have been read again; from `since` on the target is consistent."""
+    def begin_round(self, since: Position, reread: Values | None) -> None:
+        """Note that these values (`None`: whole tables) have been read again; from `since` on the target is consistent."""
         self.ledger = Ledger(reread=reread, since=since)
         self._save(self.ledger)
 
@@ -222,7 +255,10 @@ class Settler:
     def settle(self, unsettled: Unsettled, schema: Schema) -> int:
         """Read again what is unsettled; returns rows written or removed. May be repeated after a crash."""
         reread: Values = {}
-        count = 0
+        swapped = [table for name in sorted(unsettled.ledger.swapped) if (table := schema.table(name)) is not None]
+        if not all(self._is_there(table) for table in swapped):
+            return 0  # renamed or changed once more: the log tells what to read, further on
+        count = sum(self._reload(table) for table in swapped)
         for (name, columns), values in unsettled.ledger.moved.items():
             reread[name, columns] = set(values)
             if (table := schema.table(name)) is not None:
@@ -231,7 +267,25 @@ class Settler:
                     reread[name, columns].update(value for value in rows if None not in value)
                     count += len(rows)
         count += self._remove_orphans(unsettled.ledger.orphans, schema)
-        unsettled.begin_round(self._source.current_position(), reread)
+        unsettled.begin_round(self._source.current_position(), None if swapped else reread)
+        return count
+
+    def _is_there(self, table: Table) -> bool:
+        found = self._source.read_schema(Selection(objects=(exact_pattern(table.name),))).table(table.name)
+        return found is not None and found.columns == table.columns
+
+    def _reload(self, table: Table) -> int:
+        """Read a whole table again; what changes meanwhile is in the log, as with any load (algorithms.md §2)."""
+        target, image = self._target_of(table), tuple(column.name for column in table.columns)
+        shape = shape_of(table, target, image)
+        with self._transaction() as session:
+            session.truncate(target)
+        count = 0
+        with closing(self._source.reader()) as reader:
+            for batch in reader.read(table, image):
+                with self._transaction() as session:
+                    session.replace(target, shape.written, shape.batch(shape.rows(batch)))
+                count += batch.row_count
         return count
 
     def _reread(self, table: Table, columns: Sequence[str], values: Sequence[Row]) -> list[Row]:

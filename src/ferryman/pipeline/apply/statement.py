@@ -59,11 +59,15 @@ class Outcome:
         schema: The source's schema behind it.
         statements: What the target must run.
         by_hand: Whether an operator decided.
+        touched: Source tables concerned.
+        renamed: Those that took another name, old and new.
     """
 
     schema: Schema
     statements: tuple[str, ...] = ()
     by_hand: bool = False
+    touched: tuple[TableName, ...] = ()
+    renamed: tuple[tuple[TableName, TableName], ...] = ()
 
 
 class State(enum.Enum):
@@ -111,10 +115,12 @@ class Statements:
         if not effect.known:
             if self.may_be_known(statement):
                 return Outcome(schema=schema)
-            raise _unknown(statement)
+            raise _unknown(statement, effect)
         if self.may_be_known(statement) and effect.schema == schema:
             return Outcome(schema=schema)
-        return Outcome(schema=effect.schema, statements=effect.statements)
+        return Outcome(
+            schema=effect.schema, statements=effect.statements, touched=effect.touched, renamed=effect.renamed
+        )
 
     def _chosen(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> Outcome:
         if decision.choice is Choice.SKIP:
@@ -123,11 +129,13 @@ class Statements:
         effect = self._replay(
             schema, SchemaStatement(sql=sql, database=statement.database, position=statement.position)
         )
-        after = effect.schema if effect.known else schema
+        after = effect.schema  # not known for its values only: still the shape that the log has from here on (I9)
         if decision.choice is Choice.DONE:
-            return Outcome(schema=after, by_hand=True)
+            return Outcome(schema=after, by_hand=True, touched=effect.touched, renamed=effect.renamed)
         statements = (sql,) if decision.sql or not effect.known else effect.statements
-        return Outcome(schema=after, statements=statements, by_hand=True)
+        return Outcome(
+            schema=after, statements=statements, by_hand=True, touched=effect.touched, renamed=effect.renamed
+        )
 
     def may_be_known(self, statement: SchemaStatement) -> bool:
         """Whether the schema we began with may show this statement's effect already."""
@@ -161,10 +169,12 @@ class Statements:
         return {table.name: table for table in converted}
 
 
-def _unknown(statement: SchemaStatement) -> FerrymanError:
+def _unknown(statement: SchemaStatement, effect: DdlEffect) -> FerrymanError:
+    reasons = "; ".join(f"{each.path}: {each.message}" for each in effect.conversions) or "not understood"
     return FerrymanError(
         "apply.ddl_unknown",
-        f"the source's log has a schema statement at {statement.position} that is not understood: {statement.sql}",
+        f"the source's log has a schema statement at {statement.position} that cannot be followed: {statement.sql}"
+        f" ({reasons})",
         context={"position": str(statement.position), "sql": statement.sql, "choices": [c.value for c in Choice]},
     )
 

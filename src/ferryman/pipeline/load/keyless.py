@@ -64,9 +64,15 @@ class KeylessStream:
                 self._copy_pending()
             except FerrymanError as error:
                 if error.code == "source.table_changed" and (changes := changes + 1) <= MOST_CATALOG_READS:
-                    self._work.table_changed(self._work.current(self._pending[0]) or self._pending[0], error)
+                    self._see_changes(error)
                 else:
                     self._work.pause(self._backoff, error)
+
+    def _see_changes(self, error: FerrymanError) -> None:
+        """Look at all tables left: the snapshot is made of all of them, and any may be the one that is gone."""
+        for job in self._pending:
+            if (current := self._work.current(job)) is not None:
+                self._work.table_changed(current, error)
 
     def _copy_pending(self) -> None:
         self._leave_out_vanished()

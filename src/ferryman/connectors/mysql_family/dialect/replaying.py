@@ -82,6 +82,7 @@ class _Writer:
         self.conversions: list[Conversion] = []
         self.schema = after
         self.known = True
+        self.renamed: list[tuple[TableName, TableName]] = []
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
         for effect in effects:
@@ -92,6 +93,7 @@ class _Writer:
             touched=tuple(dict.fromkeys(self.touched)),
             conversions=tuple(self.conversions),
             known=self.known,
+            renamed=tuple(self.renamed),
         )
 
     def _write(self, effect: played.Effect) -> None:
@@ -192,6 +194,7 @@ class _Writer:
         renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
         self.statements.append(f"RENAME TABLE {renames}")
         self.touched += [name for move in effect.moves for name in move]
+        self.renamed += [move for move in effect.moves if move[0] in moved]
 
     def _database(self, effect: played.DatabaseSet) -> None:
         database = effect.database

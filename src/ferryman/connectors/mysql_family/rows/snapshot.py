@@ -70,7 +70,9 @@ def _refuse_engines(connection: Connection, tables: Sequence[TableName]) -> None
             "SELECT engine FROM information_schema.tables WHERE table_schema=%s AND table_name=%s",
             (name.database, name.table),
         )
-        engine = str(rows[0][0] or "") if rows else ""
+        if not rows:
+            raise FerrymanError("source.table_changed", f"{name} is gone from the source")
+        engine = str(rows[0][0] or "")
         if engine.upper() not in _TRANSACTIONAL:
             raise FerrymanError(
                 "source.no_snapshot",
