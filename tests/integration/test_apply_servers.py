@@ -11,7 +11,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.project import ApplyOptions, LoadOptions, ProjectSpec, StepName
 from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
@@ -35,6 +35,10 @@ create table grand (cid int, n int, primary key (cid, n),
 create table loose (pid int, v int, foreign key (pid) references parent (id) on delete set null on update cascade)
 """
 
+EPOCHS = Counter()
+"""(project, step) → the epoch of the last holder."""
+FENCE = threading.Lock()
+
 
 class Context:
     """A task's surroundings, its notes in memory shared by the steps of one project."""
@@ -42,6 +46,8 @@ class Context:
     def __init__(self, spec, step, notes, data_dir, epoch=1, project="np_apply"):
         self.project_id, self.spec, self.step, self.epoch, self.data_dir = project, spec, step, epoch, data_dir
         self.notes = notes
+        with FENCE:
+            EPOCHS[project, step] = max(EPOCHS[project, step], epoch)
         self.stop = threading.Event()
         self.progress = None
         self.events = []
@@ -62,7 +68,11 @@ class Context:
         return json.loads(self.notes[name]) if name in self.notes else None
 
     def set_note(self, name, document):
-        self.notes[name] = json.dumps(document)
+        """Write a note as the metadb does: who has lost the task writes none (I7)."""
+        with FENCE:
+            if self.epoch < EPOCHS[self.project_id, self.step]:
+                raise LeaseLostError("lease.lost", f"epoch {self.epoch} of {self.step.value} is over")
+            self.notes[name] = json.dumps(document)
 
 
 class Lab:

@@ -10,7 +10,8 @@ import pytest
 from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Index, KeyPart, Schema, Table
 from ferryman.model.types import ColumnType, Kind
-from ferryman.pipeline.apply.settling import Ledger, Unsettled
+from ferryman.pipeline.apply.ledger import Ledger
+from ferryman.pipeline.apply.settling import Unsettled
 
 INT = ColumnType(kind=Kind.INTEGER, native="int", bits=32)
 

@@ -276,9 +276,12 @@ class Applier:
         """
         if outcome.by_hand:
             return
+        moved = {old for old, _ in outcome.renamed}
         for name in outcome.touched:
-            start, table = self._around.keyless_from.get(name), self.checkpoint.schema.table(name)
-            if start is not None and statement.position <= start and table is not None and table.row_key is None:
+            start = self._around.keyless_from.get(name)
+            if start is None or statement.position > start:
+                continue
+            if name in moved or outcome.schema.table(name) is not None:  # one that only goes takes nothing along
                 raise _hidden(name, statement)
 
     def _is_done(self, statement: SchemaStatement, outcome: Outcome) -> bool:

@@ -13,12 +13,10 @@ An applier that has never seen such a cascade pays nothing for this.
 
 from __future__ import annotations
 
-import base64
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Row
@@ -26,90 +24,14 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
-from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.cascades import ForeignKeys, Reference
 from ferryman.pipeline.apply.folding import WILD, fold_of
+from ferryman.pipeline.apply.ledger import MOST_VALUES, Ledger, Place, Values
 from ferryman.pipeline.apply.shapes import shape_of
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target, TargetSession
 
-NOTE = "apply.unsettled"
-MOST_VALUES = 200_000
 _AT_ONCE = 500
-
-Place = tuple[TableName, tuple[str, ...]]
-Values = dict[Place, set[Row]]
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What has to be read again.
-
-    Attributes:
-        moved: Table and columns → values these columns had or got by ON UPDATE actions.
-        orphans: Table and columns of foreign keys whose rows may have lost their parents.
-        reread: The values read again in the round before; `None` in the first round: then every value matters.
-        since: From where on the target is consistent, if later than the load's end.
-        names: Table (by the name it has at the checkpoint) → the names it had while rows were being read.
-        swapped: Tables, by their names at the checkpoint, whose former names others took meanwhile: whoever read rows by
-            name may have read another table's.
-    """
-
-    moved: Values = field(default_factory=dict)
-    orphans: set[Place] = field(default_factory=set)
-    reread: Values | None = None
-    since: Position | None = None
-    names: dict[TableName, set[TableName]] = field(default_factory=dict)
-    swapped: set[TableName] = field(default_factory=set)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the note's document."""
-        return {
-            "moved": _from_values(self.moved),
-            "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
-            "reread": _from_values(self.reread) if self.reread is not None else None,
-            "since": to_json(self.since) if self.since is not None else None,
-            "names": [[_pair(name), [_pair(each) for each in sorted(old)]] for name, old in self.names.items()],
-            "swapped": [_pair(name) for name in sorted(self.swapped)],
-        }
-
-    @classmethod
-    def of(cls, document: Any) -> Ledger:
-        """Read the note's document."""
-        if not document:
-            return cls()
-        return cls(
-            moved=_to_values(document["moved"]),
-            orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
-            reread=_to_values(document["reread"]) if document["reread"] is not None else None,
-            since=from_json(Position, document["since"]) if document["since"] else None,
-            names={TableName(*name): {TableName(*each) for each in old} for name, old in document.get("names", ())},
-            swapped={TableName(*name) for name in document.get("swapped", ())},
-        )
-
-
-def _pair(name: TableName) -> list[str]:
-    return [name.database, name.table]
-
-
-def _from_values(values: Values) -> list[Any]:
-    return [
-        [name.database, name.table, list(columns), [[_text(part) for part in row] for row in rows]]
-        for (name, columns), rows in values.items()
-    ]
-
-
-def _text(part: bytes | None) -> str | None:
-    return base64.b64encode(part).decode() if part is not None else None
-
-
-def _to_values(document: list[Any]) -> Values:
-    return {
-        (TableName(database, table), tuple(columns)): {
-            tuple(base64.b64decode(part) if part is not None else None for part in row) for row in rows
-        }
-        for database, table, columns, rows in document
-    }
 
 
 class Unsettled:
@@ -134,8 +56,8 @@ class Unsettled:
     def renamed(self, renamed: Sequence[tuple[TableName, TableName]], after: Schema) -> None:
         """Follow names while rows may still be read by name; call it at every schema statement until consistent.
 
-        A table that was renamed is read under its new name. Not so when its old name belongs to another table by then
-        (log rotation, two tables that exchange names): its rows are nowhere in the log, so all of it is read again.
+        Whoever read the old name may have read another table (log rotation, two tables that exchange names), or found
+        none and taken it for dropped (renamed and altered): the rows are nowhere in the log, so all of it is read again.
         Tables without a key come from one snapshot each, and are judged by its position instead.
         """
         before, ledger = (dict(self.ledger.names), set(self.ledger.swapped)), self.ledger
@@ -266,7 +188,10 @@ class Settler:
                     rows = self._reread(table, columns, some)
                     reread[name, columns].update(value for value in rows if None not in value)
                     count += len(rows)
-        count += self._remove_orphans(unsettled.ledger.orphans, schema)
+        removed = self._remove_orphans(unsettled.ledger.orphans, schema)
+        count += sum(removed.values())
+        # Its cascade is still to come in the log, and finds nothing then: whatever refers to such a table is suspect.
+        reread.update({(name, ()): set() for name in removed})
         unsettled.begin_round(self._source.current_position(), None if swapped else reread)
         return count
 
@@ -313,8 +238,12 @@ class Settler:
         places = [image.index(table.column(name).name) for name in columns]
         return [value for each in images for value in each.project(places).rows()]
 
-    def _remove_orphans(self, places: Iterable[Place], schema: Schema) -> int:
-        """Remove rows without a parent, where the source has none of them; until no removal makes others."""
+    def _remove_orphans(self, places: Iterable[Place], schema: Schema) -> Counter[TableName]:
+        """Remove rows without a parent, where the source has none of them; until no removal makes others.
+
+        Returns:
+            Rows removed or mended, by table; tables without any are left out.
+        """
         foreign_keys = ForeignKeys(schema)
         family = [
             reference
@@ -325,9 +254,9 @@ class Settler:
         asked = [r for t in schema.tables for r in foreign_keys.children(t.name)]
         wanted = [r for r in asked if (r.child.name, r.key.columns) in set(places)]
         references = list(dict.fromkeys([*wanted, *family]))
-        count = 0
-        while removed := sum(self._remove_orphans_of(reference, schema) for reference in references):
-            count += removed
+        count: Counter[TableName] = Counter()
+        while removed := {r.child.name: n for r in references if (n := self._remove_orphans_of(r, schema))}:
+            count.update(removed)
         return count
 
     def _remove_orphans_of(self, reference: Reference, schema: Schema) -> int:

@@ -16,11 +16,11 @@ from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
-from ferryman.pipeline.apply import settling
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
+from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.progress import Progress
-from ferryman.pipeline.apply.settling import Ledger, Unsettled
+from ferryman.pipeline.apply.settling import Unsettled
 from ferryman.pipeline.apply.statement import Decision, Statements
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
@@ -221,8 +221,8 @@ def _surroundings(context: TaskContext, target: Target, lanes: Lanes) -> Surroun
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=_consistent_from(context),
         unsettled=Unsettled(
-            Ledger.of(context.note(settling.NOTE)),
-            lambda ledger: context.set_note(settling.NOTE, ledger.to_document()),
+            Ledger.of(context.note(NOTE)),
+            lambda ledger: context.set_note(NOTE, ledger.to_document()),
         ),
     )
 

@@ -1,0 +1,89 @@
+"""What cascades touched while rows were being loaded, as it is remembered until it has been read again (`settling`)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferryman.model.batch import Row
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.serial import from_json, to_json
+
+NOTE = "apply.unsettled"
+MOST_VALUES = 200_000
+
+Place = tuple[TableName, tuple[str, ...]]
+Values = dict[Place, set[Row]]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What has to be read again.
+
+    Attributes:
+        moved: Table and columns → values these columns had or got by ON UPDATE actions.
+        orphans: Table and columns of foreign keys whose rows may have lost their parents.
+        reread: The values read again in the round before; `None` in the first round: then every value matters.
+        since: From where on the target is consistent, if later than the load's end.
+        names: Table (by the name it has at the checkpoint) → the names it had while rows were being read.
+        swapped: Tables, by their names at the checkpoint, whose former names others took meanwhile: whoever read rows by
+            name may have read another table's.
+    """
+
+    moved: Values = field(default_factory=dict)
+    orphans: set[Place] = field(default_factory=set)
+    reread: Values | None = None
+    since: Position | None = None
+    names: dict[TableName, set[TableName]] = field(default_factory=dict)
+    swapped: set[TableName] = field(default_factory=set)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the note's document."""
+        return {
+            "moved": _from_values(self.moved),
+            "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
+            "reread": _from_values(self.reread) if self.reread is not None else None,
+            "since": to_json(self.since) if self.since is not None else None,
+            "names": [[_pair(name), [_pair(each) for each in sorted(old)]] for name, old in self.names.items()],
+            "swapped": [_pair(name) for name in sorted(self.swapped)],
+        }
+
+    @classmethod
+    def of(cls, document: Any) -> Ledger:
+        """Read the note's document."""
+        if not document:
+            return cls()
+        return cls(
+            moved=_to_values(document["moved"]),
+            orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
+            reread=_to_values(document["reread"]) if document["reread"] is not None else None,
+            since=from_json(Position, document["since"]) if document["since"] else None,
+            names={TableName(*name): {TableName(*each) for each in old} for name, old in document.get("names", ())},
+            swapped={TableName(*name) for name in document.get("swapped", ())},
+        )
+
+
+def _pair(name: TableName) -> list[str]:
+    return [name.database, name.table]
+
+
+def _from_values(values: Values) -> list[Any]:
+    return [
+        [name.database, name.table, list(columns), [[_text(part) for part in row] for row in rows]]
+        for (name, columns), rows in values.items()
+    ]
+
+
+def _text(part: bytes | None) -> str | None:
+    return base64.b64encode(part).decode() if part is not None else None
+
+
+def _to_values(document: list[Any]) -> Values:
+    return {
+        (TableName(database, table), tuple(columns)): {
+            tuple(base64.b64decode(part) if part is not None else None for part in row) for row in rows
+        }
+        for database, table, columns, rows in document
+    }
