@@ -1,8 +1,8 @@
 """The hand-over as an executable model: chunks read at different times, a log, windows compacted by key, crashes anywhere.
 
 Nothing of the product runs here: this is the algorithm itself (design: hand-over, apply, checkpoint), small enough to read
-in one go. Rows are (key, u, v), u unique where not None; beside them stands a bag of values without any key. Each rule (I2, I3, I4) can
-be broken, and every broken rule loses or doubles something within a few hundred runs.
+in one go. Rows are (key, u, v), u unique where not None; beside them stands a bag of values without any key. Each rule
+(I2, I3, I4) can be broken, and every broken rule loses or doubles something within a few hundred runs.
 """
 
 from __future__ import annotations
