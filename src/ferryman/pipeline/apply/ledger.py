@@ -27,16 +27,13 @@ class Ledger:
         orphans: Table and columns of foreign keys whose rows may have lost their parents.
         reread: The values read again in the round before; `None` in the first round: then every value matters.
         since: From where on the target is consistent, if later than the load's end.
-        names: Table (by the name it has at the checkpoint) → the names it had while rows were being read.
-        swapped: Tables, by their names at the checkpoint, whose former names others took meanwhile: whoever read rows by
-            name may have read another table's.
+        swapped: Tables, by their names at the checkpoint, that took these while rows were being read by name.
     """
 
     moved: Values = field(default_factory=dict)
     orphans: set[Place] = field(default_factory=set)
     reread: Values | None = None
     since: Position | None = None
-    names: dict[TableName, set[TableName]] = field(default_factory=dict)
     swapped: set[TableName] = field(default_factory=set)
 
     def to_document(self) -> dict[str, Any]:
@@ -46,7 +43,6 @@ class Ledger:
             "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
             "reread": _from_values(self.reread) if self.reread is not None else None,
             "since": to_json(self.since) if self.since is not None else None,
-            "names": [[_pair(name), [_pair(each) for each in sorted(old)]] for name, old in self.names.items()],
             "swapped": [_pair(name) for name in sorted(self.swapped)],
         }
 
@@ -60,7 +56,6 @@ class Ledger:
             orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
             reread=_to_values(document["reread"]) if document["reread"] is not None else None,
             since=from_json(Position, document["since"]) if document["since"] else None,
-            names={TableName(*name): {TableName(*each) for each in old} for name, old in document.get("names", ())},
             swapped={TableName(*name) for name in document.get("swapped", ())},
         )
 

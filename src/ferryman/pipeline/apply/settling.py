@@ -60,16 +60,10 @@ class Unsettled:
         none and taken it for dropped (renamed and altered): the rows are nowhere in the log, so all of it is read again.
         Tables without a key come from one snapshot each, and are judged by its position instead.
         """
-        before, ledger = (dict(self.ledger.names), set(self.ledger.swapped)), self.ledger
-        gone = {old for old, _ in renamed}
-        names = {name: old for name, old in ledger.names.items() if name not in gone}
-        names.update({new: {old, *ledger.names.get(old, ())} for old, new in renamed})
-        swapped = {dict(renamed).get(name, name) for name in ledger.swapped}
-        there = {table.name: table.row_key for table in after.tables}
-        ledger.names = {name: old for name, old in names.items() if there.get(name) is not None}
-        retaken = {name for name, old in ledger.names.items() if (old - {name}) & there.keys()}
-        ledger.swapped = {name for name in swapped if there.get(name) is not None} | retaken
-        self._dirty = self._dirty or before != (ledger.names, ledger.swapped)
+        before, names = self.ledger.swapped, dict(renamed)
+        keyed = {table.name for table in after.tables if table.row_key is not None}
+        self.ledger.swapped = ({names.get(name, name) for name in before} | set(names.values())) & keyed
+        self._dirty = self._dirty or before != self.ledger.swapped
         self.keep()
 
     def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 
 from ferryman.foundation.backoff import Backoff
 from ferryman.foundation.errors import FerrymanError
@@ -90,8 +91,20 @@ class KeylessStream:
             session.close()
 
     def _leave_out_vanished(self) -> None:
+        """Tables that are gone count as read now, without rows: their changes before this must find none."""
         for job in [job for job in self._pending if self._work.current(job) is None]:
+            if self._work.captures:
+                self._mark_vanished(job)
             self._done(job)
+
+    def _mark_vanished(self, job: TableJob) -> None:
+        mark = mark_of(self._work.source.current_position())
+        with closing(self._work.target.session()) as session:
+            session.begin(self._lease)
+            session.truncate(job.target)
+            session.mark_chunk(self._work.context.project_id, job.name, mark, 0)
+            session.commit()
+        self._note()
 
     def _snapshot(self) -> tuple[TableReader, Position | None]:
         if not self._work.captures:
