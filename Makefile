@@ -8,7 +8,7 @@ SEED ?=
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign lock clean
+.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,7 +45,10 @@ bench: $(STAMP)  ## measure; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
 
 kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)
-	@$(BIN)/pytest tests/fault -m campaign
+	@FERRYMAN_KILLS=$$(($${KILLS:-200} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
+
+storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
+	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py
 
 lock:  ## renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \

@@ -47,6 +47,7 @@ def healthy(stage: Stage, project: str) -> dict[str, Any]:
     return steps
 
 
+@pytest.mark.skipif("FERRYMAN_STORM_SECONDS" not in os.environ, reason="a campaign of random seeds: make storm")
 @pytest.mark.timeout(1800)
 def test_both_sides_end_equal_after_a_storm_of_rows_and_schemas(stage: Stage) -> None:
     print(f"\nFERRYMAN_SEED={SEED} FERRYMAN_STORM_SECONDS={SECONDS:g}")
