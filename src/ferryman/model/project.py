@@ -111,6 +111,8 @@ class LoadOptions:
         streams: Parallel streams; 0 chooses.
         allow_target_not_empty: Load into tables that hold rows (OMS allowDestTableNotEmpty).
         defer_index_creation: Make secondary indexes after the load.
+        rows_per_second: Most rows a second, over all streams; 0 = no limit (OMS throttleRps).
+        bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
     """
 
     streams: int = 0
@@ -118,6 +120,8 @@ class LoadOptions:
     chunk_rows: int = 50_000
     allow_target_not_empty: bool = False
     defer_index_creation: bool = False
+    rows_per_second: int = 0
+    bytes_per_second: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,8 @@ class ApplyOptions:
         start_timestamp: Begin at this Unix second, for projects without a load; 0 = now.
         log_kept_hours: How long the log store keeps what every reader has passed.
         caught_up_seconds: A latency at or under this turns the step to MONITORING.
+        rows_per_second: Most row changes a second; 0 = no limit (OMS throttleRps).
+        bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
     """
 
     lanes: int = 4
@@ -138,16 +144,24 @@ class ApplyOptions:
     log_kept_hours: int = 168
     caught_up_seconds: float = 15.0
     statistics: bool = True
+    rows_per_second: int = 0
+    bytes_per_second: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
-    """How tables are compared. `recheck_seconds`: how long a moving row may take to settle."""
+    """How tables are compared.
+
+    Attributes:
+        recheck_seconds: How long a moving row may take to settle.
+        rows_per_second: Most rows a second read at each end; 0 = no limit.
+    """
 
     streams: int = 0
     chunk_rows: int = 20_000
     recheck_seconds: float = 60.0
     mismatch_limit: int = 10_000
+    rows_per_second: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

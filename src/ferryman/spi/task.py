@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import ProjectSpec, StepName, StepProgress, TableProgress
+from ferryman.model.project import (
+    ApplyOptions,
+    LoadOptions,
+    ProjectSpec,
+    StepName,
+    StepProgress,
+    TableProgress,
+    VerifyOptions,
+)
+from ferryman.model.serial import from_json
+
+LOAD_OPTIONS_NOTE = "options.load"
+APPLY_OPTIONS_NOTE = "options.apply"
+VERIFY_OPTIONS_NOTE = "options.verify"
 
 
 class TaskContext(Protocol):
@@ -37,6 +50,9 @@ class TaskContext(Protocol):
     ``apply.unsettled``   what cascades touched during the load: read again       apply       apply
     ``verify.run``        name of the run under way, and whether it is over      verify      verify
     ``verify.done/T``     result of table T in that run                          verify      verify
+    ``options.load``      LoadOptions as they are now, changed in a live project control     load
+    ``options.apply``     ApplyOptions, likewise                                 control     apply
+    ``options.verify``    VerifyOptions, likewise                                control     verify
     ====================  =====================================================  ==========  ======================
     """
 
@@ -81,3 +97,21 @@ class TaskContext(Protocol):
     def set_note(self, name: str, document: Any) -> None:
         """Write a note, durably."""
         ...
+
+
+def load_options(context: TaskContext) -> LoadOptions:
+    """Return the load's options as they are now: they change in a running project; one read of the metadb."""
+    noted = context.note(LOAD_OPTIONS_NOTE)
+    return context.spec.load if noted is None else from_json(LoadOptions, noted)
+
+
+def apply_options(context: TaskContext) -> ApplyOptions:
+    """Return apply's options as they are now; see `load_options`."""
+    noted = context.note(APPLY_OPTIONS_NOTE)
+    return context.spec.apply if noted is None else from_json(ApplyOptions, noted)
+
+
+def verify_options(context: TaskContext) -> VerifyOptions:
+    """Return verification's options as they are now; see `load_options`."""
+    noted = context.note(VERIFY_OPTIONS_NOTE)
+    return context.spec.verify if noted is None else from_json(VerifyOptions, noted)
