@@ -149,6 +149,13 @@ CODES: dict[str, Code] = {
     "metadb.secret_key": Code(
         3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
     ),
+    "position.other_log": Code(
+        1,
+        "manual",
+        "CM-RESOIE000202",
+        "was the log reset, or is another server at that address? point the endpoint at the server it was, or load the"
+        " tables again (--fresh)",
+    ),
     "position.purged": Code(
         1, "manual", "CM-RESOIE000202", "load the tables again (--fresh), and keep the source's log for longer"
     ),

@@ -14,7 +14,8 @@ class Position:
     Attributes:
         kind: What `token` holds: ``binlog`` (MySQL family), ``lsn`` (PostgreSQL), ``scn`` (OceanBase).
         token: The place in the source's own words. ``binlog``: ``file``, ``offset`` (both as text) and, where the
-            server has them, ``gtid`` (all transactions before the place).
+            server has them, ``gtid`` (all transactions before the place), ``server`` (its UUID) and ``begun`` (the
+            Unix second at which it began the file): by these another log under the same names is noticed.
         order: Compares places of one log: ``binlog``: ``(file number, offset)``.
         time: When the transaction before the place was committed, Unix seconds; 0 when not known.
     """
@@ -36,4 +37,5 @@ class Position:
         return hash((self.kind, self.order))
 
     def __str__(self) -> str:
-        return "/".join(self.token.values())
+        hidden = ("server", "begun", "gtid") if "server" in self.token else ("begun",)
+        return "/".join(value for key, value in self.token.items() if key not in hidden)

@@ -4,13 +4,15 @@ import contextlib
 import socket
 import struct
 import threading
+import uuid
 import zlib
 
 import pytest
 
 from ferryman.connectors.mysql_family.connection import Server
-from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log import binlog, events
 from ferryman.connectors.mysql_family.log.binlog import _BinlogStream
+from ferryman.connectors.mysql_family.log.gtid_sets import GtidSet
 from ferryman.connectors.mysql_family.log.packets import PacketReader
 from ferryman.connectors.mysql_family.log.position import binlog_position
 from ferryman.foundation.errors import FerrymanError
@@ -61,7 +63,8 @@ class Raw:
 
 
 class Connection:
-    def __init__(self, peer, flavor="mysql", files=("b.000001",)):
+    def __init__(self, peer, flavor="mysql", files=("b.000001",), **variables):
+        self.variables = variables
         self.raw, self.server, self.where, self.endpoint = Raw(peer), Server(flavor, (8, 0), "x"), "mysql://x", None
         self.files = files
 
@@ -71,6 +74,8 @@ class Connection:
     def query(self, sql, args=()):
         if "BINLOG_GTID_POS" in sql:
             return [("0-1-5",)]
+        if "@@global." in sql:
+            return [(self.variables.get(sql.rpartition(".")[2], ""),)]
         return [(file, "9") for file in self.files] if "LOGS" in sql else [("1",)]
 
     def abort(self):
@@ -78,13 +83,13 @@ class Connection:
 
 
 @contextlib.contextmanager
-def served(*payloads, start=None, flavor="mysql", raw=b""):
+def served(*payloads, start=None, flavor="mysql", raw=b"", **variables):
     """A stream that gets these events, each in a packet of its own."""
     ours, theirs = socket.socketpair()
     data = packets(*(b"\0" + each for each in payloads)) + raw
     sender = threading.Thread(target=theirs.sendall, args=(data,), daemon=True)
     sender.start()
-    stream = _BinlogStream(Connection(ours, flavor), start or binlog_position("b.000001", 4))
+    stream = _BinlogStream(Connection(ours, flavor, **variables), start or binlog_position("b.000001", 4))
     try:
         yield stream.records()
     finally:
@@ -198,8 +203,81 @@ def test_another_log_under_the_same_name_is_noticed():
     start = binlog_position("b.000001", 500, gtid="0-1-9")
     with served(start=start, flavor="mariadb") as records, pytest.raises(FerrymanError) as caught:
         next(records)
-    assert caught.value.code == "position.purged"
+    assert caught.value.code == "position.other_log"
     assert "0-1-9" in caught.value.message
+
+
+ONE, OTHER = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+WITH_GTIDS = {"server_uuid": ONE, "gtid_mode": "ON"}
+
+
+def mysql_gtid(number, server=ONE):
+    return event(events.GTID, b"\1" + uuid.UUID(server).bytes + struct.pack("<q", number) + bytes(10), end=300)
+
+
+def previous_gtids(*runs):
+    body = struct.pack("<Q", 1) + uuid.UUID(ONE).bytes + struct.pack("<Q", len(runs))
+    return event(events.PREVIOUS_GTIDS, body + b"".join(struct.pack("<QQ", *run) for run in runs), end=280)
+
+
+def test_positions_of_mysql_tell_server_file_and_transactions():
+    sent = (
+        rotate(),
+        description(end=256),
+        previous_gtids((1, 5), (7, 8)),
+        mysql_gtid(5),
+        event(events.XID, bytes(8), end=400),
+    )
+    with served(*sent, **WITH_GTIDS) as records:
+        got = [next(records).position.token for _ in range(4)]
+    assert [each.get("gtid") for each in got] == [None, f"{ONE}:1-4:7", f"{ONE}:1-4:7", f"{ONE}:1-5:7"]
+    assert {(each["server"], each["begun"]) for each in got} == {(ONE, "1000")}
+
+
+def test_positions_without_identity_are_read_as_before():
+    with served(rotate(offset=500), description(), event(events.XID, bytes(8), end=550), start=binlog_position("b.000001", 500),
+                server_uuid=ONE) as records:  # fmt: skip
+        assert next(records).position.token["server"] == ONE
+
+
+@pytest.mark.parametrize(
+    ("known", "variables", "said"),
+    [
+        ({"server": OTHER}, {"server_uuid": ONE}, "another server's"),
+        ({"server": ONE, "begun": "999"}, {"server_uuid": ONE}, "RESET MASTER"),
+        ({"server": ONE, "begun": "999", "gtid": f"{ONE}:1-7"}, {**WITH_GTIDS, "gtid_executed": f"{ONE}:1-9"}, "begun"),
+        ({"server": ONE, "gtid": f"{ONE}:1-7"}, {**WITH_GTIDS, "gtid_executed": f"{ONE}:1-6,\n{OTHER}:1-9"}, "knows"),
+        ({"begun": "999"}, {}, "RESET MASTER"),
+    ],
+)
+def test_a_position_of_another_log_is_refused(known, variables, said):
+    start = binlog_position("b.000001", 500, **known)
+    sent = (rotate(offset=500), description(), event(events.XID, bytes(8), end=550))
+    with served(*sent, start=start, **variables) as records, pytest.raises(FerrymanError, match=said) as caught:
+        next(records)
+    assert caught.value.code == "position.other_log"
+
+
+@pytest.mark.parametrize(("found", "goes_on"), [(f"{ONE}:1-7", True), (f"{ONE}:1-8", False), (None, False)])
+def test_transactions_prove_that_another_server_has_the_same_log(monkeypatch, found, goes_on):
+    monkeypatch.setattr(binlog, "_gtids_before", lambda endpoint, place: found)
+    start = binlog_position("b.000001", 500, server=OTHER, begun="999", gtid=f"{ONE}:1-7")
+    sent = (rotate(offset=500), description(), event(events.XID, bytes(8), end=550))
+    outcome = contextlib.nullcontext() if goes_on else pytest.raises(FerrymanError, match="do not prove")
+    with served(*sent, start=start, **WITH_GTIDS) as records, outcome:
+        assert next(records).position.token["server"] == ONE
+
+
+def test_sets_of_transactions():
+    ours = GtidSet.read(f"{OTHER}:3,\n{ONE.upper()}:7-9:1-5:20")
+    assert ours.text == f"{ONE}:1-5:7-9:20,{OTHER}:3"
+    for number in (6, 20, 21, 3):
+        ours.add(f"{ONE}:{number}")
+    assert ours.text == f"{ONE}:1-9:20-21,{OTHER}:3"
+    assert GtidSet.read(f"{ONE}:2-8").within(ours)
+    assert not ours.within(GtidSet.read(f"{ONE}:1-30"))
+    assert GtidSet.read("").text == ""
+    assert GtidSet.read(f"{ONE}:1-5:tag:1") is None
 
 
 @pytest.mark.parametrize(

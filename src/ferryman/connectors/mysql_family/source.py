@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
-from ferryman.connectors.mysql_family.log import binlog
+from ferryman.connectors.mysql_family.log import binlog, seconds
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
@@ -51,7 +51,7 @@ class FamilySource:
 
     def position_at(self, unix_seconds: int) -> Position:
         """Return the last position at or before that second."""
-        return binlog.position_at(self._endpoint, unix_seconds)
+        return seconds.position_at(self._endpoint, unix_seconds)
 
     def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
         """Stream the log from `start` without end."""

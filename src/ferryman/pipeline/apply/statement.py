@@ -17,6 +17,7 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
+from ferryman.model.serial import from_json
 from ferryman.spi.dialect import DdlEffect, Dialect
 from ferryman.spi.target import Target
 
@@ -47,7 +48,7 @@ class Decision:
             return None
         position = note["position"]
         if isinstance(position, Mapping):
-            position = "/".join(position["token"].values())
+            position = from_json(Position, position)
         return cls(str(position), Choice(note["choice"]), str(note.get("sql") or ""))
 
 

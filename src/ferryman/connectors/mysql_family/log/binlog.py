@@ -19,6 +19,8 @@ from ferryman.connectors.mysql_family.connection import Connection, open_connect
 from ferryman.connectors.mysql_family.errors import convert
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.groups import GroupTracker
+from ferryman.connectors.mysql_family.log.gtid_sets import GtidSet
+from ferryman.connectors.mysql_family.log.identity import is_same_server, other_log, server_identity, uses_gtids
 from ferryman.connectors.mysql_family.log.packets import PacketReader
 from ferryman.connectors.mysql_family.log.position import (
     FIRST_OFFSET,
@@ -52,12 +54,16 @@ def current_position(connection: Connection) -> Position:
     Raises:
         FerrymanError: ``source.no_log``, ``source.privilege``.
     """
-    file, offset = _log_end(connection)
+    file, offset, *rest = _log_end(connection)
     seconds = float(connection.query("SELECT UNIX_TIMESTAMP(NOW(6))")[0][0])
-    return binlog_position(file, offset, gtid=_gtid_at(connection, file, offset), time=seconds)
+    if connection.server.flavor == "mariadb":
+        return binlog_position(file, offset, gtid=_gtid_at(connection, file, offset), time=seconds)
+    executed = GtidSet.read(str(rest[2] or "")) if len(rest) > 2 and uses_gtids(connection) else None
+    gtid = executed.text if executed is not None else None
+    return binlog_position(file, offset, gtid=gtid, server=server_identity(connection), time=seconds)
 
 
-def _log_end(connection: Connection) -> tuple[str, int]:
+def _log_end(connection: Connection) -> tuple[str, int, *tuple[Any, ...]]:
     try:
         rows = connection.query("SHOW MASTER STATUS")
     except FerrymanError as error:
@@ -66,7 +72,7 @@ def _log_end(connection: Connection) -> tuple[str, int]:
         rows = connection.query("SHOW BINARY LOG STATUS")
     if not rows:
         raise FerrymanError("source.no_log", f"the binary log of {connection.where} is off", hint=_NO_LOG_HINT)
-    return str(rows[0][0]), int(rows[0][1])
+    return str(rows[0][0]), int(rows[0][1]), *rows[0][2:]
 
 
 def _gtid_at(connection: Connection, file: str, offset: int) -> str | None:
@@ -77,46 +83,16 @@ def _gtid_at(connection: Connection, file: str, offset: int) -> str | None:
     return None if found is None else str(found)
 
 
-def position_at(endpoint: Endpoint, unix_seconds: int) -> Position:
-    """Return the last position at or before a second, by the time of each transaction.
-
-    Raises:
-        FerrymanError: ``position.purged``: the oldest file the server has begins later.
-    """
-    with contextlib.closing(open_connection(endpoint)) as connection:
-        end = current_position(connection)
-        files = [str(row[0]) for row in connection.query("SHOW BINARY LOGS")]
-    if end.time <= unix_seconds:
-        return end
-    file = _last_file_before(endpoint, files, unix_seconds)
-    best = binlog_position(file, FIRST_OFFSET)
-    with stream(endpoint, best) as records:
-        for record in records:
-            if record is None or record.position.time > unix_seconds or record.position > end:
-                break
-            best = record.position if record.boundary else best
-    return best
-
-
-def _last_file_before(endpoint: Endpoint, files: list[str], unix_seconds: int) -> str:
-    """Search for the last file that begins at or before a second."""
-    low, high = 0, len(files)
-    while low < high:
-        middle = (low + high) // 2
-        if _first_time(endpoint, files[middle]) <= unix_seconds:
-            low = middle + 1
-        else:
-            high = middle
-    if not low:
-        raise FerrymanError(
-            "position.purged", f"the binary log of {endpoint} begins behind Unix second {unix_seconds} ({files[:1]})"
-        )
-    return files[low - 1]
-
-
-def _first_time(endpoint: Endpoint, file: str) -> float:
+def _gtids_before(endpoint: Endpoint, place: Position) -> str | None:
+    """Return the transactions of a server's log up to a place in one of its files, read from the file's beginning."""
+    file, _ = file_and_offset(place)
     with stream(endpoint, binlog_position(file, FIRST_OFFSET)) as records:
-        return next((record.position.time for record in records if record is not None), 0.0)
+        for record in records:
+            if record is None or not record.payload or record.position > place:
+                return None
+            if record.position == place:
+                return record.position.token.get("gtid") if record.boundary else None
+    return None
 
 
 @contextlib.contextmanager
@@ -124,8 +100,8 @@ def stream(endpoint: Endpoint, start: Position) -> Iterator[Iterator[LogRecord |
     """Stream the log from a position without end; see `spi.source.Source.log`.
 
     Raises:
-        FerrymanError: ``position.purged``, ``source.privilege``, ``endpoint.unreachable``; while iterating also
-            ``endpoint.connection_lost`` and ``log.corrupt``.
+        FerrymanError: ``position.purged``, ``position.other_log``, ``source.privilege``, ``endpoint.unreachable``; while
+            iterating also ``endpoint.connection_lost`` and ``log.corrupt``.
     """
     log = _BinlogStream(open_connection(endpoint, streaming=True), start)
     try:
@@ -146,8 +122,12 @@ class _BinlogStream:
         self._checksum: bool | None = None
         """Whether events carry one; `None` before the first format description."""
         self._groups = GroupTracker()
-        self._gtid: GtidState | None = None
+        self._gtid: GtidState | GtidSet | None = None
         self._open_gtid = ""
+        self._server = ""
+        self._begun = start.token.get("begun", "")
+        self._known_begun = self._begun
+        """When the file we start in began, as we know it; empty once it has been compared."""
 
     def records(self) -> Iterator[LogRecord | None]:
         """Ask for the log, then yield records, pulses and, when the server is silent, `None`."""
@@ -183,7 +163,7 @@ class _BinlogStream:
         following = self._file_behind()
         if following is None:
             return False
-        self._file, self._offset = following, FIRST_OFFSET
+        self._move_to(following, FIRST_OFFSET)
         self._prepare()
         return True
 
@@ -203,16 +183,25 @@ class _BinlogStream:
             connection.execute("SET @mariadb_slave_capability=4")
             if self._gtid is None:
                 self._compare_gtid()
+        elif not self._server:
+            self._compare_server()
+
+    def _compare_server(self) -> None:
+        """See that the position is one of this server, or that GTIDs prove that its log is the same up to there."""
+        ours = self._start.token.get("gtid")
+        self._server = server_identity(self._connection)
+        if not is_same_server(self._connection, self._server, self._start):
+            if not ours or _gtids_before(self._connection.endpoint, self._start) != ours:
+                raise other_log(self._where, self._start, "it is another server's, and GTIDs do not prove them equal")
+            self._known_begun = ""
+        if ours is not None:
+            self._gtid = GtidSet.read(ours)
 
     def _compare_gtid(self) -> None:
         """See that the log still holds, up to our start, what it held when we were there (RESET MASTER, another server)."""
         ours, server = self._start.token.get("gtid"), _gtid_at(self._connection, self._file, self._offset)
         if ours and server is not None and (gtid := lost_gtid(ours, server)):
-            raise FerrymanError(
-                "position.purged",
-                f"the binary log of {self._where} is another one than before: at {self._file}/{self._offset} transaction"
-                f" {gtid} is not the last one of its domain (RESET MASTER, or another server at that address?)",
-            )
+            raise other_log(self._where, self._start, f"transaction {gtid} is not the last one of its domain there")
         if ours is not None or server is not None:
             self._gtid = GtidState(ours if ours is not None else server or "")
 
@@ -255,15 +244,35 @@ class _BinlogStream:
             raise events.corrupt(f"an event of {len(event)} bytes claims {header.length}")
         if header.type == events.FORMAT_DESCRIPTION:
             self._checksum = events.has_checksum(event[events.HEADER_LENGTH :])
+            self._compare_begun(str(header.timestamp))
         payload = self._without_checksum(event, header)
         if header.type == events.ROTATE and not header.log_position:
-            self._file, self._offset = events.rotate_target(payload[events.HEADER_LENGTH :])
+            self._move_to(*events.rotate_target(payload[events.HEADER_LENGTH :]))
             return None
         if header.type in (events.HEARTBEAT, events.HEARTBEAT_V2):
             return self._pulse()
         if not header.log_position:
             return None  # made up by the server for this connection: a format description
         return self._record(header, payload)
+
+    def _move_to(self, file: str, offset: int) -> None:
+        if file != self._file:
+            self._begun = self._known_begun = ""
+        self._file, self._offset = file, offset
+
+    def _compare_begun(self, begun: str) -> None:
+        """A file's head tells when it began: RESET MASTER begins one of the same name at another time."""
+        if self._known_begun and begun != self._known_begun:
+            raise other_log(
+                self._where, self._start, f"its file {self._file} was begun at another time (RESET MASTER?)"
+            )
+        self._begun, self._known_begun = begun, ""
+
+    def _here(self) -> Position:
+        gtid = self._gtid.text if self._gtid is not None else None
+        return binlog_position(
+            self._file, self._offset, gtid=gtid, server=self._server, begun=self._begun, time=self._time
+        )
 
     def _without_checksum(self, event: bytes, header: events.EventHeader) -> bytes:
         body, found = event[:-4], int.from_bytes(event[-4:], "little")
@@ -282,8 +291,7 @@ class _BinlogStream:
         if not self._groups.is_between:
             return None
         self._time = max(self._time, unix_now())
-        gtid = self._gtid.text if self._gtid else None
-        position = binlog_position(self._file, self._offset, gtid=gtid, time=self._time)
+        position = self._here()
         return LogRecord(payload=b"", position=position, boundary=True) if position >= self._position else None
 
     def _record(self, header: events.EventHeader, payload: bytes) -> LogRecord | None:
@@ -292,8 +300,7 @@ class _BinlogStream:
         self._follow_gtid(header, payload, boundary)
         self._follow_place(header, payload)
         self._time = max(self._time, float(header.timestamp)) if header.timestamp else self._time
-        gtid = self._gtid.text if self._gtid else None
-        position = binlog_position(self._file, self._offset, gtid=gtid, time=self._time)
+        position = self._here()
         if position.order <= self._position.order:
             raise events.corrupt(f"{self._where} sent {position} behind {self._position}")
         self._position = position
@@ -302,11 +309,15 @@ class _BinlogStream:
     def _follow_gtid(self, header: events.EventHeader, payload: bytes, boundary: bool) -> None:
         if header.type == events.FORMAT_DESCRIPTION:
             self._open_gtid = ""
-        elif header.type == events.MARIADB_GTID:
+        elif header.type in (events.MARIADB_GTID, events.GTID):
             head = events.parse_gtid(header.type, payload[events.HEADER_LENGTH :], header.server_id)
             self._open_gtid = head.text if head else ""
-        elif header.type == events.GTID_LIST and self._gtid is not None:
+        elif header.type == events.GTID_LIST and isinstance(self._gtid, GtidState):
             self._compare_list(self._gtid, payload)
+        elif header.type == events.PREVIOUS_GTIDS and self._server:
+            self._gtid = GtidSet.of_event(payload[events.HEADER_LENGTH :])
+        elif header.type == events.GTID_TAGGED:
+            self._gtid = None  # sets with tags are not followed: the server's UUID and the file's beginning must do
         elif boundary and self._open_gtid and self._gtid is not None:
             self._gtid.add(self._open_gtid)
             self._open_gtid = ""
@@ -322,7 +333,7 @@ class _BinlogStream:
 
     def _follow_place(self, header: events.EventHeader, payload: bytes) -> None:
         if header.type == events.ROTATE:
-            self._file, self._offset = events.rotate_target(payload[events.HEADER_LENGTH :])
+            self._move_to(*events.rotate_target(payload[events.HEADER_LENGTH :]))
             return
         high = self._offset & ~_LARGEST_OFFSET
         place = high | header.log_position

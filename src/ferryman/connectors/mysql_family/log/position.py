@@ -14,11 +14,26 @@ FIRST_OFFSET = 4
 _NUMBER = re.compile(r".*\.(\d+)\Z", re.DOTALL)
 
 
-def binlog_position(file: str, offset: int, *, gtid: str | None = None, time: float = 0.0) -> Position:
-    """Make a position; `gtid` is MariaDB's state: the last transaction of each domain before the place."""
+def binlog_position(
+    file: str, offset: int, *, gtid: str | None = None, server: str = "", begun: str = "", time: float = 0.0
+) -> Position:
+    """Make a position.
+
+    Args:
+        file: The file's name.
+        offset: The place in it.
+        gtid: MariaDB: the last transaction of each domain before the place; MySQL: all transactions before it.
+        server: MySQL's ``server_uuid``.
+        begun: Unix second at which the server began the file, as text.
+        time: As in `Position`.
+    """
     token = {"file": file, "offset": str(offset)}
     if gtid is not None:
         token["gtid"] = gtid
+    if server:
+        token["server"] = server
+    if begun:
+        token["begun"] = begun
     return Position(kind=KIND, token=token, order=(file_number(file), offset), time=time)
 
 

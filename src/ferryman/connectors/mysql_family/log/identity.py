@@ -1,0 +1,62 @@
+"""Whose log a position belongs to: the server's UUID, when the file began, and the transactions before the place.
+
+File names and offsets repeat: after RESET MASTER, on a server restored from a backup, on another one behind the same
+address. Going on there would leave changes out in silence.
+"""
+
+from __future__ import annotations
+
+from ferryman.connectors.mysql_family.connection import Connection
+from ferryman.connectors.mysql_family.log.gtid_sets import GtidSet
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.position import Position
+
+_NO_SUCH_VARIABLE = 1193
+
+
+def server_identity(connection: Connection) -> str:
+    """Return MySQL's ``server_uuid``; empty where there is none (MariaDB: its GTIDs tell the same)."""
+    return _variable(connection, "server_uuid") if connection.server.flavor != "mariadb" else ""
+
+
+def uses_gtids(connection: Connection) -> bool:
+    """Whether every transaction of a MySQL has a GTID."""
+    return _variable(connection, "gtid_mode").upper() == "ON"
+
+
+def executed_gtids(connection: Connection) -> GtidSet | None:
+    """Return all transactions a MySQL has carried out; `None` where it names none, or with tags."""
+    return GtidSet.read(_variable(connection, "gtid_executed")) if uses_gtids(connection) else None
+
+
+def _variable(connection: Connection, name: str) -> str:
+    try:
+        return str(connection.query(f"SELECT @@global.{name}")[0][0] or "")
+    except FerrymanError as error:
+        if error.context.get("errno") != _NO_SUCH_VARIABLE:
+            raise
+        return ""
+
+
+def is_same_server(connection: Connection, server: str, start: Position) -> bool:
+    """Whether a position is one of this very server.
+
+    Positions without identity (older ones) are taken for the server's.
+
+    Raises:
+        FerrymanError: ``position.other_log``: it is the server, but its log has been reset since.
+    """
+    known = start.token.get("server")
+    if known and server and known != server:
+        return False
+    ours = GtidSet.read(start.token.get("gtid", "")) if known else None
+    if ours is not None and ours.text:
+        theirs = executed_gtids(connection)
+        if theirs is not None and not ours.within(theirs):
+            raise other_log(connection.where, start, "it no longer knows all transactions before that place")
+    return True
+
+
+def other_log(where: str, start: Position, why: str) -> FerrymanError:
+    """Make the error for a position that does not belong to the log found."""
+    return FerrymanError("position.other_log", f"{start} is not a place in the binary log that {where} has now: {why}")
