@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from real_pipeline import execute
 
 from ferryman.connectors.mysql_family.log.binlog import stream
 from ferryman.connectors.mysql_family.source import FamilySource
 from ferryman.embedded import MySql56, Server
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
+from real_pipeline import execute
 
 SERVERS = [
     pytest.param("mysql56", marks=pytest.mark.mysql56),
