@@ -12,27 +12,28 @@ from starlette.types import ASGIApp
 
 from ferryman import __version__
 from ferryman.api import metrics, pages
-from ferryman.api.credentials import Credentials
+from ferryman.api.credentials import USER
 from ferryman.api.incidents import internal_error
 from ferryman.api.labels import Labels
+from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.operations import Surroundings
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.protection import BODY_LIMIT, Protection, error_response
+from ferryman.control.access import Access
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError, UsageError
 
 
-def create_application(
-    service: Service, labels: Labels, credentials: Credentials, *, body_limit: int = BODY_LIMIT
-) -> ASGIApp:
-    """Return the whole application: every call but ``/healthz`` needs the login."""
+def create_application(service: Service, labels: Labels, access: Access, *, body_limit: int = BODY_LIMIT) -> ASGIApp:
+    """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
-    app.include_router(oms_router(Surroundings(service, labels, credentials.user)))
+    app.include_router(oms_router(Surroundings(service, labels, USER)))
     app.include_router(native_router(service))
+    app.include_router(access_router(access))
     _add_pages(app, service)
     _add_error_answers(app)
-    return Protection(app, credentials, body_limit)
+    return Protection(app, access, body_limit)
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:

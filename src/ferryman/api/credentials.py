@@ -1,119 +1,77 @@
-"""The user of the service: name and scrypt hash of the password, kept in the data directory."""
+"""The first account of a service: ``admin``, with the password of the environment, else a random one."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import secrets
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman.control.access import Access
+from ferryman.control.roles import Role
 from ferryman.foundation.files import write_private
+from ferryman.metadb.store import MetaDb
 
 USER = "admin"
 PASSWORD_VARIABLE = "FERRYMAN_ADMIN_PASSWORD"
 PASSWORD_FILE = "admin-password"
 
-_COST = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and some 40 ms a guess
-
 
 @dataclass(frozen=True, slots=True)
-class StoredHash:
-    """A password as it is kept."""
+class OpenedAccess:
+    """Who may call; `new_password` is set when this start has made a random one.
 
-    salt: bytes
-    digest: bytes
-
-    @classmethod
-    def of(cls, password: str) -> StoredHash:
-        """Hash a password with a fresh salt."""
-        salt = secrets.token_bytes(16)
-        return cls(salt, _scrypt(password, salt))
-
-    def matches(self, password: str) -> bool:
-        """Compare in constant time."""
-        return hmac.compare_digest(_scrypt(password, self.salt), self.digest)
-
-
-class Credentials:
-    """Checks logins. Thread-safe.
-
-    A login that was right is remembered as a keyed digest for the life of the process, so that a client that polls does
-    not pay for scrypt each time; wrong ones pay every time, two at once at most.
+    Attributes:
+        chosen: Whether a person has chosen the admin's password: it is not the random one any more.
     """
 
-    def __init__(self, user: str, stored: StoredHash) -> None:
-        self.user = user
-        self._stored = stored
-        self._key = secrets.token_bytes(32)
-        self._seen: bytes | None = None
-        self._gate = threading.Semaphore(2)
-
-    def known(self, user: str, password: str) -> bool:
-        """Whether this very login has been right before; quick."""
-        return self._seen is not None and hmac.compare_digest(self._seen, self._mark(user, password))
-
-    def accepts(self, user: str, password: str) -> bool:
-        """Whether the login is right; slow on purpose."""
-        with self._gate:
-            right_user = hmac.compare_digest(user.encode(), self.user.encode())
-            right = self._stored.matches(password) and right_user
-        if right:
-            self._seen = self._mark(user, password)
-        return right
-
-    def _mark(self, user: str, password: str) -> bytes:
-        return hmac.digest(self._key, f"{user}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedCredentials:
-    """Credentials of a data directory; `new_password` is set when this call has made a random one."""
-
-    credentials: Credentials
+    access: Access
+    chosen: bool
     new_password: str | None = None
 
 
-def open_credentials(data_dir: Path, given: str | None = None) -> OpenedCredentials:
-    """Read the credentials of a data directory, or make them at the first start.
+def open_access(metadb: MetaDb, given: str | None = None) -> OpenedAccess:
+    """Open the accounts of a service; at its first start ``admin`` is made.
 
     Args:
-        data_dir: Where `users.json` and `admin-password` lie.
+        metadb: The service's state.
         given: A password that takes the place of the stored one, from ``FERRYMAN_ADMIN_PASSWORD``.
     """
-    store = data_dir / "users.json"
+    access, place = Access(metadb), metadb.data_dir / PASSWORD_FILE
+    exists = any(row.name == USER for row in access.accounts())
     if given:
-        _write(store, StoredHash.of(given))
-        (data_dir / PASSWORD_FILE).unlink(missing_ok=True)  # the random one of an earlier start no longer opens
-        return OpenedCredentials(_read(store))
-    if store.exists():
-        return OpenedCredentials(_read(store))
-    password = secrets.token_urlsafe(12)
-    write_private(data_dir / PASSWORD_FILE, f"{password}\n".encode())
-    _write(store, StoredHash.of(password))
-    return OpenedCredentials(_read(store), password)
+        _take(access, given, exists=exists)
+        place.unlink(missing_ok=True)  # the random one of an earlier start no longer opens
+        return OpenedAccess(access, chosen=True)
+    if exists:
+        return OpenedAccess(access, chosen=not _is_random(access, place))
+    if access.accounts():
+        return OpenedAccess(access, chosen=True)  # admin was removed on purpose: others rule here
+    return _made(access, place)
 
 
-def _read(store: Path) -> Credentials:
-    document = json.loads(store.read_text(encoding="utf-8"))
-    entry = document["users"][0]
-    stored = StoredHash(base64.b64decode(entry["salt"]), base64.b64decode(entry["digest"]))
-    return Credentials(entry["name"], stored)
+def _take(access: Access, given: str, *, exists: bool) -> None:
+    # Whoever sets the environment of the service may choose a short one: it is theirs.
+    if not exists:
+        access.create_account(USER, given, Role.ADMIN, check=False)
+    elif not access.known_password(USER, given):  # the same as before: sessions stay
+        access.change_account(USER, password=given, role=Role.ADMIN, disabled=False, check=False)
 
 
-def _write(store: Path, stored: StoredHash) -> None:
-    entry = {
-        "name": USER,
-        "salt": base64.b64encode(stored.salt).decode(),
-        "digest": base64.b64encode(stored.digest).decode(),
-    }
-    document = {"version": 1, "hash": "scrypt", **_COST, "users": [entry]}
-    write_private(store, f"{json.dumps(document)}\n".encode())
+def _made(access: Access, place: Path) -> OpenedAccess:
+    """Make the random password; one that a start before this wrote down and did not get to use is taken."""
+    password = _read(place) or secrets.token_urlsafe(12)
+    write_private(place, f"{password}\n".encode())
+    access.create_account(USER, password, Role.ADMIN)
+    return OpenedAccess(access, chosen=False, new_password=password)
 
 
-def _scrypt(password: str, salt: bytes) -> bytes:
-    raw = password.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(raw, salt=salt, maxmem=64 * 2**20, dklen=32, **_COST)
+def _is_random(access: Access, place: Path) -> bool:
+    password = _read(place)
+    return bool(password) and access.known_password(USER, password)
+
+
+def _read(place: Path) -> str:
+    try:
+        return place.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -34,11 +34,20 @@ class Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "account.invalid": Fault(422),
+    "account.last_admin": Fault(409),
+    "account.name_taken": Fault(409),
+    "account.unknown": Fault(404),
+    "account.unknown_key": Fault(404),
+    "account.weak_password": Fault(422),
     "api.body_too_large": Fault(413, of_call=True),
     "api.cross_site": Fault(403, of_call=True),
+    "api.csrf": Fault(403, of_call=True),
+    "api.forbidden": Fault(403, of_call=True),
     "api.malformed": Fault(400, of_call=True),
     "api.not_found": Fault(404, of_call=True),
     "api.not_supported": Fault(422),
+    "api.too_many_logins": Fault(429, of_call=True),
     "api.unauthorized": Fault(401, of_call=True),
     "api.unknown_action": Fault(404),
     "api.wrong_method": Fault(405, of_call=True),

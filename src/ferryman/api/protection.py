@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ferryman.api.credentials import Credentials
+from ferryman.api.auditing import CODE_HEADER, Outcome, record
+from ferryman.api.callers import PRINCIPAL, SAFE_METHODS, caller
 from ferryman.api.faults import fault_of
 from ferryman.api.oms.envelope import Call
+from ferryman.api.permissions import action_of, is_open, needed_role
+from ferryman.control.access import Access
 from ferryman.foundation.errors import FerrymanError
 
 BODY_LIMIT = 8 * 2**20
 """Bytes of a request: some 10,000 tables with their columns."""
-
-OPEN_PATHS = frozenset({"/healthz"})
-"""Answered without a login: for load balancers, says nothing but that the service lives."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -36,15 +33,16 @@ def error_response(path: str, error: FerrymanError, headers: dict[str, str] | No
     """Answer an error in the form of the API the path belongs to."""
     if path == "/api/v2" or path.startswith(("/api/v2/", "/api/omsp/")):
         return Call().failed(error, headers=headers)
-    return JSONResponse({"error": error.to_json()}, status_code=fault_of(error).status, headers=headers)
+    told = {**(headers or {}), CODE_HEADER.decode(): error.code}
+    return JSONResponse({"error": error.to_json()}, status_code=fault_of(error).status, headers=told)
 
 
 class Protection:
     """ASGI middleware: outermost of all."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials, body_limit: int = BODY_LIMIT) -> None:
+    def __init__(self, app: ASGIApp, access: Access, body_limit: int = BODY_LIMIT) -> None:
         self._app = app
-        self._credentials = credentials
+        self._access = access
         self._body_limit = body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,37 +50,58 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _with_headers(send)
+        outcome = Outcome(_with_headers(send))
         if (refusal := await self._refusal(scope)) is not None:
-            await refusal(scope, receive, send)
+            await refusal(scope, receive, outcome.send)
+            await record(self._access, scope, b"", outcome.text)
             return
         body = await _whole_body(receive, self._body_limit)
         if body is None:
-            await self._too_large(scope)(scope, receive, send)
+            await self._too_large(scope)(scope, receive, outcome.send)
             return
-        await self._app(scope, _replay(body, receive), send)
+        try:
+            await self._app(scope, _replay(body, receive), outcome.send)
+        finally:
+            await record(self._access, scope, body, outcome.text)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
-        if path not in OPEN_PATHS and not await self._logged_in(headers.get("authorization", "")):
-            error = FerrymanError("api.unauthorized", "the call has no login or a wrong one")
-            return error_response(path, error, {"WWW-Authenticate": 'Basic realm="ferryman", charset="UTF-8"'})
-        if scope["method"] not in {"GET", "HEAD"} and _from_other_site(headers):
+        try:
+            await self._admit(scope)
+        except FerrymanError as error:
+            return error_response(path, error, _login_headers(error, headers))
+        if scope["method"] not in SAFE_METHODS and _from_other_site(headers):
             return error_response(path, FerrymanError("api.cross_site", "the call comes from another web site"))
         if _declared_length(headers) > self._body_limit:
             return self._too_large(scope)
         return None
 
-    async def _logged_in(self, header: str) -> bool:
-        login = _basic_login(header)
-        if login is None:
-            return False
-        return self._credentials.known(*login) or await run_in_threadpool(self._credentials.accepts, *login)
+    async def _admit(self, scope: Scope) -> None:
+        """Find out who calls, and whether they may; ``api.unauthorized``, ``api.forbidden`` and what `caller` raises."""
+        method, path = scope["method"], scope["path"]
+        if is_open(method, path):
+            return
+        principal = await caller(self._access, scope)
+        scope[PRINCIPAL] = principal
+        needed = needed_role(method, path, action_of(scope))
+        if not principal.role.covers(needed):
+            message = f"{principal.account} is {principal.role.value}; this call needs {needed.value}"
+            raise FerrymanError("api.forbidden", message)
 
     def _too_large(self, scope: Scope) -> Response:
         limit = self._body_limit // 2**20
         error = FerrymanError("api.body_too_large", f"the request is larger than {limit} MiB")
         return error_response(scope["path"], error, {"Connection": "close"})
+
+
+def _login_headers(error: FerrymanError, headers: Headers) -> dict[str, str]:
+    """Return what makes a browser ask for a login; the console's own calls must not make it open its window."""
+    if error.code == "api.too_many_logins":
+        return {"Retry-After": str(error.context["retry_after"])}
+    from_script = headers.get("sec-fetch-mode", "navigate") != "navigate"
+    if error.code != "api.unauthorized" or from_script:
+        return {}
+    return {"WWW-Authenticate": 'Basic realm="ferryman", charset="UTF-8"'}
 
 
 async def _whole_body(receive: Receive, limit: int) -> bytes | None:
@@ -105,22 +124,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return receiving
-
-
-def _basic_login(header: str) -> tuple[str, str] | None:
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        raw = base64.b64decode(value.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    user, colon, password = text.partition(":")
-    return (user, password) if colon else None
 
 
 def _from_other_site(headers: Headers) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from ferryman.api.application import create_application
-from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedCredentials, open_credentials
+from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_access
 from ferryman.api.labels import Labels
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
@@ -28,7 +31,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8089,
     executor: str = "local",
-    ready: Callable[[str, OpenedCredentials], None] = lambda _url, _opened: None,
+    tls: Certificate | None = None,
+    ready: Callable[[str, OpenedAccess], None] = lambda _url, _opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then end the tasks (projects stay RUNNING and go on at the next start).
 
@@ -37,25 +41,63 @@ def serve(
         host: Address to listen at.
         port: Port to listen at; 0 takes a free one.
         executor: Where tasks run.
+        tls: Certificate and key to serve HTTPS with; plain HTTP without.
         ready: Called with the URL and the credentials once calls are answered.
 
     Raises:
-        FerrymanError: ``serve.address_in_use``, ``service.data_dir_in_use``.
+        FerrymanError: ``serve.address_in_use``, ``serve.certificate``, ``serve.password_not_set``,
+            ``service.data_dir_in_use``.
     """
+    if tls is not None:
+        tls.check()
     with listening_socket(host, port) as listener:
         service = Service(data_dir, executor=executor)
         try:
-            opened = open_credentials(service.data_dir, os.environ.get(PASSWORD_VARIABLE))
-            application = create_application(service, Labels(service.data_dir), opened.credentials)
+            opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
+            _require_password(host, opened)
+            application = create_application(service, Labels(service.metadb), opened.access)
             service.start()
-            url = _url(host, listener.getsockname()[1])
-            server = _Server(_config(application), lambda: ready(url, opened))
+            url = _url(host, listener.getsockname()[1], secure=tls is not None)
+            server = _Server(_config(application, tls), lambda: ready(url, opened))
             server.run(sockets=[listener])
         finally:
             service.close()
 
 
-def _config(application: object) -> uvicorn.Config:
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The files of a certificate (with its chain) and its key, in PEM."""
+
+    chain: Path
+    key: Path
+
+    def check(self) -> None:
+        """Refuse files that cannot be read or do not belong together; ``serve.certificate``."""
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.chain, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise FerrymanError("serve.certificate", f"{self.chain} with {self.key}: {error}") from None
+
+
+def _require_password(host: str, opened: OpenedAccess) -> None:
+    """Beyond this machine only with a password that somebody has chosen; ``serve.password_not_set``."""
+    if opened.chosen or _is_loopback(host):
+        return
+    raise FerrymanError(
+        "serve.password_not_set", f"{host} is reached from other machines, and no password has been set"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _config(application: object, tls: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         application,  # type: ignore[arg-type]
         http="h11",
@@ -66,6 +108,8 @@ def _config(application: object) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=tls.chain if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
 
 
@@ -112,6 +156,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int, *, secure: bool) -> str:
+    scheme = "https" if secure else "http"
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

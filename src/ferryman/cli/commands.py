@@ -230,11 +230,16 @@ def serve(
     ] = 8089,
     data_dir: DataDir = None,
     executor: Annotated[str, typer.Option(metavar="NAME", help="Where tasks run: local.")] = "local",
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM, with its chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
 ) -> int:
     """Run the service: the OMS operations, the native API, metrics and a status page."""
-    from ferryman.cli.serving import serve_until_told
+    from ferryman.cli.serving import certificate, serve_until_told
 
-    return serve_until_told(data_dir or default_data_dir(), host, port, executor)
+    tls = certificate(tls_cert, tls_key)
+    return serve_until_told(data_dir or default_data_dir(), host, port, executor, tls)
 
 
 @app.command()

@@ -70,6 +70,11 @@ class Service:
         self._workers = Workers(self._metadb, local, f"{socket.gethostname()}:{os.getpid()}")
         self._reconciler = Reconciler(self._metadb, self._workers, self._say_changed)
 
+    @property
+    def metadb(self) -> MetaDb:
+        """The service's state, for what stands beside projects: accounts, labels, alerts."""
+        return self._metadb
+
     def start(self) -> None:
         """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8).
 

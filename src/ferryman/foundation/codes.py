@@ -21,13 +21,22 @@ class Code:
 
 
 CODES: dict[str, Code] = {
+    "account.invalid": Code(2, "never", "PARAM_ERROR"),
+    "account.last_admin": Code(2, "never", "PARAM_ERROR", "make another account an admin first"),
+    "account.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
+    "account.unknown": Code(2, "never", "PARAM_ERROR", "`ferryman users list` shows all accounts"),
+    "account.unknown_key": Code(2, "never", "PARAM_ERROR", "`ferryman keys list` shows all keys"),
+    "account.weak_password": Code(2, "never", "PARAM_ERROR", "take at least 8 characters"),
     "api.body_too_large": Code(2, "never", "PARAM_ERROR", "send less in one call"),
     "api.cross_site": Code(
         2, "never", "PARAM_ERROR", "call the service from its own address, not from another web page"
     ),
+    "api.csrf": Code(2, "never", "PARAM_ERROR", "send X-CSRF-Token as GET /api/v1/session answers it"),
+    "api.forbidden": Code(3, "manual", "GHANA-OPERAT000101", "ask an admin of the service for the role"),
     "api.malformed": Code(2, "never", "PARAM_ERROR", "send one JSON object in UTF-8"),
     "api.not_found": Code(2, "never", "PARAM_ERROR", "see /docs for what there is"),
     "api.not_supported": Code(2, "never", "PARAM_ERROR"),
+    "api.too_many_logins": Code(3, "manual", "GHANA-OPERAT000101", "wait, then log in with the right password"),
     "api.unauthorized": Code(
         3,
         "manual",
@@ -180,6 +189,12 @@ CODES: dict[str, Code] = {
         2, "manual", "GHANA-PCHKNP003010", "leave the table out (--exclude), or change the column's type at the source"
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
+    "serve.certificate": Code(
+        3, "manual", "INNER_ERROR", "give --tls-cert and --tls-key: PEM files that belong together"
+    ),
+    "serve.password_not_set": Code(
+        3, "manual", "INNER_ERROR", "set FERRYMAN_ADMIN_PASSWORD, or listen at 127.0.0.1 (the default)"
+    ),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
     "source.log_settings": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_log": Code(3, "manual", "GHANA-PCHKNP000010"),

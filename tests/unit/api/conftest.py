@@ -9,9 +9,11 @@ import pytest
 from fake_service import FakeService
 
 from ferryman.api.application import create_application
-from ferryman.api.credentials import open_credentials
+from ferryman.api.credentials import open_access
 from ferryman.api.labels import Labels
 from ferryman.api.oms import endpoint_types
+from ferryman.metadb import migration
+from ferryman.metadb.store import MetaDb
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks for a newer client library than the one in use
@@ -36,14 +38,34 @@ def service() -> FakeService:
 
 
 @pytest.fixture(scope="session")
-def credentials(tmp_path_factory):
-    """Made once: a password hash is slow on purpose."""
-    return open_credentials(tmp_path_factory.mktemp("users"), PASSWORD).credentials
+def metadb(tmp_path_factory):
+    """Accounts and labels, made once: a password hash is slow on purpose."""
+    metadb = MetaDb.open(tmp_path_factory.mktemp("state"))
+    migration.upgrade(metadb.database)
+    return metadb
+
+
+@pytest.fixture(scope="session")
+def opened_access(metadb):
+    return open_access(metadb, PASSWORD).access
 
 
 @pytest.fixture
-def application(service, tmp_path, credentials):
-    return create_application(service, Labels(tmp_path), credentials, body_limit=100_000)
+def access(opened_access):
+    opened_access.throttle.forget()
+    return opened_access
+
+
+@pytest.fixture
+def labels(metadb):
+    with metadb.writing() as tx:
+        tx.execute("DELETE FROM label")
+    return Labels(metadb)
+
+
+@pytest.fixture
+def application(service, labels, access):
+    return create_application(service, labels, access, body_limit=100_000)
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ class Call:
             "extraContext": {"code": error.code, "retry": error.retry.value},
         }
         body = self._envelope(success=False, code=code, message=error.message, advice=error.hint or None)
-        return JSONResponse(body | {"errorDetail": detail}, status_code=fault.oms_status, headers=headers)
+        told = {**(headers or {}), "x-ferryman-code": error.code}
+        return JSONResponse(body | {"errorDetail": detail}, status_code=fault.oms_status, headers=told)
 
     def _envelope(self, *, success: bool, code: str | None, **text: str | None) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from ferryman.api.incidents import internal_error
 from ferryman.api.oms import progress
 from ferryman.api.oms.envelope import Answer, Call
 from ferryman.api.oms.operations import OPERATIONS, Surroundings, operation
+from ferryman.api.permissions import action_of
 from ferryman.control.views import ProjectView
 from ferryman.foundation.errors import FerrymanError
 
@@ -33,7 +34,7 @@ def oms_router(here: Surroundings) -> APIRouter:
     @router.post("/api/v2/", include_in_schema=False)
     async def dispatch(request: Request) -> Response:
         call, raw = Call(), await request.body()
-        action = next((value for key, value in request.query_params.items() if key.strip().lower() == "action"), "")
+        action = action_of(request.scope)
         return await run_in_threadpool(_answer, call, lambda: operation(action)(here, json_object(raw)))
 
     @router.get("/api/omsp/v2/sync/{project_id}/progress", summary="Status of a synchronization project (older)")
