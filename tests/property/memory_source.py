@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memory_tables import ForeignKeyError, MemoryReader, MemoryTables
 
-from ferryman.foundation.errors import DuplicateKeyError
+from ferryman.foundation.errors import DuplicateKeyError, FerrymanError
 from ferryman.model.batch import Batch, Row, Value
 from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Column, ForeignKey, Index, KeyPart, ReferenceAction, Schema, Table
+from ferryman.model.selection import Selection
 from ferryman.model.types import ColumnType, Kind
 from ferryman.spi.source import LogRecord
 
@@ -91,6 +92,12 @@ def random_schema(rng: random.Random) -> Schema:
                 fks=[reference("cid", "child", "id", rng.choice(hard), rng.choice(hard))],
             ),
             table(
+                "dust",
+                {"cid": INT, "v": INT},
+                nullable="cid v",
+                fks=[reference("cid", "child", "id", rng.choice(acting), rng.choice(acting))],
+            ),
+            table(
                 "loose",
                 {"pid": INT, "v": INT},
                 nullable="pid v",
@@ -135,6 +142,7 @@ class MemorySource:
         past: The tables' rows at ``place(n)``, effects of half a transaction included.
         moving_keys: Whether columns that others refer to may change.
         ddl: Whether columns may be added.
+        shows_one_moment: Whether a snapshot at a known place can be had.
     """
 
     def __init__(self, rng: random.Random, schema: Schema):
@@ -145,6 +153,7 @@ class MemorySource:
         self.items: list[list[LogItem]] = []
         self.moving_keys = True
         self.ddl = False
+        self.shows_one_moment = rng.random() < 0.6 or any(each.name.table == "dust" for each in schema.tables)
         self.past: list[dict[TableName, list[Row]]] = []
         for _ in range(rng.randrange(60)):
             self._attempt(self._random_insert)
@@ -156,6 +165,14 @@ class MemorySource:
 
     def reader(self) -> MemoryReader:
         return MemoryReader(self.database.tables)
+
+    def consistent_reader(self, tables: Sequence[TableName]) -> tuple[MemoryReader, Position]:
+        if not self.shows_one_moment:
+            raise FerrymanError("source.no_snapshot", "by chance")
+        return MemoryReader({name: table.copy() for name, table in self.database.tables.items()}), self.position
+
+    def read_schema(self, selection: Selection) -> Schema:
+        return Schema(tables=tuple(each for each in self.database.schema.tables if selection.includes(each.name)))
 
     def current_position(self) -> Position:
         return self.position

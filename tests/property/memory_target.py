@@ -114,6 +114,10 @@ class MemorySession:
         for row in batch.rows():
             found.replace(self._whole(found, columns, row))
 
+    def truncate(self, table: Table) -> None:
+        self._call("truncate")
+        self._table(table).rows = []
+
     def delete_keys(self, table: Table, key: Sequence[str], keys: Sequence[Row]) -> int:
         self._call("delete_keys")
         found = self._table(table)

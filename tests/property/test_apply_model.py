@@ -8,6 +8,7 @@ import pytest
 from apply_model import Model, run
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+from memory_source import MemorySource
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
 
@@ -75,3 +76,22 @@ def test_a_deadlock_in_a_lane_is_tried_again():
         while model.step(applier, cutter):
             pass
         model.check_end()
+
+
+def test_the_model_can_fail(monkeypatch: pytest.MonkeyPatch):
+    """Were a snapshot's place taken too early, cascades between there and the snapshot would be carried out twice."""
+    plain = MemorySource.consistent_reader
+
+    def early(source, tables):
+        reader, position = plain(source, tables)
+        boundaries = [each.position for each in source.records if each.boundary and each.position < position]
+        return reader, boundaries[-4] if len(boundaries) > 4 else position
+
+    monkeypatch.setattr(MemorySource, "consistent_reader", early)
+    with pytest.raises((AssertionError, FerrymanError)):
+        run_all(range(200))
+
+
+def run_all(seeds: range):
+    for seed in seeds:
+        run(seed)

@@ -51,7 +51,7 @@ CODES: dict[str, Code] = {
         1,
         "manual",
         "CONNECTOR-SIOO0400600",
-        "a parent's key changed while its children were being loaded; start the project anew with --fresh",
+        "give the table a primary key, or let the source show it in a snapshot, then start the project anew with --fresh",
     ),
     "apply.ddl_torn": Code(
         1,

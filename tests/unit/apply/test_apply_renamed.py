@@ -37,24 +37,24 @@ def unsettled() -> Unsettled:
 
 def test_a_rotated_table_is_read_again(unsettled: Unsettled) -> None:
     unsettled.renamed(pairs(("log", "log_old"), ("log_new", "log")), schema("log", "log_old"))
-    assert unsettled.ledger.swapped == {name("log"), name("log_old")}
+    assert unsettled.ledger.whole == {name("log"), name("log_old")}
     assert unsettled.is_open
 
 
 def test_tables_that_exchange_names_are_both_read_again(unsettled: Unsettled) -> None:
     unsettled.renamed(pairs(("a", "b"), ("b", "a")), schema("a", "b"))
-    assert unsettled.ledger.swapped == {name("a"), name("b")}
+    assert unsettled.ledger.whole == {name("a"), name("b")}
 
 
 def test_a_renamed_table_may_have_been_taken_for_dropped(unsettled: Unsettled) -> None:
     unsettled.renamed(pairs(("a", "b")), schema("b"))
-    assert unsettled.ledger.swapped == {name("b")}
+    assert unsettled.ledger.whole == {name("b")}
 
 
 def test_what_is_to_be_read_again_is_followed_and_forgotten_with_its_table(unsettled: Unsettled) -> None:
     unsettled.renamed(pairs(("t", "_t_del"), ("_t_gho", "t")), schema("t", "_t_del"))
     unsettled.renamed(pairs(("_t_del", "elsewhere")), schema("t", "elsewhere"))
-    assert unsettled.ledger.swapped == {name("t"), name("elsewhere")}
+    assert unsettled.ledger.whole == {name("t"), name("elsewhere")}
     unsettled.renamed([], schema("other"))
     assert not unsettled.is_open
 
@@ -69,4 +69,4 @@ def test_names_survive_a_crash() -> None:
     first = Unsettled(Ledger(), lambda ledger: saved.append(json.loads(json.dumps(ledger.to_document()))))
     first.renamed(pairs(("a", "b")), schema("b"))
     again = Unsettled(Ledger.of(saved[-1]), saved.append)
-    assert again.ledger.swapped == {name("b")}
+    assert again.ledger.whole == {name("b")}

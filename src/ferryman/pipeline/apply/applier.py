@@ -44,6 +44,7 @@ class Surroundings:
 
     Attributes:
         project_id: Whose checkpoint it is.
+        source: Where to read again what cascades touched.
         target: Where to.
         lanes: The sessions.
         writer: Writes keyed changes.
@@ -57,6 +58,7 @@ class Surroundings:
     """
 
     project_id: str
+    source: Source
     target: Target
     lanes: Lanes
     writer: Writer
@@ -108,7 +110,12 @@ class Applier:
         """Begin at a checkpoint; `attach` gives the log."""
         self._around = around
         self._tables = _Tables(checkpoint.schema, around)
+        self._settler = Settler(around.source, around.target, self._transaction, self._target_of)
         self.checkpoint = checkpoint
+
+    def close(self) -> None:
+        """Let go of what is being looked at; the sessions are the lanes'."""
+        self._settler.close()
 
     def table_at(self, name: TableName) -> Table | None:
         """Return a source table as it is at the place the log is being decoded at (I9).
@@ -129,8 +136,8 @@ class Applier:
 
     @property
     def fence(self) -> Position | None:
-        """From where on the target is consistent: the load's end, or that of the rows read again after it."""
-        return self._around.unsettled.ledger.since or self._around.consistent_from()
+        """From where on the target is consistent: the load's end, or where rows were or will be read again after it."""
+        return self._settler.place or self._around.unsettled.ledger.since or self._around.consistent_from()
 
     @property
     def consistent(self) -> bool:
@@ -147,12 +154,21 @@ class Applier:
             with self._transaction() as session:
                 self._save(session, replace(self.checkpoint, position=border, intent=None))
 
-    def settle(self, source: Source) -> int:
-        """Behind the fence, read again what cascades touched before it; returns rows written (algorithms.md §9)."""
-        if not (self._around.unsettled.is_open and self._has_passed_fence()):
+    def settle(self) -> int:
+        """Behind the fence, read again what cascades touched before it; returns rows written (algorithms.md §9).
+
+        Looking at the source puts up a new fence; the reading is due when that is reached.
+        """
+        unsettled = self._around.unsettled
+        if not (unsettled.is_open and self._has_passed_fence()):
             return 0
-        settler = Settler(source, self._around.target, self._transaction, self._tables.target_of)
-        return settler.settle(self._around.unsettled, self.checkpoint.schema)
+        try:
+            self._settler.look(unsettled, self.checkpoint.schema)
+        except FerrymanError as error:
+            if error.code != "source.table_changed":
+                raise
+            return 0  # gone: the log tells so further on
+        return self._settler.settle(unsettled, self.checkpoint.schema) if self._has_passed_fence() else 0
 
     # Rows -----------------------------------------------------------------------------------------------------------
 
@@ -311,6 +327,9 @@ class Applier:
             error.context.setdefault("position", str(statement.position))
             error.message += f" (schema statement at source log {statement.position}: {statement.sql})"
             raise
+
+    def _target_of(self, table: Table) -> Table:
+        return self._tables.target_of(table)
 
     # Transactions ---------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,13 @@ class ForeignKeys:
                 waiting.extend(reference.child.name for reference in self.children(table))
         return frozenset(found)
 
+    def obscured_by(self, parent: TableName) -> list[Table]:
+        """Return the tables without a key that this table's changes reach in two steps or more, and those behind."""
+        near = {reference.child.name for reference in self.children(parent)}
+        far = {r.child.name: r.child for table in self.family(near) for r in self.children(table)}
+        behind = self.family(name for name, table in far.items() if table.row_key is None)
+        return [table for name, table in far.items() if name in behind]
+
 
 def changed_pairs(change: ChangeBatch, columns: Sequence[str]) -> list[tuple[Row, Row]]:
     """Return the values of `columns` before and after, of the rows in which they differ (byte by byte, as InnoDB)."""
@@ -91,6 +98,14 @@ class Witness(Protocol):
 
     def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
         """Rows of `child` had `old` in these columns and got `new` (`None`: NULLs) without a word in the log."""
+        ...
+
+    def obscured(self, table: Table) -> None:
+        """Rows of `table` went or changed by way of others', and which cannot be told: a table without a key is amid."""
+        ...
+
+    def skips(self, table: Table) -> bool:
+        """Whether changes of a table must be left out: it has no key, and all of its rows will be read again."""
         ...
 
     def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference, referred: Sequence[Row]) -> None:
@@ -131,6 +146,9 @@ class Cascade:
 
     def run(self, change: ChangeBatch) -> None:
         """Do to the children what the source did."""
+        if self._witness is not None:
+            for table in self._foreign_keys.obscured_by(change.table):
+                self._witness.obscured(table)
         for reference in self._children(change.table):
             columns = reference.key.parent_columns
             if change.after is None:
@@ -141,7 +159,10 @@ class Cascade:
                     self._update(reference, old, new, 1)
 
     def _children(self, parent: TableName) -> list[Reference]:
-        return [r for r in self._foreign_keys.children(parent) if r.child.name not in self._skipped]
+        return [r for r in self._foreign_keys.children(parent) if not self._is_skipped(r.child)]
+
+    def _is_skipped(self, child: Table) -> bool:
+        return child.name in self._skipped or (self._witness is not None and self._witness.skips(child))
 
     def _delete(self, reference: Reference, parents: Sequence[Row], depth: int) -> None:
         """The parents' rows with these referenced values are gone."""
@@ -210,7 +231,7 @@ class Cascade:
         self, grand: Reference, wanted: Sequence[str], was: dict[str, Value], becomes: dict[str, Value]
     ) -> None:
         """Tell of a grandchild's columns that move along, whichever rows are there."""
-        if self._witness is None or grand.key.on_update not in _ACTIONS or grand.child.name in self._skipped:
+        if self._witness is None or grand.key.on_update not in _ACTIONS or self._is_skipped(grand.child):
             return
         pairs = [(own, name) for own, name in zip(grand.key.columns, wanted, strict=True) if name in was]
         new = tuple(becomes[name] for _, name in pairs)

@@ -27,14 +27,14 @@ class Ledger:
         orphans: Table and columns of foreign keys whose rows may have lost their parents.
         reread: The values read again in the round before; `None` in the first round: then every value matters.
         since: From where on the target is consistent, if later than the load's end.
-        swapped: Tables, by their names at the checkpoint, that took these while rows were being read by name.
+        whole: Tables, by their names at the checkpoint, of which all rows are read again.
     """
 
     moved: Values = field(default_factory=dict)
     orphans: set[Place] = field(default_factory=set)
     reread: Values | None = None
     since: Position | None = None
-    swapped: set[TableName] = field(default_factory=set)
+    whole: set[TableName] = field(default_factory=set)
 
     def to_document(self) -> dict[str, Any]:
         """Return the note's document."""
@@ -43,7 +43,7 @@ class Ledger:
             "orphans": [[name.database, name.table, list(columns)] for name, columns in sorted(self.orphans)],
             "reread": _from_values(self.reread) if self.reread is not None else None,
             "since": to_json(self.since) if self.since is not None else None,
-            "swapped": [_pair(name) for name in sorted(self.swapped)],
+            "whole": [_pair(name) for name in sorted(self.whole)],
         }
 
     @classmethod
@@ -56,7 +56,7 @@ class Ledger:
             orphans={(TableName(database, table), tuple(columns)) for database, table, columns in document["orphans"]},
             reread=_to_values(document["reread"]) if document["reread"] is not None else None,
             since=from_json(Position, document["since"]) if document["since"] else None,
-            swapped={TableName(*name) for name in document.get("swapped", ())},
+            whole={TableName(*name) for name in document["whole"]},
         )
 
 

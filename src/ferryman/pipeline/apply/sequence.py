@@ -122,16 +122,18 @@ class SequenceWriter:
             for table in stretch.keyed.tables.values():
                 writer.write(session, table, list(table.after), mode)
             for _, same in groupby(stretch.keyless, key=lambda change: (change.table, change.operation)):
-                self._write_keyless(session, list(same))
+                self._write_keyless(session, list(same), consistent=consistent)
 
     def _cascade(self, session: TargetSession, cause: Placed, witness: Witness | None) -> None:
         skipped = self._planner.loaded_beyond(cause.position)
         cascade = Cascade(self._foreign_keys, self._target_of, session, skipped=skipped, witness=witness)
         cascade.run(cause.change)
 
-    def _write_keyless(self, session: TargetSession, run: Sequence[ChangeBatch]) -> None:
+    def _write_keyless(self, session: TargetSession, run: Sequence[ChangeBatch], *, consistent: bool) -> None:
         """Apply consecutive changes of one kind to one table without a key."""
         shape = self._shapes.of(run[0])
+        if not consistent and self._witness.skips(shape.source):
+            return
         if run[0].operation is Operation.INSERT:
             _insert_all(session, shape, run)
             return

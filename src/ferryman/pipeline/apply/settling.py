@@ -3,10 +3,14 @@
 The hand-over rests on one thing: whatever changed since the load began is in the log with full images. InnoDB's cascades
 are not. Until the load's end is passed, rows of the target may be younger than the log's place; carried out on such rows,
 an ON UPDATE action can move the wrong ones, and a row that moved between two chunks may be missing or there twice. So the
-*values* that moved are remembered, and at the load's end all rows that hold them are read from the source once more: a
-small load of its own, whose end is the new place from which the target is consistent. What moves during that time matters
-only where it touches the values just read, so that the rounds become empty soon. Rows whose parents went by a cascade of
-several steps, one of which found nothing, are found as orphans.
+*values* that moved are remembered, and behind the load's end all rows that hold them are read from the source once more.
+
+Where the source can show itself at one known place of its log (a *view*), the log is applied exactly up to there first:
+what is read then is neither older nor younger than the target, and one round is enough, however much is written
+meanwhile. Where it cannot, the reading is a small load of its own, whose end is the new place from which the target is
+consistent; what moves during that time matters only where it touches the values just read, so that the rounds become
+empty as soon as the cascades leave these alone. Rows whose parents went by a cascade of several steps, one of which found
+nothing, are found as orphans.
 
 An applier that has never seen such a cascade pays nothing for this.
 """
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
 
 from ferryman.foundation.errors import FerrymanError
@@ -28,7 +32,8 @@ from ferryman.pipeline.apply.cascades import ForeignKeys, Reference
 from ferryman.pipeline.apply.folding import WILD, fold_of
 from ferryman.pipeline.apply.ledger import MOST_VALUES, Ledger, Place, Values
 from ferryman.pipeline.apply.shapes import shape_of
-from ferryman.spi.source import Source
+from ferryman.pipeline.apply.view import View, open_view
+from ferryman.spi.source import Source, TableReader
 from ferryman.spi.target import Target, TargetSession
 
 _AT_ONCE = 500
@@ -51,7 +56,7 @@ class Unsettled:
     @property
     def is_open(self) -> bool:
         """Whether something has to be read again."""
-        return bool(self.ledger.moved or self.ledger.orphans or self.ledger.swapped)
+        return bool(self.ledger.moved or self.ledger.orphans or self.ledger.whole)
 
     def renamed(self, renamed: Sequence[tuple[TableName, TableName]], after: Schema) -> None:
         """Follow names while rows may still be read by name; call it at every schema statement until consistent.
@@ -60,10 +65,11 @@ class Unsettled:
         none and taken it for dropped (renamed and altered): the rows are nowhere in the log, so all of it is read again.
         Tables without a key come from one snapshot each, and are judged by its position instead.
         """
-        before, names = self.ledger.swapped, dict(renamed)
+        before, names = self.ledger.whole, dict(renamed)
+        there = {table.name for table in after.tables}
         keyed = {table.name for table in after.tables if table.row_key is not None}
-        self.ledger.swapped = ({names.get(name, name) for name in before} | set(names.values())) & keyed
-        self._dirty = self._dirty or before != self.ledger.swapped
+        self.ledger.whole = ({names.get(name, name) for name in before} & there) | (set(names.values()) & keyed)
+        self._dirty = self._dirty or before != self.ledger.whole
         self.keep()
 
     def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
@@ -77,11 +83,26 @@ class Unsettled:
         self._add(child, place, values)
 
     def _add(self, child: Table, place: Place, values: set[Row]) -> None:
-        if not values <= self.ledger.moved.get(place, set()):
-            self.ledger.moved.setdefault(place, set()).update(values)
+        if child.name in self.ledger.whole or values <= self.ledger.moved.get(place, set()):
+            return
+        self.ledger.moved.setdefault(place, set()).update(values)
+        self._dirty = True
+        if sum(map(len, self.ledger.moved.values())) > MOST_VALUES:
+            self._read_whole(child.name)
+
+    def _read_whole(self, name: TableName) -> None:
+        if name not in self.ledger.whole:
+            self.ledger.whole.add(name)
+            self.ledger.moved = {place: values for place, values in self.ledger.moved.items() if place[0] != name}
             self._dirty = True
-            if sum(map(len, self.ledger.moved.values())) > MOST_VALUES:
-                raise _too_much(child)
+
+    def obscured(self, table: Table) -> None:
+        """Read all of such a table again."""
+        self._read_whole(table.name)
+
+    def skips(self, table: Table) -> bool:
+        """Whether a table has no key and all of its rows are to be read again."""
+        return table.row_key is None and table.name in self.ledger.whole
 
     def lost(self, child: Reference, values: Sequence[Row], grandchild: Reference, referred: Sequence[Row]) -> None:
         """Remember what refers to children that went.
@@ -89,10 +110,8 @@ class Unsettled:
         Children not found leave orphans behind. Children found may be younger ones, to come back by the log; what
         referred to them will not.
         """
-        if not self._may_be_elsewhere(child, values):
+        if grandchild.child.row_key is None or not self._may_be_elsewhere(child, values):
             return
-        if grandchild.child.row_key is None:
-            raise _keyless(grandchild)
         place = (grandchild.child.name, grandchild.key.columns)
         if place not in self.ledger.orphans:
             self.ledger.orphans.add(place)
@@ -119,7 +138,13 @@ class Unsettled:
             self._save(self.ledger)
             self._dirty = False
 
-    def begin_round(self, since: Position, reread: Values | None) -> None:
+    def begin_reading(self) -> None:
+        """Note that rows are about to become younger than the log's place: until all are read, every value matters."""
+        if self.ledger.reread is not None:
+            self.ledger.reread = None
+            self._save(self.ledger)
+
+    def settled(self, since: Position, reread: Values | None) -> None:
         """Note that these values (`None`: whole tables) have been read again; from `since` on the target is consistent."""
         self.ledger = Ledger(reread=reread, since=since)
         self._save(self.ledger)
@@ -167,47 +192,91 @@ class Settler:
         self._target = target
         self._transaction = transaction
         self._target_of = target_of
+        self._view: View | None = None
+
+    @property
+    def place(self) -> Position | None:
+        """The place of the log that must be applied, no more and no less, before what was looked at can be written."""
+        return self._view.place if self._view is not None else None
+
+    def look(self, unsettled: Unsettled, schema: Schema) -> None:
+        """Open a view of the source, unless one is open."""
+        if self._view is None:
+            self._view = open_view(self._source, _concerned(unsettled.ledger, schema))
+
+    def close(self) -> None:
+        """Close the view."""
+        view, self._view = self._view, None
+        if view is not None:
+            view.reader.close()
 
     def settle(self, unsettled: Unsettled, schema: Schema) -> int:
         """Read again what is unsettled; returns rows written or removed. May be repeated after a crash."""
-        reread: Values = {}
-        swapped = [table for name in sorted(unsettled.ledger.swapped) if (table := schema.table(name)) is not None]
-        if not all(self._is_there(table) for table in swapped):
+        view = self._view
+        assert view is not None, "nothing has been looked at"
+        try:
+            return self._settle(view, unsettled, schema)
+        except FerrymanError as error:
+            if error.code != "source.table_changed":
+                raise
+            return 0  # the statement comes further on in the log: behind it, it is tried again
+        finally:
+            self.close()
+
+    def _settle(self, view: View, unsettled: Unsettled, schema: Schema) -> int:
+        ledger, reread = unsettled.ledger, Values()
+        whole = [table for name in sorted(ledger.whole) if (table := schema.table(name)) is not None]
+        if not all(self._is_there(table) for table in whole):
             return 0  # renamed or changed once more: the log tells what to read, further on
-        count = sum(self._reload(table) for table in swapped)
-        for (name, columns), values in unsettled.ledger.moved.items():
+        if view.place is None:
+            unsettled.begin_reading()
+        count = sum(self._reload(view, table) for table in whole)
+        for (name, columns), values in ledger.moved.items():
             reread[name, columns] = set(values)
             if (table := schema.table(name)) is not None:
                 for some in _cut(sorted(values)):
-                    rows = self._reread(table, columns, some)
+                    rows = self._reread(view.reader, table, columns, some)
                     reread[name, columns].update(value for value in rows if None not in value)
                     count += len(rows)
-        removed = self._remove_orphans(unsettled.ledger.orphans, schema)
+        removed = self._remove_orphans(view.reader, ledger.orphans, schema)
         count += sum(removed.values())
         # Its cascade is still to come in the log, and finds nothing then: whatever refers to such a table is suspect.
         reread.update({(name, ()): set() for name in removed})
-        unsettled.begin_round(self._source.current_position(), None if swapped else reread)
+        if view.place is not None:  # as old as the log's place, all of it: nothing is suspect any more
+            unsettled.settled(view.place, Values())
+        else:
+            unsettled.settled(self._source.current_position(), None if whole else reread)
         return count
 
     def _is_there(self, table: Table) -> bool:
         found = self._source.read_schema(Selection(objects=(exact_pattern(table.name),))).table(table.name)
         return found is not None and found.columns == table.columns
 
-    def _reload(self, table: Table) -> int:
-        """Read a whole table again; what changes meanwhile is in the log, as with any load (algorithms.md §2)."""
+    def _reload(self, view: View, table: Table) -> int:
+        """Read a whole table again; what changes meanwhile is in the log, as with any load (algorithms.md §2).
+
+        One without a key is written in one transaction, so that it is as old as the log's place at any time.
+        """
         target, image = self._target_of(table), tuple(column.name for column in table.columns)
         shape = shape_of(table, target, image)
-        with self._transaction() as session:
-            session.truncate(target)
+        if table.row_key is None and view.place is None:
+            raise _keyless(table)
         count = 0
-        with closing(self._source.reader()) as reader:
-            for batch in reader.read(table, image):
-                with self._transaction() as session:
-                    session.replace(target, shape.written, shape.batch(shape.rows(batch)))
+        with ExitStack() as stack:
+            session = stack.enter_context(self._transaction())
+            session.truncate(target)
+            for batch in view.reader.read(table, image):
+                rows = shape.batch(shape.rows(batch))
+                if table.row_key is None:
+                    session.insert(target, shape.written, rows)
+                else:
+                    session.replace(target, shape.written, rows)
+                    stack.close()
+                    session = stack.enter_context(self._transaction())
                 count += batch.row_count
         return count
 
-    def _reread(self, table: Table, columns: Sequence[str], values: Sequence[Row]) -> list[Row]:
+    def _reread(self, reader: TableReader, table: Table, columns: Sequence[str], values: Sequence[Row]) -> list[Row]:
         """Bring all rows that hold these values, on either side, to what the source has now.
 
         Returns:
@@ -216,14 +285,13 @@ class Settler:
         target, image = self._target_of(table), tuple(column.name for column in table.columns)
         shape = shape_of(table, target, image)
         by = tuple(target.column(name).name for name in columns)
-        with closing(self._target.reader()) as reader:
-            ours = list(reader.rows_by(target, shape.key_columns, by, values).rows())
-        with closing(self._source.reader()) as reader:
-            images = [reader.rows_by(table, image, columns, values)]
-            known = {shape.row_key.value(key) for key in shape.keys(images[0])}
-            # A row of ours that holds none of these values there any more has moved on, perhaps to NULL, or is gone.
-            others = [key for key in ours if shape.row_key.value(key) not in known]
-            images.append(reader.rows_by(table, image, [image[index] for index in shape.key], others))
+        with closing(self._target.reader()) as there:
+            ours = list(there.rows_by(target, shape.key_columns, by, values).rows())
+        images = [reader.rows_by(table, image, columns, values)]
+        known = {shape.row_key.value(key) for key in shape.keys(images[0])}
+        # A row of ours that holds none of these values there any more has moved on, perhaps to NULL, or is gone.
+        others = [key for key in ours if shape.row_key.value(key) not in known]
+        images.append(reader.rows_by(table, image, [image[index] for index in shape.key], others))
         rows = [row for each in images for row in shape.rows(each)]
         with self._transaction() as session:
             session.delete_keys(target, by, values)
@@ -232,7 +300,7 @@ class Settler:
         places = [image.index(table.column(name).name) for name in columns]
         return [value for each in images for value in each.project(places).rows()]
 
-    def _remove_orphans(self, places: Iterable[Place], schema: Schema) -> Counter[TableName]:
+    def _remove_orphans(self, reader: TableReader, places: Iterable[Place], schema: Schema) -> Counter[TableName]:
         """Remove rows without a parent, where the source has none of them; until no removal makes others.
 
         Returns:
@@ -249,15 +317,15 @@ class Settler:
         wanted = [r for r in asked if (r.child.name, r.key.columns) in set(places)]
         references = list(dict.fromkeys([*wanted, *family]))
         count: Counter[TableName] = Counter()
-        while removed := {r.child.name: n for r in references if (n := self._remove_orphans_of(r, schema))}:
+        while removed := {r.child.name: n for r in references if (n := self._remove_orphans_of(reader, r, schema))}:
             count.update(removed)
         return count
 
-    def _remove_orphans_of(self, reference: Reference, schema: Schema) -> int:
+    def _remove_orphans_of(self, reader: TableReader, reference: Reference, schema: Schema) -> int:
         parent = schema.table(reference.key.parent)
         if parent is None or reference.child.row_key is None:
             return 0
-        return sum(self._mend(reference, keys) for keys in _cut(self._orphans(reference, parent)))
+        return sum(self._mend(reader, reference, keys) for keys in _cut(self._orphans(reference, parent)))
 
     def _orphans(self, reference: Reference, parent: Table) -> Iterator[Row]:
         """Yield the row keys of the target's children whose parents are not there."""
@@ -275,14 +343,13 @@ class Settler:
                     if None not in value and not _folded(target, referred, [value]) & there:
                         yield row_key
 
-    def _mend(self, reference: Reference, keys: Sequence[Row]) -> int:
+    def _mend(self, reader: TableReader, reference: Reference, keys: Sequence[Row]) -> int:
         """Give the rows of these keys the foreign key that the source has now, or remove them with it."""
         child, target = reference.child, self._target_of(reference.child)
         assert child.row_key is not None
         image = tuple(column.name for column in child.columns)
         shape = shape_of(child, target, image)
-        with closing(self._source.reader()) as reader:
-            batch = reader.rows_by(child, image, child.row_key.columns, keys)
+        batch = reader.rows_by(child, image, child.row_key.columns, keys)
         places = [shape.image.index(child.column(name).name) for name in reference.key.columns]
         columns = [image_column.values() for image_column in batch.project(places).columns]
         moved = [place for place, value in enumerate(zip(*columns, strict=True)) if None in value]
@@ -302,18 +369,16 @@ def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield some
 
 
-def _too_much(table: Table) -> FerrymanError:
+def _concerned(ledger: Ledger, schema: Schema) -> list[TableName]:
+    """Return the tables that may be looked at: those read whole, and all that foreign keys connect."""
+    connected = {name for table in schema.tables for key in table.foreign_keys for name in (table.name, key.parent)}
+    return sorted(table.name for table in schema.tables if table.name in connected | ledger.whole)
+
+
+def _keyless(table: Table) -> FerrymanError:
     return FerrymanError(
         "apply.cascade_unsettled",
-        f"cascades touched more than {MOST_VALUES} values of {table.name} while rows were being loaded",
+        f"while rows were being loaded, a cascade of several steps reached {table.name}, which has no key, and the source "
+        "cannot show it at a known place of its log: which of its rows are concerned cannot be told",
         context={"table": str(table.name)},
-    )
-
-
-def _keyless(reference: Reference) -> FerrymanError:
-    return FerrymanError(
-        "apply.cascade_unsettled",
-        f"while rows were being loaded, a cascade of several steps reached {reference.child.name}, which has no key: "
-        "which of its rows are concerned cannot be told",
-        context={"table": str(reference.child.name), "foreign_key": reference.key.name},
     )

@@ -95,7 +95,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
     lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
     with closing(lanes), ExitStack() as stack:
-        applier = Applier(_surroundings(context, target, lanes), checkpoint)
+        applier = stack.enter_context(closing(Applier(_surroundings(context, source, target, lanes), checkpoint)))
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
             log,
@@ -106,7 +106,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             fence=lambda: applier.fence,
         )
         applier.resume(cutter)
-        Follower(context, source, applier, cutter, patience, progress).run()
+        Follower(context, applier, cutter, patience, progress).run()
 
 
 class Follower:
@@ -115,7 +115,6 @@ class Follower:
     def __init__(
         self,
         context: TaskContext,
-        source: Source,
         applier: Applier,
         cutter: Cutter,
         patience: Patience,
@@ -123,7 +122,6 @@ class Follower:
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
-        self._source = source
         self._applier = applier
         self._cutter = cutter
         self._patience = patience
@@ -143,7 +141,7 @@ class Follower:
         self._tell(ended=True)
 
     def _step(self) -> None:
-        if count := self._applier.settle(self._source):
+        if count := self._applier.settle():
             self._context.event("info", f"read {count} rows again that cascades touched during the load")
         item = self._cutter.next(POLL_SECONDS)
         if isinstance(item, Part):
@@ -203,11 +201,12 @@ class Follower:
 # What it works with ---------------------------------------------------------------------------------------------------
 
 
-def _surroundings(context: TaskContext, target: Target, lanes: Lanes) -> Surroundings:
+def _surroundings(context: TaskContext, source: Source, target: Target, lanes: Lanes) -> Surroundings:
     selection = context.spec.selection
     dialect = _dialect(context, target)
     return Surroundings(
         project_id=context.project_id,
+        source=source,
         target=target,
         lanes=lanes,
         writer=Writer(replace_strangers=context.spec.load.allow_target_not_empty),
