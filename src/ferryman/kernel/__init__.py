@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from ferryman.kernel.copy_text import Form, MisfitError, TextForm, canonical_value, server_value, text_form
 from ferryman.kernel.result_rows import WireColumn
 from ferryman.kernel.sql_text import literal
 from ferryman.kernel.table_map import TableMap, decode_table_map
@@ -28,24 +29,34 @@ try:
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
     from ferryman.kernel._sql_text import insert_values
+    from ferryman.kernel.copy_text import decode_copy, encode_copy
 
     IMPLEMENTATION = "native"
 except ImportError:
     if _wanted == "native":
         raise
     from ferryman.kernel.binlog_rows import decode_rows
+    from ferryman.kernel.copy_text import decode_copy, encode_copy
     from ferryman.kernel.result_rows import ResultSetDecoder
     from ferryman.kernel.row_digest import row_digests
     from ferryman.kernel.sql_text import insert_values
 
 __all__ = [
     "IMPLEMENTATION",
+    "Form",
+    "MisfitError",
     "ResultSetDecoder",
     "TableMap",
+    "TextForm",
     "WireColumn",
+    "canonical_value",
+    "decode_copy",
     "decode_rows",
     "decode_table_map",
+    "encode_copy",
     "insert_values",
     "literal",
     "row_digests",
+    "server_value",
+    "text_form",
 ]

@@ -9,8 +9,9 @@ from ferryman.model.names import TableName
 
 SYSTEM_DATABASES = frozenset(
     {"mysql", "information_schema", "performance_schema", "sys", "oceanbase", "ocs", "sys_external_tbs", "_ferryman"}
+    | {"pg_catalog", "pg_toast"}
 )
-"""Databases of the MySQL family that no project moves."""
+"""Databases of the MySQL family, and schemas of PostgreSQL, that no project moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,9 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint
 
-DEFAULT_PORTS = {"mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000}
+DEFAULT_PORTS = {
+    "mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000, "postgresql": 5432, "postgres": 5432
+}  # fmt: skip
 """Known schemes and their ports."""
 
 OPTIONS = frozenset(

@@ -1,0 +1,8 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from ferryman.spi.connector import Connector
+
+CONNECTOR = Connector(schemes=("postgresql", "postgres"), oms_type="POSTGRESQL", default_port=5432)
+"""What the entry point ``ferryman.connectors:postgresql`` names."""

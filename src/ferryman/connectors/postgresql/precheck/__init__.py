@@ -1,0 +1,1 @@
+"""What is asked of PostgreSQL before a project begins."""

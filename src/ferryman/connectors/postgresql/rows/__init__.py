@@ -1,0 +1,1 @@
+"""Rows: read, written, and the progress kept beside them."""
