@@ -202,6 +202,15 @@ CODES: dict[str, Code] = {
     "source.privilege": Code(
         3, "manual", "GHANA-OPERAT000101", "grant the missing privilege at the source; `ferryman check` lists them"
     ),
+    "source.replica_identity": Code(
+        3, "manual", "GHANA-PCHKNP000010", "ALTER TABLE … REPLICA IDENTITY FULL at the source, then resume"
+    ),
+    "source.slot_busy": Code(
+        3, "manual", "GHANA-PCHKNP000010", "end the long transactions at the source (pg_stat_activity), then resume"
+    ),
+    "source.slot_lost": Code(
+        1, "manual", "CM-RESOIE000202", "what lay behind it is lost: load the tables again (--fresh)"
+    ),
     "source.table_changed": Code(
         1, "manual", "INNER_ERROR", "the table was changed or dropped meanwhile: resume reads the catalog again"
     ),

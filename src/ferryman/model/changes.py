@@ -9,6 +9,9 @@ from ferryman.model.batch import Batch
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 
+UNKNOWN_VALUE = b"\xff"
+"""A value of an old image that is not in the log: it may be equal to any other. No text is these bytes."""
+
 
 class Operation(enum.Enum):
     """What happened to a row."""
@@ -25,7 +28,8 @@ class ChangeBatch:
     Attributes:
         table: The source's name of the table.
         columns: Names of the columns of both batches, in the order of the log's row image.
-        before: Rows as they were; `None` for INSERT. Full images only: a partial image is refused when decoded.
+        before: Rows as they were; `None` for INSERT. Full images, but where a source logs no more than its row key of
+            a table with one: then the columns of other unique keys are `UNKNOWN_VALUE` and the rest is NULL.
         after: Rows as they are; `None` for DELETE.
         cascades: Whether the source's foreign keys were checked: then its ON DELETE / ON UPDATE actions took place and
             are *not* in the log (InnoDB cascades are never logged as row events).

@@ -15,7 +15,8 @@ class Position:
         kind: What `token` holds: ``binlog`` (MySQL family), ``lsn`` (PostgreSQL), ``scn`` (OceanBase).
         token: The place in the source's own words. ``binlog``: ``file``, ``offset`` (both as text) and, where the
             server has them, ``gtid`` (all transactions before the place), ``server`` (its UUID) and ``begun`` (the
-            Unix second at which it began the file): by these another log under the same names is noticed.
+            Unix second at which it began the file): by these another log under the same names is noticed. ``lsn``:
+            ``lsn``, ``record`` (its number inside its transaction) and ``slot`` (what keeps the log from there on).
         order: Compares places of one log: ``binlog``: ``(file number, offset)``.
         time: When the transaction before the place was committed, Unix seconds; 0 when not known.
     """
@@ -37,5 +38,5 @@ class Position:
         return hash((self.kind, self.order))
 
     def __str__(self) -> str:
-        hidden = ("server", "begun", "gtid") if "server" in self.token else ("begun",)
+        hidden = ("server", "begun", "gtid") if "server" in self.token else ("begun", "slot")
         return "/".join(value for key, value in self.token.items() if key not in hidden)

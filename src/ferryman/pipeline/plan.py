@@ -34,7 +34,7 @@ def read_source(context: TaskContext) -> Schema:
     follows = StepName.CAPTURE in context.spec.steps or StepName.APPLY in context.spec.steps
     try:
         if follows and context.note("schema.start") is None:
-            context.set_note("schema.start", to_json(source.current_position()))
+            context.set_note("schema.start", to_json(source.keep_log(context.project_id, context.spec.selection)))
         schema = source.read_schema(context.spec.selection)
         known = to_json(source.current_position()) if follows else {}
     finally:

@@ -103,8 +103,26 @@ def run_release(context: TaskContext) -> None:
     What cannot be freed is named in an event and left; release does not fail for a target that is gone for good.
     """
     _forget_target(context)
+    _release_source(context)
     remove_store(context.data_dir, context.project_id)
     context.event("info", "removed the log store of the project")
+
+
+def _release_source(context: TaskContext) -> None:
+    """Let the source forget what it keeps for the project (a replication slot)."""
+    spec: ProjectSpec = context.spec
+    make_source = connector_for(spec.source).source
+    if make_source is None or StepName.CAPTURE not in spec.steps:
+        return
+    source = make_source(spec.source)
+    try:
+        source.release_log(context.project_id)
+    except LeaseLostError:
+        raise
+    except FerrymanError as error:
+        context.event("warning", f"left at {spec.source}: what keeps its log for {context.project_id} ({error})")
+    finally:
+        source.close()
 
 
 def _forget_target(context: TaskContext) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
+from ferryman.model.serial import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,47 @@ class DdlEffect:
     conversions: tuple[Conversion, ...] = ()
     known: bool = True
     renamed: tuple[tuple[TableName, TableName], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableChange:
+    """A schema change that a source without DDL in its log has found by comparing: told in models, not in SQL.
+
+    It travels as the text of a schema statement: `sql` for people, and behind it, in a comment, all of this as JSON.
+
+    Attributes:
+        sql: What was done, in the source's SQL.
+        name: The source's name of the table.
+        after: The source's table behind it; `None` for a truncation.
+        truncated: Tables emptied at once.
+        renamed: New column names → old ones.
+        reasons: Why a target cannot follow by itself; empty when it can, exactly.
+    """
+
+    sql: str
+    name: TableName
+    after: Table | None = None
+    truncated: tuple[TableName, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    def as_statement(self) -> str:
+        """Return the text of the schema statement."""
+        return f"{self.sql}{_MARK}{json.dumps(to_json(self), ensure_ascii=False)}"
+
+    @classmethod
+    def of_statement(cls, sql: str) -> TableChange | None:
+        """Read what `as_statement` wrote; `None` for any other statement."""
+        _text, mark, document = sql.partition(_MARK)
+        return from_json(cls, json.loads(document)) if mark else None
+
+
+_MARK = "\n-- as a model: "
+
+
+def shown_sql(sql: str) -> str:
+    """Return a schema statement's text for people."""
+    return sql.partition(_MARK)[0]
 
 
 class Dialect(Protocol):

@@ -116,6 +116,9 @@ class LogDecoder(Protocol):
     def decode(self, record: LogRecord) -> list[LogItem]:
         """Decode the next record; tables outside the selection are dropped early.
 
+        A schema statement whose position lies *before* the record's comes alone: the record must be decoded with the
+        schema behind the statement, so it is given to `decode` once more when that has been applied.
+
         Raises:
             FerrymanError: ``log.partial_image``, ``log.unsupported_event``, ``log.schema_mismatch``, ``log.corrupt``.
         """
@@ -153,10 +156,31 @@ class Source(Protocol):
         """Return the last position at or before that second; ``position.purged`` when the log no longer has it."""
         ...
 
-    def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
+    def keep_log(self, project: str, selection: Selection) -> Position:
+        """Make the server keep its log for a project from now on; returns the place from which it does.
+
+        For servers that keep it anyway this is `current_position`. Called once, before the catalog is read; called
+        again it begins anew. What is made at the server is named after `project` and goes with `release_log`.
+
+        Raises:
+            FerrymanError: ``source.privilege``, ``source.no_log``, ``source.replica_identity``, ``source.slot_busy``.
+        """
+        ...
+
+    def release_log(self, project: str) -> None:
+        """Remove what `keep_log` has made at the server; nothing there is no error."""
+        ...
+
+    def log(
+        self, start: Position, durable: Callable[[], Position] | None = None
+    ) -> AbstractContextManager[Iterator[LogRecord | None]]:
         """Stream the log from `start` without end.
 
-        An idle source yields a pulse (a record with an empty payload) about once a second, a silent one `None`.
+        `durable` says up to where the reader has kept the log for good: a server that keeps it for us alone may then
+        remove what lies before (I1). Without it nothing is acknowledged.
+
+        An idle source yields a pulse (a record with an empty payload) about once a second, a silent one `None`. A pulse
+        of a log in which others' changes are left out may have a place behind the record before it.
         The iterator reconnects nothing: it raises ``endpoint.connection_lost``, and ``position.purged`` when the server
         no longer has `start`.
         """

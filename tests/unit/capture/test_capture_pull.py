@@ -66,7 +66,7 @@ class Script:
         self.context, self.connections, self.starts = context, list(connections), []
 
     @contextlib.contextmanager
-    def log(self, start):
+    def log(self, start, durable=None):
         self.starts.append(start.order[1])
         yield self._records(self.connections.pop(0) if self.connections else [])
 

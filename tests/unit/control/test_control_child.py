@@ -200,6 +200,8 @@ class FakeEnd:
             raise self.error
         return Position(kind="binlog", token={"file": "b.9", "offset": "4"}, order=(9, 4))
 
+    def release_log(self, project): ...
+
     def forget(self, project):
         self.asked += 1
         if self.error:

@@ -53,8 +53,17 @@ class FamilySource:
         """Return the last position at or before that second."""
         return seconds.position_at(self._endpoint, unix_seconds)
 
-    def log(self, start: Position) -> AbstractContextManager[Iterator[LogRecord | None]]:
-        """Stream the log from `start` without end."""
+    def keep_log(self, project: str, selection: Selection) -> Position:
+        """Return the end of the log now: the server keeps its log for as long as it is configured to."""
+        return self.current_position()
+
+    def release_log(self, project: str) -> None:
+        """Do nothing: nothing was made."""
+
+    def log(
+        self, start: Position, durable: Callable[[], Position] | None = None
+    ) -> AbstractContextManager[Iterator[LogRecord | None]]:
+        """Stream the log from `start` without end; nothing is acknowledged."""
         return binlog.stream(self._endpoint, start)
 
     def decoder(

@@ -29,6 +29,7 @@ from ferryman.pipeline.apply.shapes import Shapes
 from ferryman.pipeline.apply.statement import Outcome, State, Statements, torn
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
+from ferryman.spi.dialect import shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target, TargetSession
 
@@ -325,7 +326,7 @@ class Applier:
             self._around.target.run_ddl(sql)
         except FerrymanError as error:
             error.context.setdefault("position", str(statement.position))
-            error.message += f" (schema statement at source log {statement.position}: {statement.sql})"
+            error.message += f" (schema statement at source log {statement.position}: {shown_sql(statement.sql)})"
             raise
 
     def _target_of(self, table: Table) -> Table:
@@ -354,8 +355,8 @@ class Applier:
 def _hidden(name: TableName, statement: SchemaStatement) -> FerrymanError:
     return FerrymanError(
         "apply.keyless_changed",
-        f"{name} has no key, and was changed at {statement.position}, before its rows were read: {statement.sql}",
-        context={"table": str(name), "position": str(statement.position), "sql": statement.sql},
+        f"{name} has no key, and was changed at {statement.position}, before its rows were read: {shown_sql(statement.sql)}",
+        context={"table": str(name), "position": str(statement.position), "sql": shown_sql(statement.sql)},
     )
 
 

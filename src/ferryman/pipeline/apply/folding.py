@@ -14,11 +14,12 @@ import unicodedata
 from collections.abc import Callable
 from functools import partial
 
+from ferryman.model.changes import UNKNOWN_VALUE
 from ferryman.model.types import CHARACTER_KINDS, ColumnType, Kind
 
 Fold = Callable[[bytes], bytes]
 
-WILD = b"\xff"
+WILD = UNKNOWN_VALUE
 """May equal any value: it is no UTF-8, so that no text folds to it by itself."""
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")

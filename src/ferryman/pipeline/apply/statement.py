@@ -18,7 +18,7 @@ from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json
-from ferryman.spi.dialect import DdlEffect, Dialect
+from ferryman.spi.dialect import DdlEffect, Dialect, TableChange, shown_sql
 from ferryman.spi.target import Target
 
 
@@ -126,14 +126,15 @@ class Statements:
     def _chosen(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> Outcome:
         if decision.choice is Choice.SKIP:
             return Outcome(schema=schema, by_hand=True)
-        sql = decision.sql or statement.sql
+        told = TableChange.of_statement(statement.sql) is not None  # then the source's shape is known, whatever is run
+        sql = statement.sql if told else decision.sql or statement.sql
         effect = self._replay(
             schema, SchemaStatement(sql=sql, database=statement.database, position=statement.position)
         )
         after = effect.schema  # not known for its values only: still the shape that the log has from here on (I9)
         if decision.choice is Choice.DONE:
             return Outcome(schema=after, by_hand=True, touched=effect.touched, renamed=effect.renamed)
-        statements = (sql,) if decision.sql or not effect.known else effect.statements
+        statements = (decision.sql or sql,) if decision.sql or not (effect.known or told) else effect.statements
         return Outcome(
             schema=after, statements=statements, by_hand=True, touched=effect.touched, renamed=effect.renamed
         )
@@ -174,9 +175,13 @@ def _unknown(statement: SchemaStatement, effect: DdlEffect) -> FerrymanError:
     reasons = "; ".join(f"{each.path}: {each.message}" for each in effect.conversions) or "not understood"
     return FerrymanError(
         "apply.ddl_unknown",
-        f"the source's log has a schema statement at {statement.position} that cannot be followed: {statement.sql}"
-        f" ({reasons})",
-        context={"position": str(statement.position), "sql": statement.sql, "choices": [c.value for c in Choice]},
+        f"the source's log has a schema statement at {statement.position} that cannot be followed:"
+        f" {shown_sql(statement.sql)} ({reasons})",
+        context={
+            "position": str(statement.position),
+            "sql": shown_sql(statement.sql),
+            "choices": [c.value for c in Choice],
+        },
     )
 
 
@@ -185,6 +190,10 @@ def torn(statement: SchemaStatement) -> FerrymanError:
     return FerrymanError(
         "apply.ddl_torn",
         f"the target was interrupted in a schema statement (source position {statement.position}) and its tables are "
-        f"neither as before nor as after it: {statement.sql}",
-        context={"position": str(statement.position), "sql": statement.sql, "choices": [c.value for c in Choice]},
+        f"neither as before nor as after it: {shown_sql(statement.sql)}",
+        context={
+            "position": str(statement.position),
+            "sql": shown_sql(statement.sql),
+            "choices": [c.value for c in Choice],
+        },
     )

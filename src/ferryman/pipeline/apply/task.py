@@ -26,7 +26,7 @@ from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
 from ferryman.pipeline.logstore import open_reader
 from ferryman.spi.connector import connector_for
-from ferryman.spi.dialect import Dialect
+from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
@@ -149,8 +149,8 @@ class Follower:
             self._progress.add_part(item)
         elif isinstance(item, SchemaStatement):
             outcome = self._applier.run(item)
-            self._progress.add_statement(item.sql, item.position, outcome)
-            self._context.event("info", f"schema statement applied: {item.sql}", position=str(item.position))
+            self._progress.add_statement(shown_sql(item.sql), item.position, outcome)
+            self._context.event("info", f"schema statement applied: {shown_sql(item.sql)}", position=str(item.position))
         else:
             self._progress.nothing_waits()
             self._move_on()

@@ -115,7 +115,9 @@ class Cutter:
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()
         self._held: SchemaStatement | None = None
-        self._border = start
+        self._again: LogRecord | None = None
+        """Was decoded up to a schema statement that comes before it; decoded anew behind that."""
+        self._border = self._last = start
         self.seen = start.time
 
     def resume(self, applied: Position, end: Position) -> None:
@@ -142,7 +144,7 @@ class Cutter:
         deadline = time.monotonic() + _LOOK_SECONDS
         while True:
             hurry = self._ready.changes and self._forced_end is None
-            record = self._log.poll(0.0 if hurry else timeout)
+            record, self._again = self._again or self._log.poll(0.0 if hurry else timeout), None
             if record is not None and (cut := self._take(record)) is not None:
                 return cut
             if record is None or time.monotonic() > deadline:
@@ -151,8 +153,12 @@ class Cutter:
     def _take(self, record: LogRecord) -> Part | SchemaStatement | None:
         """Take a record; returns what is full with it."""
         statement = self._sort(record, self._decode(record))
+        if statement is not None and statement.position < record.position:
+            self._again = record
+            return self._cut_before(statement)
         if statement is not None and self._concerns(statement):
             return self._cut_before(statement)
+        self._last = record.position
         ends = record.boundary and self._ends_window(record.position)
         if record.boundary:
             self._close(record.position)
@@ -219,7 +225,12 @@ class Cutter:
         return part
 
     def _cut_before(self, statement: SchemaStatement) -> Part | SchemaStatement:
-        """A schema statement is a window of its own; what is before it goes first, up to the border before it."""
+        """A schema statement is a window of its own; what is before it goes first, up to the border before it.
+
+        Where schema statements take part in transactions, one may stand amid a transaction: then that is cut in two.
+        """
+        if self._open.changes:
+            self._close(self._last)
         self._held = statement
         self._forced_end = None
         return self._cut_ready() if self._ready.changes else self._release()
@@ -227,7 +238,7 @@ class Cutter:
     def _release(self) -> SchemaStatement:
         assert self._held is not None
         statement, self._held = self._held, None
-        self._applied = self._border = statement.position
+        self._applied = self._border = self._last = statement.position
         return statement
 
     def _cut_forced(self, record: LogRecord) -> Part | None:

@@ -87,7 +87,7 @@ class Pull:
     def _follow(self, source: Source, writer: LogWriter) -> None:
         """Read one connection's stream to its end, or until a stop is requested."""
         self._with_room(writer, writer.rewind)
-        with source.log(writer.position) as records:
+        with source.log(writer.position, lambda: writer.durable) as records:
             for record in records:
                 if record is not None:
                     self._keep(record, writer)

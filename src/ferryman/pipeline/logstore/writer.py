@@ -48,6 +48,9 @@ class LogWriter:
     _written: int
     _synced: int
     _border: IndexEntry
+    _flushed: Position
+    """The last border handed to the operating system."""
+    _durable: Position
     _indexed: int
     _entries: list[IndexEntry]
     _unsynced: bool
@@ -102,6 +105,11 @@ class LogWriter:
         return self._border.position
 
     @property
+    def durable(self) -> Position:
+        """The last transaction border that a power cut leaves here: the source may forget what lies before (I1)."""
+        return self._durable
+
+    @property
     def sequence(self) -> int:
         """The segment being written."""
         return self._header.sequence
@@ -121,6 +129,7 @@ class LogWriter:
         self._raise_failure()
         if self._border.offset >= self._segment_bytes and self._border.offset == self._taken:
             self._roll()
+        news = bool(record.payload) or record.position > self._border.position
         data = encode_record(record, self._token)
         self._token = record.position.token
         with self._state:
@@ -129,7 +138,7 @@ class LogWriter:
             self._taken += len(data)
             if record.boundary:
                 self._pass_border(record.position)
-        if record.payload:
+        if news:
             self._unsynced = True
         if self._buffered >= FLUSH_BYTES:
             self._attempt_flush()
@@ -187,6 +196,7 @@ class LogWriter:
         self._buffered = 0
         self._taken = self._written = self._synced = length
         self._border = IndexEntry(length, header.start)
+        self._flushed = self._durable = header.start
         self._indexed = length
         self._entries = []
         self._unsynced = False
@@ -223,6 +233,7 @@ class LogWriter:
             self._lock.check()
             with self._state:
                 data, self._buffer, self._buffered = b"".join(self._buffer), [], 0
+                border = self._border.position
             done = 0
             try:
                 while done < len(data):
@@ -233,13 +244,16 @@ class LogWriter:
                     with self._state:
                         self._buffer.insert(0, data[done:])
                         self._buffered += len(data) - done
+            self._flushed = border
 
     def _attempt_sync(self) -> None:
         with self._change, self._keep_failure():
             self._unsynced = False  # first: whoever appends from here on sets it again
-            written = self._written
+            with self._io:
+                written, flushed = self._written, self._flushed
             self._unsynced = self._unsynced or self._taken > written
             os.fsync(self._file)
+            self._durable = flushed
             self._synced, self._synced_at = written, time.monotonic()
             with self._state:
                 ready = [entry for entry in self._entries if entry.offset <= written]
