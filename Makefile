@@ -4,6 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 TIERS := unit property kernel integration fault end_to_end
 SEED ?=
+WORKERS ?= 2
 
 export PYTHONHASHSEED := 0
 
@@ -34,7 +35,7 @@ fix: $(STAMP)  ## format and sort
 	@$(BIN)/ruff format -q src tests bench
 
 test: check  ## everything CI runs: all tiers, short forms
-	@$(BIN)/pytest $(addprefix tests/,$(TIERS)) $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
+	@$(BIN)/pytest $(addprefix tests/,$(TIERS)) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 unit property kernel integration fault end_to_end: $(STAMP)  ## one tier of tests
 	@$(BIN)/pytest tests/$@

@@ -15,7 +15,7 @@ from ferryman.embedded import MariaDb, MySql56, OceanBase, Postgres
 from ferryman.embedded.mysql56 import WITHOUT_GTID
 from ferryman.foundation.errors import FerrymanError
 
-TIERS = ("unit", "property", "kernel", "integration", "fault", "end_to_end")
+LONGEST_FIRST = ("fault", "end_to_end", "integration", "property", "kernel", "unit")
 _names = itertools.count(1)
 
 
@@ -23,6 +23,12 @@ def pytest_report_header() -> str:
     import ferryman.kernel
 
     return f"ferryman kernel: {ferryman.kernel.IMPLEMENTATION}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that all workers end together (`make test` gives each whole files)."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(item.config.rootpath).parts[1]))
 
 
 @pytest.fixture(scope="session")
