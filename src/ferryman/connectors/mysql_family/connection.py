@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +184,25 @@ def open_connection(
     return connection
 
 
+class _Session(pymysql.connections.Connection):
+    """PyMySQL's connection, which for every PREFERRED one loads the system's authorities and then verifies nothing."""
+
+    def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
+        return _unverifying() if sslp == {} else super()._create_ssl_ctx(sslp)  # type: ignore[misc]
+
+
+@cache
+def _unverifying() -> ssl.SSLContext:
+    """Return PyMySQL's context for PREFERRED: made once instead of 30 ms for each connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _connect(endpoint: Endpoint) -> Raw:
     try:
-        raw = pymysql.connect(
+        raw = _Session(
             host=endpoint.host,
             port=endpoint.port,
             user=endpoint.username,
