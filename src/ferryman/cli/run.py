@@ -21,11 +21,13 @@ from ferryman.control.service import Service
 from ferryman.control.views import ProjectView
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectSpec, ProjectStatus, StepName, StopWhen
+from ferryman.spi.connector import is_sink
 from ferryman.spi.url import format_url
 
 LOOK_SECONDS = 0.25
 RELEASE_SECONDS = 120.0
 RENAMES_SHOWN = 5
+_FOLLOW = "The same command once more brings what has changed since; --stop-when never keeps following."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,8 @@ def _verdict(project: ProjectView) -> str:
     tables = tables_of(project)
     rows = sum(table["rows"] for table in tables)
     moved = f"{words.plural(len(tables), 'table')}, {words.plural(rows, 'row')}"
+    if is_sink(project.spec.target):
+        return f"done: {moved} published, and every change up to the checkpoint. {_FOLLOW}"
     if project.step(StepName.VERIFY) is None:
         return f"done: {moved}. Nothing was compared: add `verify` to --types to prove that both sides are equal."
     different = differences(project)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ferryman.model.project import ProjectSpec, ProjectStatus, StepName, StepStatus, StopWhen
+from ferryman.spi.connector import is_sink
 
 LONG_RUNNING = frozenset({StepName.CAPTURE, StepName.APPLY})
 """Steps that follow the source and end only when told to."""
@@ -108,9 +109,9 @@ Command = Launch | Stop | SetStep | SetProject | Drain
 
 
 def enabled_steps(spec: ProjectSpec) -> tuple[StepName, ...]:
-    """Return the steps that take part, in running order; INDEX comes by itself where schema and load are."""
+    """Return the steps that take part, in running order; INDEX comes by itself where tables and rows are made."""
     chosen = set(spec.steps) - {StepName.INDEX}
-    if {StepName.SCHEMA, StepName.LOAD} <= chosen:
+    if {StepName.SCHEMA, StepName.LOAD} <= chosen and not is_sink(spec.target):
         chosen.add(StepName.INDEX)
     return tuple(name for name in StepName if name in chosen)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ferryman.control.steps import enabled_steps
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.project import Endpoint, ProjectSpec, ProjectType, StepName
+from ferryman.spi.connector import is_sink
 
 NAME_LENGTH = 64
 ENDPOINT_NAME_LENGTH = 128
@@ -19,6 +20,16 @@ def check_spec(spec: ProjectSpec) -> None:
         raise UsageError("project.invalid", "a step is named twice")
     if (StepName.CAPTURE in spec.steps) != (StepName.APPLY in spec.steps):
         raise UsageError("project.invalid", "capture and apply go together: name both or neither")
+    if is_sink(spec.target):
+        _check_publishing(spec)
+
+
+def _check_publishing(spec: ProjectSpec) -> None:
+    """Refuse what a target that takes messages cannot do."""
+    if spec.type is not ProjectType.SYNC:
+        raise UsageError("project.invalid", f"a project into {spec.target.scheme} is a synchronization (type SYNC)")
+    if StepName.VERIFY in spec.steps:
+        raise UsageError("project.invalid", "messages cannot be verified: leave the verification away")
 
 
 def check_name(name: str) -> None:
@@ -42,6 +53,7 @@ def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
         ("target", _identity(old.target), _identity(new.target)),
         ("objects", old.selection, new.selection),
         ("type", old.type, new.type),
+        ("way to spread messages", _spreading(old), _spreading(new)),
     ):
         if before != after:
             raise UsageError(
@@ -51,9 +63,16 @@ def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
             )
 
 
+def _spreading(spec: ProjectSpec) -> tuple[object, ...]:
+    """Return what decides where a message goes: a key must never move."""
+    publish = spec.publish
+    return (publish.topic, publish.rule, publish.partition, publish.key_columns)
+
+
 def _identity(endpoint: Endpoint) -> tuple[object, ...]:
     """Return what makes it this server; who logs in and how may change."""
-    return (endpoint.scheme, endpoint.host, endpoint.port, endpoint.database, endpoint.options.get("unix_socket"))
+    named = (endpoint.options.get(name) for name in ("unix_socket", "path"))
+    return (endpoint.scheme, endpoint.host, endpoint.port, endpoint.database, *named)
 
 
 def _check_text(text: str, code: str, what: str, most: int) -> None:

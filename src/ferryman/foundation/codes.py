@@ -196,6 +196,25 @@ CODES: dict[str, Code] = {
         3, "manual", "INNER_ERROR", "set FERRYMAN_ADMIN_PASSWORD, or listen at 127.0.0.1 (the default)"
     ),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
+    "sink.fenced": Code(
+        1, "auto", "CM-RESOAT000011", "another process publishes for this project now; this one has stopped"
+    ),
+    "sink.key_column_missing": Code(2, "never", "PARAM_ERROR", "name columns that the table has"),
+    "sink.locked": Code(1, "auto", "CM-RESOAT000011"),
+    "sink.partition_unknown": Code(
+        2, "never", "PARAM_ERROR", "name a partition that the topic has, or use another rule"
+    ),
+    "sink.refused": Code(1, "manual", "CONNECTOR-SIOO0400600"),
+    "sink.too_large": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "let the queue take larger messages (Kafka: message.max.bytes), then resume",
+    ),
+    "sink.topic_missing": Code(
+        1, "manual", "PARAM_ERROR", "make the topic, or switch structure synchronization on, then resume"
+    ),
+    "sink.topic_refused": Code(1, "manual", "PARAM_ERROR"),
     "source.log_settings": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_log": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),

@@ -164,6 +164,56 @@ class VerifyOptions:
     rows_per_second: int = 0
 
 
+class PartitionRule(enum.Enum):
+    """How messages spread over the partitions of a topic (OMS names)."""
+
+    HASH = "HASH"
+    """By key: changes of one key stay in order."""
+    TABLE = "TABLE"
+    """By table: changes of one table stay in order."""
+    ONE = "ONE"
+    """All in one partition: everything stays in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """How a synchronization project publishes into a message queue or files.
+
+    Attributes:
+        format: Name of the serializer, e.g. ``DEFAULT``, ``CANAL``.
+        with_schema: DEBEZIUM: the schema in every message, beside the payload.
+        rule: How messages spread.
+        partition: ONE: which partition.
+        topic: Name of a table's topic, with ``{database}`` and ``{table}``.
+        partitions: Of a topic that is made.
+        replication: Copies of a topic that is made.
+        topic_options: The queue's own options of a topic that is made.
+        exactly_once: Messages and position commit together, where the queue can.
+        heartbeat_seconds: A heartbeat message after so long without another; 0 = none.
+        key_columns: Source table → columns that stand for its key (sharding columns).
+        business: DATAWORKS_V2: the business system's name.
+        producer_group: RocketMQ.
+        tags: RocketMQ.
+        send_timeout_ms: How long a message may be under way.
+    """
+
+    format: str = "DEFAULT"
+    with_schema: bool = False
+    rule: PartitionRule = PartitionRule.HASH
+    partition: int = 0
+    topic: str = "{database}.{table}"
+    partitions: int = 3
+    replication: int = 1
+    topic_options: dict[str, str] = field(default_factory=dict)
+    exactly_once: bool = True
+    heartbeat_seconds: float = 0.0
+    key_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    business: str = ""
+    producer_group: str = "OMS"
+    tags: str = ""
+    send_timeout_ms: int = 3000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSpec:
     """What a user asks for; immutable once the project has started but for names and options.
@@ -193,6 +243,7 @@ class ProjectSpec:
     load: LoadOptions = LoadOptions()
     apply: ApplyOptions = ApplyOptions()
     verify: VerifyOptions = VerifyOptions()
+    publish: PublishOptions = PublishOptions()
     skip_prechecks: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     importance: Importance = Importance.MEDIUM

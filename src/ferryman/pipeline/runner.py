@@ -12,7 +12,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.serial import to_json
 from ferryman.pipeline.logstore import remove_store
-from ferryman.spi.connector import connector_for
+from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.task import TaskContext
 
 RUNNERS: dict[StepName, tuple[str, str]] = {
@@ -26,6 +26,13 @@ RUNNERS: dict[StepName, tuple[str, str]] = {
 }
 """Step → package and function; a function returns when its work is done or the task shall stop."""
 
+PUBLISHERS: dict[StepName, tuple[str, str]] = {
+    StepName.SCHEMA: ("ferryman.pipeline.publish", "run_topics"),
+    StepName.LOAD: ("ferryman.pipeline.publish", "run_rows"),
+    StepName.APPLY: ("ferryman.pipeline.publish", "run_changes"),
+}
+"""The same for the steps that differ when the target takes messages."""
+
 DRAIN_NOTE = "apply.drain"
 STOP_NOTE = "apply.stop_at"
 DRAIN_LOOK_SECONDS = 0.5
@@ -33,7 +40,8 @@ DRAIN_LOOK_SECONDS = 0.5
 
 def run_step(context: TaskContext) -> None:
     """Run the context's step."""
-    package, function = RUNNERS[context.step]
+    runners = RUNNERS | PUBLISHERS if is_sink(context.spec.target) else RUNNERS
+    package, function = runners[context.step]
     run = cast("Callable[[TaskContext], None]", getattr(importlib.import_module(package), function))
     if context.step is not StepName.APPLY:
         run(context)
@@ -127,6 +135,9 @@ def _release_source(context: TaskContext) -> None:
 
 def _forget_target(context: TaskContext) -> None:
     spec: ProjectSpec = context.spec
+    if is_sink(spec.target):
+        _forget_sink(context)
+        return
     make_target = connector_for(spec.target).target
     if make_target is None:
         return
@@ -141,3 +152,16 @@ def _forget_target(context: TaskContext) -> None:
         context.event("info", f"removed the marks of {context.project_id} from _ferryman at {spec.target}")
     finally:
         target.close()
+
+
+def _forget_sink(context: TaskContext) -> None:
+    from ferryman.pipeline.publish import forget
+
+    try:
+        forget(context)
+    except LeaseLostError:
+        raise
+    except FerrymanError as error:
+        context.event("warning", f"left at {context.spec.target}: the marks of {context.project_id} ({error})")
+    else:
+        context.event("info", f"removed the marks of {context.project_id} at {context.spec.target}; its messages stay")

@@ -8,16 +8,17 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import Endpoint
+from ferryman.model.project import Endpoint, PublishOptions
 from ferryman.spi.dialect import Dialect
 from ferryman.spi.precheck import EndpointChecks
+from ferryman.spi.sink import Sink
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
-    """What one kind of database can do; a role it does not have is `None`.
+    """What one kind of database or queue can do; a role it does not have is `None`.
 
     Attributes:
         schemes: URL schemes, e.g. ``("mysql", "mariadb")``.
@@ -32,6 +33,7 @@ class Connector:
     target: Callable[[Endpoint], Target] | None = None
     dialect: Dialect | None = None
     checks: Callable[[Endpoint], EndpointChecks] | None = None
+    sink: Callable[[Endpoint, PublishOptions], Sink] | None = None
 
 
 @cache
@@ -48,3 +50,9 @@ def connector_for(endpoint: Endpoint) -> Connector:
     except KeyError:
         known = ", ".join(f"{scheme}://" for scheme in sorted(connectors()))
         raise UsageError("usage.bad_url", f"unknown endpoint type {endpoint.scheme!r}; known are {known}") from None
+
+
+def is_sink(endpoint: Endpoint) -> bool:
+    """Whether an endpoint takes messages instead of rows."""
+    connector = connectors().get(endpoint.scheme)
+    return connector is not None and connector.sink is not None

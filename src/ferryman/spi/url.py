@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint
+from ferryman.spi.publishing import PUBLISH_OPTIONS
 
 DEFAULT_PORTS = {
     "mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000, "postgresql": 5432, "postgres": 5432
@@ -21,6 +22,15 @@ OPTIONS = frozenset(
     {"unix_socket", "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "connect_timeout", "server_id"}
 )
 """Options an endpoint may have; any other is refused, lest a misspelt ``ssl_mode`` pass unseen."""
+
+QUEUE_PORTS = {"kafka": 9092, "rocketmq": 8081}
+"""Message queues; several ``host:port`` may stand there, joined by commas."""
+
+QUEUE_OPTIONS = PUBLISH_OPTIONS | {
+    "security_protocol", "sasl_mechanism", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "ssl_check_host",
+    "compression", "message_max_bytes", "linger_ms", "checkpoint_topic", "registry", "connect_timeout",
+}  # fmt: skip
+"""Options of a queue, and of what is published there."""
 
 SECRET_OPTIONS = frozenset({"ssl_key_password"})
 
@@ -37,17 +47,22 @@ def parse_url(text: str) -> Endpoint:
     scheme = scheme.lower()
     if not found:
         raise _bad("there is no '://' in it")
-    if scheme not in DEFAULT_PORTS:
-        known = ", ".join(f"{name}://" for name in sorted(DEFAULT_PORTS))
+    if scheme == "file":
+        return _file(rest)
+    if scheme not in DEFAULT_PORTS and scheme not in QUEUE_PORTS:
+        known = ", ".join(f"{name}://" for name in sorted([*DEFAULT_PORTS, *QUEUE_PORTS, "file"]))
         raise _bad(f"unknown scheme {scheme!r}; known are {known}" if scheme.isalnum() else "it has no known scheme")
     cut = min((place for place in (rest.find("/"), rest.find("?")) if place >= 0), default=len(rest))
     path, _, query = rest[cut:].partition("?")
     if "@" in path or ("@" in query and "@" not in rest[:cut]):
         raise _bad("there is an '@' behind the host; in a user name or password write '/' as %2F and '?' as %3F")
-    options = _options(query)
+    options = _options(query, QUEUE_OPTIONS if scheme in QUEUE_PORTS else OPTIONS)
     login, _, address = rest[:cut].rpartition("@")
     username, _, password = login.partition(":")
-    host, port = _address(address, DEFAULT_PORTS[scheme])
+    if scheme in QUEUE_PORTS:
+        host, port = _queue_address(address, scheme, path, options)
+    else:
+        host, port = _address(address, DEFAULT_PORTS[scheme])
     return Endpoint(
         scheme=scheme,
         host=host,
@@ -61,13 +76,17 @@ def parse_url(text: str) -> Endpoint:
 
 def format_url(endpoint: Endpoint, *, password: bool = False) -> str:
     """Write an endpoint; what `parse_url` reads back. Secrets are left out unless `password`."""
+    if endpoint.scheme == "file":
+        return "file://" + quote(endpoint.options.get("path", ""))
     login = quote(endpoint.username, safe="@")
     if password and endpoint.password:
         login += ":" + quote(endpoint.password, safe="")
     host = f"[{endpoint.host}]" if ":" in endpoint.host else quote(endpoint.host, safe="")
-    shown = {name: value for name, value in endpoint.options.items() if password or name not in SECRET_OPTIONS}
+    options = {name: value for name, value in endpoint.options.items() if name != "servers"}
+    shown = {name: value for name, value in options.items() if password or name not in SECRET_OPTIONS}
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='/')}" for name, value in shown.items())
-    place = f"{login}@{host}:{endpoint.port}/" if login else f"{host}:{endpoint.port}/"
+    address = endpoint.options.get("servers") or f"{host}:{endpoint.port}"
+    place = f"{login}@{address}/" if login else f"{address}/"
     return f"{endpoint.scheme}://{place}{quote(endpoint.database, safe='')}" + (f"?{query}" if query else "")
 
 
@@ -114,14 +133,34 @@ def _database(path: str) -> str:
     return _decode(name, "database")
 
 
-def _options(query: str) -> dict[str, str]:
+def _file(rest: str) -> Endpoint:
+    """Read ``file:///directory?option=value``."""
+    path, _, query = rest.partition("?")
+    if not path.startswith("/"):
+        raise _bad("a directory is written with three slashes and its whole path: file:///some/directory")
+    options = _options(query, PUBLISH_OPTIONS)
+    directory = "/" + _decode(path, "path").strip("/")
+    return Endpoint(scheme="file", host="", port=0, options={**options, "path": directory})
+
+
+def _queue_address(text: str, scheme: str, path: str, options: dict[str, str]) -> tuple[str, int]:
+    """Return the first of several servers; all of them become the option ``servers``."""
+    if path.strip("/"):
+        raise _bad(f"nothing may follow the servers of {scheme}://; name topics by the option topic=")
+    servers = [_address(part, QUEUE_PORTS[scheme]) for part in text.split(",")]
+    if len(servers) > 1:
+        options["servers"] = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in servers)
+    return servers[0]
+
+
+def _options(query: str, known: frozenset[str]) -> dict[str, str]:
     options: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         name, found, value = part.partition("=")
         name = unquote_to_bytes(name).decode("utf-8", "replace")
-        if name not in OPTIONS:
+        if name not in known:
             shown = repr(name) if name.isidentifier() else "(unreadable)"  # it may be a piece of a password
-            raise _bad(f"unknown option {shown}; known are {', '.join(sorted(OPTIONS))}")
+            raise _bad(f"unknown option {shown}; known are {', '.join(sorted(known))}")
         if not found or name in options:
             raise _bad(f"option {name!r} must stand there once, with a value")
         options[name] = _decode(value, f"option {name}")

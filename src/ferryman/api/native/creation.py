@@ -11,11 +11,15 @@ from ferryman.model.project import (
     Importance,
     LoadOptions,
     ProjectSpec,
+    ProjectType,
+    PublishOptions,
     StepName,
     StopWhen,
     VerifyOptions,
 )
 from ferryman.model.selection import Selection
+from ferryman.spi.connector import is_sink
+from ferryman.spi.publishing import publish_options
 
 STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
     "schema": (StepName.SCHEMA,),
@@ -53,20 +57,29 @@ def spec_of(wish: Wish) -> ProjectSpec:
     Raises:
         UsageError: ``usage.wrong_option`` for no type, or an unknown one.
     """
+    target, publish = publish_options(wish.target) if is_sink(wish.target) else (wish.target, PublishOptions())
     return ProjectSpec(
         name=wish.name,
+        type=ProjectType.SYNC if is_sink(target) else ProjectType.MIGRATION,
         source=wish.source,
-        target=replace(wish.target, database=""),  # it may not exist yet: in the URL it is a name, see `selection_of`
+        target=replace(target, database=""),  # it may not exist yet: in the URL it is a name, see `selection_of`
         source_endpoint_id=wish.source_endpoint_id,
         target_endpoint_id=wish.target_endpoint_id,
         selection=selection_of(wish),
-        steps=steps_of(wish.types),
+        steps=steps_of(_types(wish)),
         stop_when=wish.stop_when,
         load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
         verify=VerifyOptions(streams=wish.streams),
+        publish=publish,
         skip_prechecks=tuple(wish.skip_prechecks),
         importance=wish.importance,
     )
+
+
+def _types(wish: Wish) -> Sequence[str]:
+    """Return the types; what is asked of every project by default is no wish to verify messages."""
+    default = set(wish.types) == set(STEPS_OF_TYPE) and is_sink(wish.target)
+    return [name for name in wish.types if not (default and name == "verify")]
 
 
 def steps_of(types: Sequence[str]) -> tuple[StepName, ...]:

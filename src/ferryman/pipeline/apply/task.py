@@ -20,6 +20,7 @@ from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.progress import Progress
+from ferryman.pipeline.apply.replay import Replay
 from ferryman.pipeline.apply.settling import Unsettled
 from ferryman.pipeline.apply.statement import Decision, Statements
 from ferryman.pipeline.apply.window import Cutter, Part
@@ -115,7 +116,7 @@ class Follower:
     def __init__(
         self,
         context: TaskContext,
-        applier: Applier,
+        applier: Replay,
         cutter: Cutter,
         patience: Patience,
         progress: Progress,
@@ -218,7 +219,7 @@ def _surroundings(context: TaskContext, source: Source, target: Target, lanes: L
         ),
         target_table=lambda table: dialect.target_table(table, selection),
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
-        consistent_from=_consistent_from(context),
+        consistent_from=load_end_of(context),
         unsettled=Unsettled(
             Ledger.of(context.note(NOTE)),
             lambda ledger: context.set_note(NOTE, ledger.to_document()),
@@ -226,7 +227,7 @@ def _surroundings(context: TaskContext, source: Source, target: Target, lanes: L
     )
 
 
-def _consistent_from(context: TaskContext) -> Callable[[], Position | None]:
+def load_end_of(context: TaskContext) -> Callable[[], Position | None]:
     """Return how to find the load's end: without a load, everything is consistent from the start."""
     if StepName.LOAD not in context.spec.steps:
         start = _first_position(context)

@@ -40,7 +40,7 @@ def check_project(spec: ProjectSpec) -> list[CheckResult]:
 
 def _checks(endpoint: Endpoint, role: str) -> EndpointChecks:
     connector = connector_for(endpoint)
-    has_role = connector.source if role == "source" else connector.target
+    has_role = connector.source if role == "source" else (connector.target or connector.sink)
     if connector.checks is None or has_role is None:
         raise FerrymanError("usage.bad_url", f"{endpoint.scheme} cannot be a {role}")
     return connector.checks(endpoint)

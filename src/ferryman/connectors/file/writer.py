@@ -1,0 +1,126 @@
+"""Appends messages to the files of its topics; what counts of them is in the journal."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ferryman.connectors.file.journal import Journal, sync_directory
+from ferryman.connectors.file.layout import folder_of
+from ferryman.foundation.errors import FerrymanError
+from ferryman.spi.sink import Messages
+
+ROLL_BYTES = 256 << 20
+"""A new file is begun once the last one has reached this size."""
+MOST_OPEN = 200
+"""Files kept open between commits."""
+
+
+class FileWriter:
+    """One writer: one journal, and a row of files for each topic."""
+
+    def __init__(self, directory: Path, journal: Path, prefix: str, epoch: int) -> None:
+        self._directory = directory
+        self._prefix = prefix
+        self._journal = Journal(journal, epoch)
+        self._open: dict[str, io.BufferedWriter[io.FileIO]] = {}
+        self._numbers: dict[str, int] = {}
+        self._touched: set[str] = set()
+
+    def begin(self) -> None:
+        """Begin a commit."""
+        self._touched.clear()
+
+    def publish(self, messages: Messages) -> None:
+        """Append messages, a line each; tombstones are left out: the delete before them says the same."""
+        lines = [value for value in messages.values if value is not None]
+        if not lines:
+            return
+        with _room(messages.topic):
+            self._file(messages.topic).write(b"\n".join(lines) + b"\n")
+        self._touched.add(messages.topic)
+
+    def commit(self, marks: Mapping[str, Any]) -> None:
+        """Make files durable, then the journal's line that counts them."""
+        sizes = {}
+        for topic in sorted(self._touched):
+            file = self._open[topic]
+            with _room(topic):
+                file.flush()
+                os.fsync(file.fileno())
+            sizes[topic] = (self._numbers[topic], file.tell())
+        if sizes or marks:
+            with _room("the journal"):
+                self._journal.append({"files": sizes, "marks": dict(marks)})
+        self._touched.clear()
+        self._tidy(sizes)
+
+    def rollback(self) -> None:
+        """Cut off what was written since the last commit."""
+        self._close_files()
+        self._touched.clear()
+
+    def close(self) -> None:
+        """Close files and journal; what does not count is cut off by whoever writes next."""
+        self._close_files()
+        self._journal.close()
+
+    def _tidy(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+        rolled = [topic for topic, (_, size) in sizes.items() if size >= ROLL_BYTES]
+        for topic in rolled if len(self._open) <= MOST_OPEN else list(self._open):
+            self._open.pop(topic).close()
+
+    def _close_files(self) -> None:
+        for file in self._open.values():
+            try:
+                file.close()
+            except OSError:  # a full disk: what was not written does not count
+                file.detach().close()
+        self._open.clear()
+
+    def _file(self, topic: str) -> io.BufferedWriter[io.FileIO]:
+        if topic not in self._open:
+            self._open[topic] = self._opened(topic)
+        return self._open[topic]
+
+    def _opened(self, topic: str) -> io.BufferedWriter[io.FileIO]:
+        number, size = self._journal.state.files.get(topic, (1, 0))
+        if size >= ROLL_BYTES:
+            number, size = number + 1, 0
+        path = self._path(topic, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if topic not in self._journal.state.files:
+            self._claim(topic, path)
+        file = io.BufferedWriter(io.FileIO(path, "ab"), 1 << 18)
+        sync_directory(path.parent)
+        file.truncate(size)
+        file.seek(size)
+        self._numbers[topic] = number
+        return file
+
+    def _claim(self, topic: str, path: Path) -> None:
+        """Write down that the file is ours, before anything is in it; a stranger's is refused."""
+        if path.exists() and path.stat().st_size:
+            raise FerrymanError(
+                "load.target_not_empty",
+                f"{path} holds messages of another project",
+                hint="choose another directory, or remove the old files",
+            )
+        self._journal.append({"files": {topic: (1, 0)}})
+
+    def _path(self, topic: str, number: int) -> Path:
+        return folder_of(self._directory, topic) / f"{self._prefix}-{number:06d}.jsonl"
+
+
+@contextmanager
+def _room(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        code = "disk.full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "sink.refused"
+        raise FerrymanError(code, f"{what} could not be written: {error.strerror}") from error

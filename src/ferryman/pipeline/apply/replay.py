@@ -1,0 +1,43 @@
+"""What drives along the log needs of whatever takes the changes: a database (`applier`), or a sink (`publish`)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ferryman.model.changes import SchemaStatement
+from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.position import Position
+from ferryman.pipeline.apply.statement import Outcome
+from ferryman.pipeline.apply.window import Part
+
+
+class Replay(Protocol):
+    """Takes one log, from its checkpoint on."""
+
+    checkpoint: Checkpoint
+
+    @property
+    def fence(self) -> Position | None:
+        """From where on the target is consistent; `None` while that is not known."""
+        ...
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the checkpoint has passed the fence."""
+        ...
+
+    def settle(self) -> int:
+        """Read again what the log did not say; returns rows written."""
+        ...
+
+    def apply(self, part: Part) -> None:
+        """Take a part of the log, and commit the checkpoint with it."""
+        ...
+
+    def run(self, statement: SchemaStatement) -> Outcome:
+        """Take a schema statement."""
+        ...
+
+    def move_to(self, border: Position) -> None:
+        """Move the checkpoint over a stretch of the log that holds nothing for us."""
+        ...

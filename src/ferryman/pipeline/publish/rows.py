@@ -1,0 +1,184 @@
+"""Full synchronization: the load step, writing into a sink as if it were a database that only takes inserts.
+
+A chunk's messages and its mark are one commit where the sink is exactly once: a load that is killed repeats nothing.
+Elsewhere the chunks under way come again, at most one a stream.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, NoReturn, cast
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Batch, Row
+from ferryman.model.changes import Operation
+from ferryman.model.names import TableName
+from ferryman.model.schema import Table
+from ferryman.pipeline.load.step import Load
+from ferryman.pipeline.plan import source_of
+from ferryman.pipeline.publish.marks import Marks
+from ferryman.pipeline.publish.topics import ensure, router_of, sink_of
+from ferryman.spi.connector import connector_for
+from ferryman.spi.sink import Origin, RowEvent, Sink, SinkWriter
+from ferryman.spi.source import Chunk
+from ferryman.spi.target import Lease, Target, TargetSession
+from ferryman.spi.task import TaskContext
+
+_CHUNK = "chunk/"
+
+
+def run(context: TaskContext) -> None:
+    """Publish all rows that are not yet there, then note the position at the end of the load."""
+    ensure(context)
+    with closing(source_of(context)) as source, closing(sink_of(context)) as sink:
+        target = RowsTarget(context, sink)
+        try:
+            Load(context, source, cast("Target", target)).run()
+        finally:
+            target.close()
+
+
+class RowsTarget:
+    """What the load step needs of a target: sessions, fencing, chunk marks."""
+
+    def __init__(self, context: TaskContext, sink: Sink) -> None:
+        self.context = context
+        self.router = router_of(context)
+        self.exactly_once = sink.exactly_once
+        self.origin = Origin(position=None, seconds=0.0, database_type=connector_for(context.spec.source).oms_type)
+        self._sink = sink
+        self.marks = Marks(context, sink)
+        self._writers: dict[int, SinkWriter] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the place for the marks."""
+        self._sink.prepare()
+
+    def raise_epoch(self, task: str, epoch: int, lanes: int) -> None:
+        """Take all lanes over (I7)."""
+        self.close()
+        for lane in range(lanes):
+            self._writers[lane] = self._sink.writer(task, epoch, lane)
+
+    def finished_chunks(self, project: str) -> dict[TableName, list[tuple[Chunk, int]]]:
+        """Return the chunks that are marked."""
+        found: dict[TableName, list[tuple[Chunk, int]]] = {}
+        for name, mark in self.marks.all().items():
+            if name.startswith(_CHUNK):
+                table, chunk = _read_mark(name)
+                found.setdefault(table, []).append((chunk, int(mark["rows"])))
+        return found
+
+    def writer(self, lane: int) -> SinkWriter:
+        """Return the writer of a lane."""
+        with self._lock:
+            return self._writers[lane]
+
+    def reader(self) -> _NoRows:
+        """Return a reader that finds nothing: a sink is never asked for its rows."""
+        return _NoRows()
+
+    def session(self) -> TargetSession:
+        """Open a session."""
+        return cast("TargetSession", RowsSession(self))
+
+    def close(self) -> None:
+        """Close the writers."""
+        writers, self._writers = self._writers, {}
+        for writer in writers.values():
+            writer.close()
+
+
+class _NoRows:
+    """An empty table, whichever is asked for."""
+
+    def read(self, *_arguments: Any, **_options: Any) -> Iterator[Batch]:
+        """Read nothing."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class RowsSession:
+    """A session of the load: inserts become messages, a chunk's mark commits them."""
+
+    def __init__(self, target: RowsTarget) -> None:
+        self._target = target
+        self._writer: SinkWriter | None = None
+        self._marks: dict[str, Any] = {}
+
+    def begin(self, lease: Lease) -> None:
+        """Begin, unless the chunk's transaction is still open."""
+        if self._writer is None:
+            writer = self._target.writer(lease.lane)
+            writer.begin()
+            self._writer = writer
+
+    def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
+        """Publish rows."""
+        event = RowEvent(
+            name=table.name,
+            table=table,
+            operation=Operation.INSERT,
+            columns=tuple(table.column(name) for name in columns),
+            before=None,
+            after=batch,
+            origin=self._target.origin,
+        )
+        assert self._writer is not None
+        if batch.row_count:
+            self._writer.publish(self._target.router.rows(event))
+
+    replace = insert
+
+    def truncate(self, table: Table) -> None:
+        """Nothing: a message cannot be taken back; what an open transaction holds is given up by `rollback`."""
+
+    def mark_chunk(self, project: str, table: TableName, chunk: Chunk, rows: int) -> None:
+        """Mark a chunk at the next commit."""
+        self._marks[mark_name(table, chunk)] = {"rows": rows}
+
+    def commit(self) -> None:
+        """Commit; where messages and marks commit together, only with the chunk's mark."""
+        if self._writer is None or (self._target.exactly_once and not self._marks):
+            return
+        self._target.marks.commit(self._writer, self._marks)
+        self._writer, self._marks = None, {}
+
+    def rollback(self) -> None:
+        """Give up what is open; never raises."""
+        writer, self._writer, self._marks = self._writer, None, {}
+        if writer is not None:
+            writer.rollback()
+
+    def rows_by_key(self, *_arguments: Any) -> NoReturn:
+        """Refuse: a sink holds no rows."""
+        raise FerrymanError("internal.error", "a sink was asked for rows")
+
+    def close(self) -> None:
+        """Give up what is open."""
+        self.rollback()
+
+
+def mark_name(table: TableName, chunk: Chunk) -> str:
+    """Return the name of a chunk's mark."""
+    bounds = [_hex(bound) for bound in (chunk.start, chunk.end)]
+    return _CHUNK + json.dumps([table.database, table.table, *bounds], separators=(",", ":"))
+
+
+def _read_mark(name: str) -> tuple[TableName, Chunk]:
+    database, table, start, end = json.loads(name.removeprefix(_CHUNK))
+    return TableName(database, table), Chunk(_row(start), _row(end))
+
+
+def _hex(bound: Row | None) -> list[str | None] | None:
+    return None if bound is None else [None if part is None else part.hex() for part in bound]
+
+
+def _row(bound: Sequence[str | None] | None) -> Row | None:
+    return None if bound is None else tuple(None if part is None else bytes.fromhex(part) for part in bound)

@@ -1,0 +1,93 @@
+"""Incremental synchronization: the source's changes as messages, in commit order, from the checkpoint on.
+
+The windows are those of apply, and so is the driver along the log; only what is done with a window differs: its changes
+are published in their order, and the checkpoint is marked behind (or with) them.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, closing
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, UsageError
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.serial import from_json
+from ferryman.pipeline.apply.progress import Progress
+from ferryman.pipeline.apply.task import Follower, Patience, load_end_of
+from ferryman.pipeline.apply.window import Cutter
+from ferryman.pipeline.logstore import open_reader
+from ferryman.pipeline.plan import source_of
+from ferryman.pipeline.publish.checkpoints import Checkpoints
+from ferryman.pipeline.publish.marks import Marks
+from ferryman.pipeline.publish.publisher import Publisher, Surroundings
+from ferryman.pipeline.publish.statements import statements_of
+from ferryman.pipeline.publish.topics import admit, ensure, router_of, sink_of
+from ferryman.spi.connector import connector_for
+from ferryman.spi.sink import Sink
+from ferryman.spi.source import Source
+from ferryman.spi.task import TaskContext, apply_options
+
+
+def run(context: TaskContext) -> None:
+    """Publish the source's changes until the place to stop at is reached, or the task is asked to end."""
+    _refuse_filters(context)
+    ensure(context)
+    patience = Patience(context)
+    progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(source_of(context)))
+        sink = stack.enter_context(closing(sink_of(context)))
+        while not context.stop_requested():
+            try:
+                _run_once(context, source, sink, patience, progress)
+            except LeaseLostError:
+                raise  # I7: somebody else publishes now
+            except FerrymanError as error:
+                patience.bear(error)
+            else:
+                return
+
+
+def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patience, progress: Progress) -> None:
+    """Publish from the checkpoint on, with a writer of our own."""
+    sink.prepare()
+    with ExitStack() as stack:
+        writer = stack.enter_context(closing(sink.writer(f"{context.project_id}/apply", context.epoch, 0)))
+        checkpoints = Checkpoints(context, Marks(context, sink), writer)
+        checkpoint, applied = checkpoints.read()
+        publisher = Publisher(
+            Surroundings(
+                options=context.spec.publish,
+                selection=context.spec.selection,
+                database_type=connector_for(context.spec.source).oms_type,
+                checkpoints=checkpoints,
+                router=router_of(context),
+                admit=lambda name: admit(context, sink, name),
+                statements=statements_of(context),
+                keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
+                consistent_from=load_end_of(context),
+                clock=time.time,
+            ),
+            checkpoint,
+        )
+        log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
+        cutter = Cutter(
+            log,
+            source.decoder(publisher.table_at, context.spec.selection.includes),
+            checkpoint.position,
+            window_changes=apply_options(context).window_changes,
+            concerns=publisher.concerns,
+            fence=lambda: publisher.fence,
+        )
+        publisher.idle_since = lambda: cutter.seen if cutter.idle_border is not None else None
+        if applied is not None:
+            cutter.resume(applied, applied)
+        Follower(context, publisher, cutter, patience, progress).run()
+
+
+def _refuse_filters(context: TaskContext) -> None:
+    """Row filters are SQL of the source; a row image cannot be judged by them without its engine."""
+    filtered = sorted(context.spec.selection.where)
+    if filtered:
+        raise UsageError("apply.filter_unsupported", f"changes cannot be filtered by rows yet: {', '.join(filtered)}")

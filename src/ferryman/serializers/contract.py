@@ -1,0 +1,31 @@
+"""What a serializer does: events in, bytes out; pure, fast by column, one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ferryman.spi.sink import Origin, RowEvent, StatementEvent
+
+
+class Serializer(Protocol):
+    """One format."""
+
+    def rows(self, event: RowEvent) -> list[bytes]:
+        """Return one message a row, in order."""
+        ...
+
+    def statement(self, event: StatementEvent) -> bytes | None:
+        """Return a schema statement's message; `None` where the format has none."""
+        ...
+
+    def heartbeat(self, origin: Origin) -> bytes | None:
+        """Return a heartbeat; `None` where the format has none."""
+        ...
+
+
+def lines(template: bytes, columns: Sequence[Sequence[bytes]], count: int) -> list[bytes]:
+    """Fill a template with the n-th value of each column, for every n; a template without holes repeats."""
+    if not columns:
+        return [template % ()] * count
+    return [template % row for row in zip(*columns, strict=True)]

@@ -1,0 +1,75 @@
+"""What every message says of its row: key, place in the log, sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ferryman.model.schema import Column
+from ferryman.serializers.values import key_text, quote
+from ferryman.spi.sink import Origin, RowEvent
+
+SEPARATOR = "\x01"
+"""Between the parts of a key of several columns."""
+
+
+def key_places(event: RowEvent) -> list[int]:
+    """Return where the key's columns are in the images; empty without a key."""
+    key = event.table.row_key
+    names = {column.name.casefold(): place for place, column in enumerate(event.columns)}
+    wanted = [name.casefold() for name in key.columns] if key is not None else []
+    return [names[name] for name in wanted] if all(name in names for name in wanted) else []
+
+
+def key_columns(event: RowEvent) -> list[Column]:
+    """Return the columns of the key."""
+    return [event.columns[place] for place in key_places(event)]
+
+
+def key_names(event: RowEvent) -> str | None:
+    """Return the key's columns as OMS writes them; `None` without a key."""
+    columns = key_columns(event)
+    return SEPARATOR.join(column.name for column in columns) if columns else None
+
+
+def key_values(event: RowEvent) -> list[bytes]:
+    """Return the key of each row as JSON text; ``null`` without a key. The row as it is counts, else as it was."""
+    places = key_places(event)
+    image = event.after if event.after is not None else event.before
+    if not places or image is None:
+        return [b"null"] * event.row_count
+    kinds = [event.columns[place].type for place in places]
+    columns = [image.columns[place].values() for place in places]
+    rows = zip(*columns, strict=True)
+    return [quote(SEPARATOR.join(key_text(v, k).decode() for v, k in zip(row, kinds, strict=True))) for row in rows]
+
+
+def identities(event: RowEvent) -> list[bytes]:
+    """Return a text for each row that names its change for good; ``null`` for rows of the load."""
+    if event.origin.position is None:
+        return [b"null"] * event.row_count
+    place = quote(f"{place_text(event.origin)}:").replace(b"%", b"%%")[:-1] + b'%d"'
+    return [place % ordinal for ordinal in event.ordinals or range(event.row_count)]
+
+
+def place_text(origin: Origin) -> str | None:
+    """Return the place in the log as text: numbers of its order, joined by colons."""
+    return None if origin.position is None else ":".join(map(str, origin.position.order))
+
+
+def sequences(event: RowEvent) -> list[bytes]:
+    """Return the growing number of each row; ``null`` for rows of the load."""
+    if event.origin.position is None:
+        return [b"null"] * event.row_count
+    return [b"%d" % number for number in event.sequences or range(event.row_count)]
+
+
+def transaction(origin: Origin) -> str | None:
+    """Return what names the transaction: a checkpoint, for the MySQL family."""
+    if origin.position is None:
+        return None
+    return origin.position.token.get("gtid") or str(origin.position)
+
+
+def joined(names: Sequence[str]) -> bytes:
+    """Return a JSON array of strings."""
+    return b"[" + b",".join(map(quote, names)) + b"]"

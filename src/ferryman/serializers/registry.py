@@ -1,0 +1,30 @@
+"""Serializers by the name of their format; modules are imported when they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import PublishOptions
+from ferryman.serializers.contract import Serializer
+
+_MAKERS: dict[str, tuple[str, str]] = {
+    "DEFAULT": ("default", "of_default"),
+    "DEFAULT_WITH_SCHEMA": ("default", "of_default"),
+}
+
+FORMATS = tuple(sorted(_MAKERS))
+"""Every format by name."""
+
+
+def serializer_for(options: PublishOptions) -> Serializer:
+    """Return the serializer of a project; ``usage.wrong_option`` for an unknown format."""
+    try:
+        module, maker = _MAKERS[options.format.upper()]
+    except KeyError:
+        known = ", ".join(FORMATS)
+        raise UsageError("usage.wrong_option", f"unknown format {options.format!r}; known are {known}") from None
+    make = getattr(import_module(f"ferryman.serializers.{module}"), maker)
+    return cast("Callable[[PublishOptions], Serializer]", make)(options)
