@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ferryman.connectors.postgresql.source import PostgresSource
 from ferryman.spi.connector import Connector
 
-CONNECTOR = Connector(schemes=("postgresql", "postgres"), oms_type="POSTGRESQL", default_port=5432)
+CONNECTOR = Connector(
+    schemes=("postgresql", "postgres"), oms_type="POSTGRESQL", default_port=5432, source=PostgresSource
+)
 """What the entry point ``ferryman.connectors:postgresql`` names."""

@@ -18,13 +18,15 @@ from ferryman.connectors.mysql_family.ddl.writer import (
 from ferryman.connectors.mysql_family.dialect import keys as dialect_keys
 from ferryman.connectors.mysql_family.dialect import views as dialect_views
 from ferryman.connectors.mysql_family.dialect.columns import Notes, convert_column, target_collation, unchained
+from ferryman.connectors.mysql_family.dialect.described import effect_of
 from ferryman.connectors.mysql_family.dialect.differences import table_differences
+from ferryman.connectors.mysql_family.dialect.postgresql import FLAVOUR, adapted_schema, adapted_table, is_postgresql
 from ferryman.connectors.mysql_family.dialect.rules import Rules
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Database, Index, IndexKind, Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange
 
 MYSQL = Rules(name="MySQL", engine="InnoDB")
 
@@ -61,6 +63,8 @@ class MySqlDialect:
     def convert(self, table: Table, selection: Selection, known: Container[TableName] | None, notes: Notes) -> Table:
         """Convert one table; `known` are the source tables that move."""
         rules, target = self.rules, selection.target_name(table.name)
+        if is_postgresql(table):
+            table = adapted_table(table, rules, notes)
         columns = tuple(convert_column(column, rules, notes) for column in table.columns)
         columns = unchained(columns, rules, notes)
         charset, collation = dialect_keys.table_collation(table, rules, notes)
@@ -83,6 +87,8 @@ class MySqlDialect:
         Raises:
             FerrymanError: ``schema.unsupported_type``, ``schema.name_collision``.
         """
+        foreign = schema.traits.flavour == FLAVOUR
+        schema = adapted_schema(schema, self.rules) if foreign else schema
         known = {table.name for table in schema.tables}
         notes = {selection.target_name(table.name): Notes(str(table.name)) for table in schema.tables}
         self._refuse_collisions(schema, selection)
@@ -96,8 +102,9 @@ class MySqlDialect:
         statements = [
             *databases,
             *(statement for table in tables for statement in self.table_statements(table, defer_indexes)),
-            *self._views(schema, selection),
+            *([] if foreign else self._views(schema, selection)),
         ]
+        conversions += _views_left_out(schema) if foreign else []
         return SchemaPlan(
             tables={source.name: table for source, table in zip(schema.tables, tables, strict=True)},
             statements=tuple(sorted(statements, key=lambda s: (s.after_load, s.kind == "foreign_key"))),
@@ -178,6 +185,8 @@ class MySqlDialect:
 
     def replay(self, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
         """Read one DDL statement of the source's log and say what it does to the schema and to the target."""
+        if (change := TableChange.of_statement(sql)) is not None:
+            return effect_of(self, schema, selection, change)
         from ferryman.connectors.mysql_family.dialect.replaying import replay
 
         return replay(self, schema, selection, sql, database)
@@ -204,6 +213,11 @@ def _refuse(notes: Iterable[Notes], rules: Rules) -> None:
             "schema.unsupported_type",
             f"{rules.name} has no type for {len(unsupported)} column(s): {', '.join(unsupported)}",
         )
+
+
+def _views_left_out(schema: Schema) -> list[Conversion]:
+    message = "the view is left out: its SQL is PostgreSQL's own; make it by hand"
+    return [Conversion(path=str(view.name), message=message, lossy=True) for view in schema.views]
 
 
 def _left_out(schema: Schema) -> list[Conversion]:

@@ -15,6 +15,7 @@ from ferryman.model.types import Kind
 
 _CLOCK_KINDS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _DATE_LENGTH = 10
+_NUMBER_KINDS = frozenset({Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE})
 
 
 def refuse_misfits(table: Table, columns: Sequence[Column], batch: Batch) -> None:
@@ -26,6 +27,8 @@ def refuse_misfits(table: Table, columns: Sequence[Column], batch: Batch) -> Non
         kind = column.type.kind
         if kind in _CLOCK_KINDS and _digits(_first(data)) > column.type.fraction:
             _refuse_fractions(table, column, data)
+        elif kind in _NUMBER_KINDS and _has_words(data):
+            raise _refusal(table, column, "NaN or infinity")
         elif kind is Kind.DATE and len(_first(data)) > _DATE_LENGTH:
             raise _refusal(table, column, "a date with a time of day")
 
@@ -34,6 +37,11 @@ def _first(data: ColumnData) -> bytes:
     """Return the first value that is not NULL; a NULL takes no bytes, and no temporal value is empty."""
     end = next((offset for offset in data.offsets if offset), 0)
     return data.data[:end]
+
+
+def _has_words(data: ColumnData) -> bool:
+    """Whether some number is none: PostgreSQL's ``NaN`` and ``Infinity``."""
+    return b"N" in data.data or b"I" in data.data
 
 
 def _digits(value: bytes) -> int:

@@ -1,0 +1,1 @@
+"""PostgreSQL's logical replication: slots, the stream of its messages as raw records, and their meaning."""
