@@ -16,6 +16,8 @@ from ferryman.spi.precheck import CheckResult
 _ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _STRUCTURE = ("CREATE", "ALTER", "DROP", "INDEX")
 _OWN = "_ferryman"
+_SCHEMES = frozenset({"mysql", "mariadb", "oceanbase", "tidb"})
+"""Sources that may be the target itself; whoever speaks another protocol must not be spoken to in ours."""
 _PACKET_BYTES = 16 << 20
 _LOOKED_AT = 2000
 
@@ -164,6 +166,8 @@ def check_circle(look: Look) -> list[CheckResult]:
 
 def _same_server(look: Look) -> bool:
     source, target = look.spec.source, look.endpoint
+    if source.scheme not in _SCHEMES:
+        return False
     if (source.host, source.port, source.options.get("unix_socket")) == (
         target.host,
         target.port,

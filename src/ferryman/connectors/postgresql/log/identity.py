@@ -16,7 +16,8 @@ _IDENTITIES = """
 SELECT n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, i.indisprimary,
        EXISTS (SELECT 1 FROM pg_index p WHERE p.indrelid = c.oid AND p.indisprimary),
        EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-               AND a.attstorage IN ('x', 'e'))
+               AND a.attstorage IN ('x', 'e')),
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY(i.indkey))
 FROM unnest(%s::text[], %s::text[]) AS w (schema, name)
 JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indimmediate AND i.indisvalid
@@ -34,6 +35,7 @@ class Identity:
         unlogged: Whether the table's changes are never logged at all.
         keyed: Whether it has a primary key.
         large: Whether it may hold values that an UPDATE leaves out of the log.
+        columns: Of the index, where `kind` is one.
     """
 
     name: TableName
@@ -41,6 +43,7 @@ class Identity:
     unlogged: bool
     keyed: bool
     large: bool
+    columns: tuple[str, ...]
 
     @property
     def mending(self) -> str:
@@ -55,13 +58,20 @@ def read_identities(connection: Connection, names: Sequence[TableName]) -> list[
 
 
 def _identity(
-    schema: str, table: str, setting: str, persistence: str, primary: bool | None, keyed: bool, large: bool
+    schema: str,
+    table: str,
+    setting: str,
+    persistence: str,
+    primary: bool | None,
+    keyed: bool,
+    large: bool,
+    columns: list[str],
 ) -> Identity:
     """A key that is deferrable, or not there (any more), serves as none."""
     kind = setting
     if setting in {KEY, INDEX}:
         kind = NOTHING if primary is None else KEY if primary else INDEX
-    return Identity(TableName(schema, table), kind, persistence != "p", keyed, large)
+    return Identity(TableName(schema, table), kind, persistence != "p", keyed, large, tuple(columns))
 
 
 def require_identity(connection: Connection, names: Sequence[TableName]) -> None:
