@@ -215,6 +215,9 @@ CODES: dict[str, Code] = {
         1, "manual", "PARAM_ERROR", "make the topic, or switch structure synchronization on, then resume"
     ),
     "sink.topic_refused": Code(1, "manual", "PARAM_ERROR"),
+    "source.history_lost": Code(
+        3, "auto", "INNER_ERROR", "raise undo_retention at the source (ALTER SYSTEM SET undo_retention = 21600)"
+    ),
     "source.log_settings": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_log": Code(3, "manual", "GHANA-PCHKNP000010"),
     "source.no_snapshot": Code(3, "manual", "INNER_ERROR"),
@@ -223,6 +226,12 @@ CODES: dict[str, Code] = {
     ),
     "source.replica_identity": Code(
         3, "manual", "GHANA-PCHKNP000010", "ALTER TABLE … REPLICA IDENTITY FULL at the source, then resume"
+    ),
+    "source.schema_changed": Code(
+        1,
+        "manual",
+        "CM-SCHEOR000002",
+        "GRANT SELECT ON oceanbase.* so that schema statements can be followed, and start the project anew with --fresh",
     ),
     "source.slot_busy": Code(
         3, "manual", "GHANA-PCHKNP000010", "end the long transactions at the source (pg_stat_activity), then resume"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import LogItem
@@ -102,12 +102,16 @@ class LogRecord:
         boundary: Whether `position` lies between two transactions.
         breaks_off: What came since the last border never happened: the server died amid a transaction. Only capture
             sees this; the log store drops that part, so that its readers get whole transactions only.
+        warning: What the operator should know; becomes an event. Not kept.
+        remark: What the source says of its own work (the cost of a poll), for the progress. Not kept.
     """
 
     payload: bytes
     position: Position
     boundary: bool
     breaks_off: bool = False
+    warning: str = ""
+    remark: str = ""
 
 
 class LogDecoder(Protocol):
@@ -199,4 +203,26 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what is held; never raises."""
+        ...
+
+
+@runtime_checkable
+class PolledSource(Protocol):
+    """What a source offers besides when it has no log of its own and finds changes by reading."""
+
+    def selecting(self, selection: Selection) -> Source:
+        """Return the source whose `log` holds the changes of these objects: it must know what to poll."""
+        ...
+
+
+@runtime_checkable
+class FlashbackSource(Protocol):
+    """What a source offers besides when it can be read as it was."""
+
+    def at(self, position: Position) -> Source:
+        """Return the source whose readers show every table as it was at `position`, all at one moment.
+
+        When that moment can no longer be had, a read raises ``source.history_lost``; from then on readers of tables with a
+        key show them as they are.
+        """
         ...

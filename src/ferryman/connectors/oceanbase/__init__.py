@@ -1,16 +1,18 @@
-"""OceanBase in its MySQL mode, as target."""
+"""OceanBase in its MySQL mode, as source and target."""
 
 from __future__ import annotations
 
 from ferryman.connectors.mysql_family.target import FamilyTarget
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.connectors.oceanbase.precheck import OceanBaseChecks
+from ferryman.connectors.oceanbase.source import OceanBaseSource
 from ferryman.spi.connector import Connector
 
 CONNECTOR = Connector(
     schemes=("oceanbase",),
     oms_type="OB_MYSQL",
     default_port=2881,
+    source=OceanBaseSource,
     target=FamilyTarget,
     dialect=OceanBaseDialect(),
     checks=OceanBaseChecks,

@@ -141,7 +141,9 @@ class Statements:
 
     def may_be_known(self, statement: SchemaStatement) -> bool:
         """Whether the schema we began with may show this statement's effect already."""
-        return self._known is not None and statement.position <= self._known
+        if self._known is None:
+            return False
+        return _shown_by(self._known, statement.position)
 
     def _replay(self, schema: Schema, statement: SchemaStatement) -> DdlEffect:
         return self._dialect.replay(schema, self._selection, statement.sql, statement.database)
@@ -169,6 +171,13 @@ class Statements:
         tables = [table for name in names if (table := schema.table(name)) is not None]
         converted = [self._dialect.target_table(table, self._selection) for table in tables]
         return {table.name: table for table in converted}
+
+
+def _shown_by(known: Position, place: Position) -> bool:
+    """Whether a catalog read before `known` may show a statement at `place`; OceanBase numbers its statements itself."""
+    if "ddl" in known.token and "ddl" in place.token:
+        return "again" not in place.token and int(place.token["ddl"]) <= int(known.token["ddl"])
+    return place <= known
 
 
 def _unknown(statement: SchemaStatement, effect: DdlEffect) -> FerrymanError:

@@ -14,7 +14,7 @@ from ferryman.model.serial import from_json
 from ferryman.pipeline.capture.upkeep import Upkeep
 from ferryman.pipeline.logstore import LogWriter, open_writer
 from ferryman.spi.connector import connector_for
-from ferryman.spi.source import LogRecord, Source
+from ferryman.spi.source import LogRecord, PolledSource, Source
 from ferryman.spi.task import TaskContext
 
 LOOK_SECONDS = 0.1
@@ -40,7 +40,7 @@ class Pull:
         self._bytes = 0
         self._rate = _Rate()
         self._idle = False
-        self._message = "connecting"
+        self._remark = ""
         self._looked_at = self._reported_at = 0.0
 
     def run(self) -> None:
@@ -101,6 +101,9 @@ class Pull:
             )
         self._pause, self._tries = FIRST_PAUSE, 0
         self._idle = not record.payload
+        self._remark = record.remark or self._remark
+        if record.warning:
+            self._context.event("warning", record.warning, position=str(record.position))
         if record.breaks_off:
             self._with_room(writer, writer.rewind)
         self._with_room(writer, lambda: writer.append(record))
@@ -155,7 +158,8 @@ class Pull:
         if now - self._reported_at >= REPORT_SECONDS:
             self._reported_at = now
             near = self._idle or time.time() - writer.position.time <= NEAR_SECONDS
-            self._say(writer, f"{'following' if near else 'catching up'}: {writer.position}", caught_up=near)
+            message = f"{'following' if near else 'catching up'}: {writer.position}"
+            self._say(writer, f"{message}; {self._remark}" if self._remark else message, caught_up=near)
         return self._context.stop_requested()
 
     def _say(self, writer: LogWriter, message: str, *, caught_up: bool) -> None:
@@ -191,7 +195,8 @@ def _source_of(context: TaskContext) -> Source:
     make = connector_for(context.spec.source).source
     if make is None:
         raise FerrymanError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    return make(context.spec.source)
+    source = make(context.spec.source)
+    return source.selecting(context.spec.selection) if isinstance(source, PolledSource) else source
 
 
 def _start_of(context: TaskContext) -> Position:

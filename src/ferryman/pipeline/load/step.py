@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.model.position import Position
 from ferryman.model.project import TableProgress
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json, to_json
@@ -18,7 +19,7 @@ from ferryman.pipeline.load.stream import Stream
 from ferryman.pipeline.load.work import GIVE_UP_SECONDS, Work
 from ferryman.pipeline.plan import ensure_plan, source_of, target_of
 from ferryman.spi.dialect import SchemaPlan
-from ferryman.spi.source import Source
+from ferryman.spi.source import FlashbackSource, Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
 
@@ -34,7 +35,7 @@ def run(context: TaskContext) -> None:
     Raises:
         FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
     """
-    source, target = source_of(context), target_of(context)
+    source, target = _at_one_moment(context, source_of(context)), target_of(context)
     try:
         Load(context, source, target).run()
     finally:
@@ -152,6 +153,20 @@ class Load:
     def _report(self, *, finished: bool = False) -> None:
         tables: list[TableProgress] = self._progress.tables()
         self._context.report(self._progress.step(tables, finished=finished), tables)
+
+
+def _at_one_moment(context: TaskContext, source: Source) -> Source:
+    """Let a source that can look back show all rows as they were at one position: where capture begins, if there is one.
+
+    The position is noted, so that a resumed load reads the same moment.
+    """
+    if not isinstance(source, FlashbackSource):
+        return source
+    noted = context.note("schema.start") or context.note("load.snapshot")
+    if noted is None:
+        noted = to_json(source.current_position())
+        context.set_note("load.snapshot", noted)
+    return source.at(from_json(Position, noted))
 
 
 def _plan(context: TaskContext) -> tuple[Schema, SchemaPlan]:

@@ -25,16 +25,20 @@ _DENSE = 0.5
 class Reader:
     """Reads over one connection, which is opened when first needed and again after it broke."""
 
-    def __init__(self, connect: Callable[[], Connection], connection: Connection | None = None) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], connection: Connection | None = None, *, as_of: int | None = None
+    ) -> None:
         """Make a reader.
 
         Args:
             connect: Opens a connection.
             connection: One in an open snapshot: all reads use it, and none other takes its place when it breaks.
+            as_of: OceanBase: `read` shows tables as they were at this SCN.
         """
         self._connect = connect
         self._connection = connection
         self._pinned = connection is not None
+        self._as_of = as_of
 
     def read(
         self,
@@ -50,7 +54,7 @@ class Reader:
         """Read rows; see `ferryman.spi.source.TableReader.read`."""
         wanted = columns_of(table, columns)
         key = row_key(table) if chunk is not None or limit is not None or ordered else None
-        sql = select(wanted, table, key, chunk or Chunk(), where, limit, ordered=ordered)
+        sql = select(wanted, table, key, chunk or Chunk(), where, limit, ordered=ordered, as_of=self._as_of)
         types = [column.type for column in wanted]
         yield from read_rows(self._open(), sql, types, batch_bytes=batch_bytes, table=str(table.name))
 
@@ -155,13 +159,17 @@ def select(
     limit: int | None,
     *,
     ordered: bool,
+    as_of: int | None = None,
 ) -> bytes:
-    """Return the SELECT of some columns in a key range."""
+    """Return the SELECT of some columns in a key range; `as_of` an SCN of OceanBase, where it shall look back."""
     sql = [f"SELECT {quote_list(c.name for c in columns)} FROM {quote_table(table.name)}".encode()]
+    if as_of is not None:
+        sql.append(f" AS OF SNAPSHOT {as_of}".encode())
     if key is None:
         return b"".join(sql) + (_filter([], where))
     key_columns = columns_of(table, key.columns)
-    sql.append(_force(key).encode())
+    if as_of is None:  # a flashback read takes no index hint
+        sql.append(_force(key).encode())
     bounds = [key_after(key_columns, chunk.start)] if chunk.start is not None else []
     bounds += [up_to(key_columns, chunk.end)] if chunk.end is not None else []
     sql.append(_filter(bounds, where))

@@ -1,0 +1,66 @@
+"""Reading tables as they were at one SCN, as long as OceanBase remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ferryman.connectors.mysql_family.connection import Connection
+from ferryman.connectors.mysql_family.rows.reader import Reader
+from ferryman.connectors.oceanbase.scn.moments import is_history_gone
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Batch
+from ferryman.model.schema import Table
+from ferryman.spi.source import Chunk
+
+
+@dataclass(slots=True)
+class Moment:
+    """The moment all readers of one source show.
+
+    Attributes:
+        scn: When.
+        gone: Whether a read has found that it cannot be had any more: readers show what is there now.
+    """
+
+    scn: int
+    gone: bool = False
+
+
+class FlashbackReader(Reader):
+    """Reads chunks at one moment; what it knows of keys and counts is of now, which is no harm: ranges have open ends."""
+
+    def __init__(self, connect: Callable[[], Connection], moment: Moment) -> None:
+        """Make a reader of a moment, shared with others."""
+        super().__init__(connect, as_of=None if moment.gone else moment.scn)
+        self._moment = moment
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        chunk: Chunk | None = None,
+        limit: int | None = None,
+        where: str | None = None,
+        batch_bytes: int = 1 << 20,
+        ordered: bool = False,
+    ) -> Iterator[Batch]:
+        """Read rows as they were.
+
+        Raises:
+            FerrymanError: ``source.history_lost``: that moment is gone; read again, and see the rows as they are. The
+                log, which holds what has changed since, makes that right for tables with a key.
+        """
+        try:
+            yield from super().read(
+                table, columns, chunk=chunk, limit=limit, where=where, batch_bytes=batch_bytes, ordered=ordered
+            )
+        except FerrymanError as error:
+            if not is_history_gone(error) or self._as_of is None:
+                raise
+            self._moment.gone = True
+            raise FerrymanError(
+                "source.history_lost",
+                f"{table.name} cannot be read as it was at SCN {self._moment.scn}: its rows are read as they are now",
+            ) from error
