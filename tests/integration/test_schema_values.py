@@ -41,6 +41,32 @@ def both(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> Iterator
             connection.execute(f"DROP DATABASE `{database_name}`")
 
 
+BYTES = "x'01ff'"
+
+
+def test_defaults_of_bytes_are_the_same_bytes(both: tuple[Connection, Connection], database_name: str) -> None:
+    """MariaDB's catalog shows them with question marks, OceanBase's as they are: neither is text."""
+    source, target = both
+    selection = Selection(objects=(f"{database_name}.*",))
+    columns = f"a BINARY(4) DEFAULT {BYTES}, b VARBINARY(9) NOT NULL DEFAULT {BYTES}, q VARBINARY(9) DEFAULT '?'"
+    source.execute(f"CREATE TABLE t (id INT PRIMARY KEY, {columns})")
+    for statement in OceanBaseDialect().plan(read_schema(source, selection), selection).statements:
+        if "`t`" in statement.sql:
+            target.execute(statement.sql)
+    added = f"ALTER TABLE t ADD c VARBINARY(9) DEFAULT {BYTES}, ADD d BINARY(3) NOT NULL DEFAULT {BYTES}"
+    effect = OceanBaseDialect().replay(read_schema(source, selection), selection, added, database_name)
+    source.execute(added)
+    for sql in effect.statements:
+        target.execute(sql)
+    for connection in both:
+        connection.execute("INSERT INTO t (id) VALUES (1)")
+    shown = "SELECT HEX(a), HEX(b), HEX(q), HEX(c), HEX(d) FROM t"
+    rows = [list(map(list, each.query(shown))) for each in both]
+    assert rows[0] == rows[1] == [["01FF0000", "01FF", "3F", "01FF", "01FF00"]]
+    defaults = [[column.default for column in read_schema(each, selection).tables[0].columns] for each in both]
+    assert defaults[0] == defaults[1] == [column.default for column in effect.schema.tables[0].columns]
+
+
 @pytest.mark.parametrize(("declared", "values", "action"), CASES, ids=[f"{case[0]} {case[2]}" for case in CASES])
 def test_existing_rows(
     both: tuple[Connection, Connection], database_name: str, declared: str, values: str, action: str

@@ -9,11 +9,13 @@ from functools import lru_cache
 
 from ferryman.connectors.mysql_family.catalog.collations import charset_name, collation_name
 from ferryman.connectors.mysql_family.catalog.defaults import (
+    binary_default,
     expression_default,
     literal_default,
     now_text,
     stripped,
 )
+from ferryman.connectors.mysql_family.catalog.exact_defaults import BINARY_KINDS, with_exact_defaults
 from ferryman.connectors.mysql_family.catalog.rows import Catalog, Row
 from ferryman.connectors.mysql_family.catalog.typemap import TypeWords, column_type
 from ferryman.connectors.mysql_family.ddl.parser_columns import parse_default, parse_type
@@ -40,10 +42,11 @@ def read_columns(
     for row in catalog.read("COLUMNS", _COLUMNS):
         if row.table in wanted:
             found.setdefault(row.table, []).append((row.number("ORDINAL_POSITION"), _column(row, traits)))
-    return {
+    ordered = {
         name: tuple(column for _, column in sorted(columns, key=lambda pair: pair[0]))
         for name, columns in found.items()
     }
+    return ordered if traits.flavour == "oceanbase" else with_exact_defaults(catalog.connection, ordered)
 
 
 def _column(row: Row, traits: ServerTraits) -> Column:
@@ -55,7 +58,7 @@ def _column(row: Row, traits: ServerTraits) -> Column:
         name=row.text("COLUMN_NAME") or "",
         type=type_,
         nullable=row.text("IS_NULLABLE") == "YES",
-        default=None if generated else _default(row.text("COLUMN_DEFAULT"), type_, extra, traits.flavour),
+        default=None if generated else _default(row, type_, extra, traits.flavour),
         auto_increment="auto_increment" in extra.lower(),
         on_update=now_text(on_update[1]) if on_update else None,
         generated=generated,
@@ -88,9 +91,12 @@ def _parsed_type(text: str, charset: str | None, collation: str | None, bare_lab
     return column_type(words, charset, collation)
 
 
-def _default(text: str | None, type_: ColumnType, extra: str, flavour: str) -> Default | None:
-    if text is None:
+def _default(row: Row, type_: ColumnType, extra: str, flavour: str) -> Default | None:
+    text, raw = row.text("COLUMN_DEFAULT"), row.raw("COLUMN_DEFAULT")
+    if text is None or raw is None:
         return None
+    if flavour == "oceanbase" and type_.kind in BINARY_KINDS:
+        return binary_default(type_, raw)
     if flavour == "mariadb":
         return _mariadb_default(text, type_)
     if type_.kind in {Kind.TIMESTAMP, Kind.DATETIME} and (now := now_text(text)) is not None:

@@ -12,6 +12,7 @@ from ferryman.model.types import ColumnType, Kind
 _NOW = re.compile(
     r"\(*\s*(?:current_timestamp|now|localtime|localtimestamp)\s*(?:\(\s*(\d?)\s*\))?\s*\)*", re.IGNORECASE
 )
+_HEX = re.compile(r"x'((?:[0-9a-f]{2})*)'", re.IGNORECASE)
 _DATE = re.compile(r"(\d{1,4})[-/.:](\d{1,2})[-/.:](\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:\.(\d*))?)?")
 _TIME = re.compile(r"(-?)(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?(?:\.(\d*))?")
 
@@ -33,6 +34,21 @@ def expression_default(text: str) -> Default:
 def literal_default(type_: ColumnType, text: str) -> Default:
     """Make a default that is a constant of that type."""
     return Default(kind=DefaultKind.LITERAL, text=canonical_literal(type_, text))
+
+
+def binary_default(type_: ColumnType, raw: bytes) -> Default:
+    """Make a default that is a constant of bytes: kept as text where it is text, else as SQL in hexadecimal digits."""
+    try:
+        return literal_default(type_, raw.decode())
+    except UnicodeDecodeError:
+        kept = raw.rstrip(b"\0") if type_.kind is Kind.BINARY else raw
+        return Default(kind=DefaultKind.EXPRESSION, text=f"x'{kept.hex()}'")
+
+
+def hex_bytes(expression: str) -> bytes | None:
+    """Return the bytes of ``x'…'``, `None` for any other expression."""
+    match = _HEX.fullmatch(expression)
+    return bytes.fromhex(match[1]) if match else None
 
 
 def stripped(expression: str) -> str:

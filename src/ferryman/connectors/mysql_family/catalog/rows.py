@@ -29,10 +29,19 @@ class Row:
         value = self.values[name]
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else None if value is None else str(value)
 
+    def raw(self, name: str) -> bytes | None:
+        """Return a column as the bytes that came (UTF-8 where it came as text)."""
+        value = self.values[name]
+        return value if value is None or isinstance(value, bytes) else str(value).encode()
+
     def number(self, name: str) -> int:
         """Return a column as a whole number, 0 for NULL."""
         value = self.text(name)
         return int(value) if value else 0
+
+
+_AS_IT_IS = {"COLUMN_DEFAULT": "CAST(COLUMN_DEFAULT AS BINARY)"}
+"""OceanBase shows the bytes of a BINARY column's default, which are no text."""
 
 
 class Catalog:
@@ -53,7 +62,7 @@ class Catalog:
         known = self._known.get(view, frozenset())
         schema = _SCHEMA_COLUMNS.get(view, "TABLE_SCHEMA")
         table = "TABLE_NAME" if "TABLE_NAME" in known else "NULL"
-        wanted = ", ".join([schema, table, *(name if name in known else "NULL" for name in columns)])
+        wanted = ", ".join([schema, table, *(_AS_IT_IS.get(n, n) if n in known else "NULL" for n in columns)])
         mine = frozenset(self._databases)
         for where, args in self._conditions(schema):
             sql = f"SELECT {wanted} FROM information_schema.{view} WHERE {where}"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ferryman.connectors.mysql_family.catalog.collations import charset_of, full_collation
 from ferryman.connectors.mysql_family.catalog.defaults import (
+    binary_default,
     expression_default,
+    hex_bytes,
     literal_default,
     now_text,
     stripped,
@@ -77,7 +79,8 @@ def default_of(node: DefaultNode | None, type_: ColumnType) -> Default | None:
         return None
     if node.literal is not None:
         return literal_default(type_, node.literal)
-    return expression_default(node.expression or "")
+    raw = hex_bytes(node.expression or "")
+    return binary_default(type_, raw) if raw is not None else expression_default(node.expression or "")
 
 
 def with_names(expression: str, old: str, new: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ferryman.connectors.mysql_family.catalog.defaults import hex_bytes
 from ferryman.connectors.mysql_family.catalog.typemap import quoted_name, quoted_text
 from ferryman.model.names import TableName
 from ferryman.model.schema import (
@@ -83,6 +84,8 @@ def _value_parts(column: Column) -> list[str]:
 
 def default_sql(default: Default, type_: ColumnType) -> str:
     """Write what follows DEFAULT."""
+    if hex_bytes(default.text) is not None and default.kind is DefaultKind.EXPRESSION:
+        return default.text  # a constant, which old servers take without parentheses only
     if default.kind is DefaultKind.EXPRESSION:
         return default.text.upper() if default.text.startswith("current_timestamp") else f"({default.text})"
     if type_.kind is Kind.BIT:
