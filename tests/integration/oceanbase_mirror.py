@@ -12,6 +12,7 @@ from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.oceanbase.scn.place import place_of
 from ferryman.connectors.oceanbase.source import OceanBaseSource
 from ferryman.embedded import OceanBase
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Row
 from ferryman.model.changes import ChangeBatch, Operation, SchemaStatement
 from ferryman.model.names import TableName
@@ -86,12 +87,24 @@ class Mirror:
 
     def _run(self, statement: SchemaStatement) -> None:
         self.statements.append(statement.sql)
+        before = dict(self.tables)
         self.read_catalog()
+        for name, table in self.tables.items():
+            if name in before and before[name].columns != table.columns:
+                self._reshape(table)
         if statement.sql.lower().startswith("truncate table "):
             name = statement.sql.split()[-1].replace("`", "").split(".")[-1]
             for table, rows in self.rows.items():
                 if table.table == name:
                     rows.clear()
+
+    def _reshape(self, table: Table) -> None:
+        """What the statement makes of the rows there are: as the source itself shows those of the last border now."""
+        try:
+            self.rows[table.name] = self.at(table, self.border)
+        except FerrymanError as error:
+            if error.context.get("errno") not in (1412, 4344):  # built anew: it will be emptied
+                raise
 
     def apply(self, change: ChangeBatch) -> None:
         rows = self.rows[change.table]

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pymysql
+import pytest
 from oceanbase_mirror import Mirror, Writers
 
 from ferryman.connectors.oceanbase.scn import keyed
+from ferryman.connectors.oceanbase.scn.history import DdlLog
+from ferryman.connectors.oceanbase.scn.moments import is_history_gone
+from ferryman.connectors.oceanbase.scn.pace import Pace
+from ferryman.connectors.oceanbase.scn.place import place_of
+from ferryman.connectors.oceanbase.scn.window import HistoryLostError, Window
 from ferryman.embedded import OceanBase
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Batch
 from ferryman.model.changes import Operation
+from ferryman.model.schema import Table
 from real_pipeline import connect, execute
+
+pytestmark = [pytest.mark.oceanbase]
 
 RACES = frozenset({1062, 1205, 1213, 6002, 6005})
 """What writers may do to each other: a taken key, a lock waited for, a row changed meanwhile."""
@@ -78,6 +89,7 @@ def _writer(server: OceanBase, database: str, dice: random.Random) -> Callable[[
                     raise
                 cursor.execute("ROLLBACK")
                 return
+        time.sleep(0.02)  # leave the machine to the others
 
     return work
 
@@ -92,7 +104,7 @@ def test_every_border_equals_the_source_then(oceanbase: OceanBase, database_name
     deadline = time.monotonic() + PATIENCE_SECONDS
     with Writers(writers) as writing:
         for freeze in ("MINOR", "MAJOR"):
-            borders, rounds = mirror.checked + 3, writing.rounds + 150
+            borders, rounds = mirror.checked + 3, writing.rounds + 60
             execute(oceanbase, f"ALTER SYSTEM {freeze} FREEZE")
             mirror.follow(
                 lambda b=borders, r=rounds: (  # type: ignore[misc]
@@ -151,3 +163,88 @@ def test_a_mistake_is_found(oceanbase: OceanBase, database_name: str) -> None:
         keyed.queries.gone_since = original
     assert any("read anew" in warning for warning in mirror.warnings)
     assert mirror.statements == [f"TRUNCATE TABLE `{database_name}`.`t`"]
+
+
+def test_schema_statements_between_polls(oceanbase: OceanBase, database_name: str) -> None:
+    """Instant ones are handed out as they are; a table that was built anew is emptied and read anew, and only that."""
+    execute(oceanbase, f"CREATE DATABASE {database_name}")
+    execute(
+        oceanbase,
+        "CREATE TABLE t (id int PRIMARY KEY, b varchar(10), c int)",
+        "CREATE TABLE calm (id int PRIMARY KEY)",
+        "CREATE TABLE p (a int PRIMARY KEY, v int) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10),"
+        " PARTITION p1 VALUES LESS THAN (20))",
+        "INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
+        "INSERT INTO p VALUES (1, 1), (11, 11)",
+        "INSERT INTO calm VALUES (1)",
+        database=database_name,
+    )
+    mirror = Mirror(oceanbase, database_name)
+
+    def step(anew: set[str], *statements: str) -> list[str]:
+        mirror.statements.clear()
+        execute(oceanbase, *statements, database=database_name)
+        borders = mirror.checked
+        mirror.follow(lambda: mirror.checked > borders)
+        own = [sql for sql in mirror.statements if not sql.startswith("TRUNCATE TABLE `")]
+        emptied = {sql.split("`")[3] for sql in mirror.statements if sql.startswith("TRUNCATE TABLE `")}
+        assert emptied == anew, mirror.statements
+        return own
+
+    added = "ALTER TABLE t ADD COLUMN d int DEFAULT 7"
+    assert step(set(), "DELETE FROM t WHERE id = 3", added, "UPDATE t SET d = 8 WHERE id = 1") == [added]
+    assert len(step(set(), "ALTER TABLE t MODIFY b varchar(30)", "ALTER TABLE t DROP COLUMN d")) == 2
+    step({"t"}, "UPDATE t SET c = 5", "ALTER TABLE t MODIFY c varchar(20)")
+    step({"t"}, "TRUNCATE TABLE t", "INSERT INTO t VALUES (9, 'z', '9')")
+    step({"p"}, "ALTER TABLE p DROP PARTITION p1")
+    step({"p"}, "ALTER TABLE p ADD PARTITION (PARTITION p9 VALUES LESS THAN (90))", "INSERT INTO p VALUES (50, 5)")
+    step({"u"}, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    step({"t", "u"}, "RENAME TABLE t TO tmp, u TO t, tmp TO u", "UPDATE t SET b = 'swapped'")
+    step({"v"}, "DROP TABLE u", "CREATE TABLE v (x int)", "INSERT INTO v VALUES (1), (1)")
+    step(set(), "CREATE INDEX late ON calm (id)", "INSERT INTO calm VALUES (2)")
+    other = f"{database_name}_other"
+    assert step(set(), f"CREATE DATABASE {other}", f"CREATE TABLE {other}.t (id int)", f"DROP DATABASE {other}") == []
+
+
+def test_history_that_is_gone_is_read_anew(
+    oceanbase: OceanBase, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past undo_retention: the table whose past is needed is read anew, one that did not change is left alone."""
+    execute(oceanbase, f"CREATE DATABASE {database_name}")
+    execute(oceanbase, "CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE calm (id int PRIMARY KEY)",
+            "INSERT INTO t VALUES (1, 1), (2, 2)", "INSERT INTO calm VALUES (1)", database=database_name)  # fmt: skip
+    mirror = Mirror(oceanbase, database_name)
+    mirror.follow(lambda: mirror.checked > 0)
+    execute(oceanbase, "UPDATE t SET v = 5 WHERE id = 1", "DELETE FROM t WHERE id = 2", database=database_name)
+    gone = FerrymanError("endpoint.query_failed", "snapshot is discarded", context={"errno": 4654})
+    original = Window.read_then
+
+    def read_then(self: Window, table: Table, sql: str | bytes) -> Iterator[Batch]:
+        if self.prev == lost:
+            raise HistoryLostError(table.name, gone.message) if is_history_gone(gone) else gone
+        yield from original(self, table, sql)
+
+    lost = place_of(mirror.border).scn
+    monkeypatch.setattr(Window, "read_then", read_then)
+    monkeypatch.setattr(Pace, "warning", lambda _self, _age: "history is about to run out")
+    mirror.follow(lambda: mirror.checked > 1)
+    assert mirror.statements == [f"TRUNCATE TABLE `{database_name}`.`t`"]
+    assert any("about to run out" in warning for warning in mirror.warnings)
+    assert any("is read anew" in warning and "snapshot is discarded" in warning for warning in mirror.warnings)
+
+
+def test_without_the_list_of_statements_a_change_stops(
+    oceanbase: OceanBase, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OceanBase's list cannot be read, catalogs are compared: nothing is guessed."""
+    execute(oceanbase, f"CREATE DATABASE {database_name}")
+    execute(oceanbase, "CREATE TABLE t (id int PRIMARY KEY)", database=database_name)
+    hidden = FerrymanError("source.privilege", "SELECT command denied")
+    monkeypatch.setattr(DdlLog, "version", lambda _self: (_ for _ in ()).throw(hidden))
+    mirror = Mirror(oceanbase, database_name)
+    execute(oceanbase, "INSERT INTO t VALUES (1)", database=database_name)
+    mirror.follow(lambda: mirror.checked > 0)
+    execute(oceanbase, "ALTER TABLE t ADD COLUMN c int", database=database_name)
+    with pytest.raises(FerrymanError) as caught:
+        mirror.follow(lambda: False)
+    assert caught.value.code == "source.schema_changed"

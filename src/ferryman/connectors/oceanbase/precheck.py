@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ferryman.connectors.mysql_family.precheck.checks import MySqlChecks
-from ferryman.connectors.mysql_family.precheck.items import Item, Look, passed, warned
+from ferryman.connectors.mysql_family.precheck.items import Item, Look, passed, refused, warned
+from ferryman.connectors.mysql_family.quoting import quote_table
+from ferryman.connectors.oceanbase.scn.history import DdlLog, history_of
+from ferryman.connectors.oceanbase.scn.moments import begin_snapshot, current_scn, retention_seconds
 from ferryman.foundation.errors import FerrymanError
+from ferryman.model.project import StepName
 from ferryman.spi.precheck import CheckResult
 
 _DISK = "SELECT SUM(data_disk_capacity), SUM(data_disk_in_use), SUM(data_disk_allocated) FROM oceanbase.GV$OB_SERVERS"
@@ -26,9 +30,63 @@ def check_disk(look: Look) -> list[CheckResult]:
     return passed(f"{(capacity - used) >> 20:,} MB free, about {needed >> 20:,} MB to come")
 
 
+_LOG_STEPS = (StepName.CAPTURE, StepName.APPLY)
+_GRANT = "GRANT SELECT ON oceanbase.* TO CURRENT_USER()"
+_SHORT_RETENTION_SECONDS = 3600
+_LOG_ITEMS = frozenset({"DB_ACCOUNT_INCR_READ_PRIVILEGE", "DB_INCR_LOG"})
+"""The family's items about a binary log; ours stand in their place."""
+
+
+def check_moments(look: Look) -> list[CheckResult]:
+    """Try what polling stands on: SCNs, a snapshot whose SCN is shown, ORA_ROWSCN, a flashback read."""
+    if look.connection.server.flavor != "oceanbase":
+        return refused(f"{look.connection.server.text} is no OceanBase", "write mysql:// in front of it")
+    if not look.has_step(*_LOG_STEPS) or not look.schema.tables:
+        return []
+    name = look.schema.tables[0].name
+    try:
+        scn = current_scn(look.connection)
+        begin_snapshot(look.connection, name)
+        look.connection.query(f"SELECT ORA_ROWSCN FROM {quote_table(name)} LIMIT 1")
+        look.connection.execute("ROLLBACK")
+        look.connection.query(f"SELECT 1 FROM {quote_table(name)} AS OF SNAPSHOT {scn} LIMIT 1")
+    except FerrymanError as error:
+        return refused(error.message, error.hint, _GRANT, code=error.code)
+    return passed("changes can be found by reading: SCNs, ORA_ROWSCN and flashback work")
+
+
+def check_history(look: Look) -> list[CheckResult]:
+    """Ask how long rows are remembered, and whether schema statements are shown."""
+    if not look.has_step(*_LOG_STEPS):
+        return []
+    kept = retention_seconds(look.connection)
+    if not isinstance(history_of(look.connection, look.spec.selection), DdlLog):
+        return warned(
+            "oceanbase.__all_ddl_operation is not shown to us: any schema statement at the source will stop the project",
+            "grant the right to read it, or make no schema changes meanwhile",
+            _GRANT,
+        )
+    if kept < _SHORT_RETENTION_SECONDS:
+        return warned(
+            f"the source remembers rows for {kept} s (undo_retention); after a longer pause tables are read anew",
+            "a tenant with room for it bears some hours",
+            "ALTER SYSTEM SET undo_retention = 21600",
+        )
+    return passed(f"rows are remembered for {kept} s, schema statements are shown")
+
+
 @dataclass(frozen=True, slots=True)
 class OceanBaseChecks(MySqlChecks):
     """The items of an OceanBase tenant in MySQL mode."""
+
+    def source_items(self) -> Sequence[Item]:
+        """Return what is asked of a source."""
+        items = [item for item in MySqlChecks.source_items(self) if item.name not in _LOG_ITEMS]
+        return (
+            *items,
+            Item("DB_ACCOUNT_INCR_READ_PRIVILEGE", "changes can be found by reading", check_moments),
+            Item("DB_INCR_LOG", "history reaches back far enough", check_history),
+        )
 
     def target_items(self) -> Sequence[Item]:
         """Return what is asked of a target."""
