@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock clean
+.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock console clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,9 @@ kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after eac
 
 storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
 	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py
+
+console: $(STAMP)  ## build the web console into the package (needs Node; users do not)
+	@tools/console build
 
 lock:  ## renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \

@@ -12,10 +12,13 @@ from starlette.types import ASGIApp
 
 from ferryman import __version__
 from ferryman.api import metrics, pages
+from ferryman.api.console import console_router
 from ferryman.api.credentials import USER
+from ferryman.api.events import events_router
 from ferryman.api.incidents import internal_error
 from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
+from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.operations import Surroundings
 from ferryman.api.oms.routes import oms_router
@@ -29,7 +32,10 @@ def create_application(service: Service, labels: Labels, access: Access, *, body
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(oms_router(Surroundings(service, labels, USER)))
+    app.include_router(browsing_router(service))
     app.include_router(native_router(service))
+    app.include_router(events_router(service))
+    app.include_router(console_router())
     app.include_router(access_router(access))
     _add_pages(app, service)
     _add_error_answers(app)
@@ -37,7 +43,7 @@ def create_application(service: Service, labels: Labels, access: Access, *, body
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
-    @app.get("/", include_in_schema=False)
+    @app.get("/status", include_in_schema=False)
     def status() -> HTMLResponse:
         return HTMLResponse(pages.status_page(metrics.all_projects(service)))
 

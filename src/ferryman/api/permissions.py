@@ -10,6 +10,9 @@ from ferryman.control.roles import Role
 OPEN_PATHS = frozenset({"/healthz"})
 """Answered without a login: for load balancers, says nothing but that the service lives."""
 
+CONSOLE_PATH = "/console"
+"""The console's own files need no login: the login page is one of them, and they hold no data."""
+
 OPEN_CALLS = frozenset({("POST", "/api/v1/session")})
 """The login itself."""
 
@@ -30,7 +33,12 @@ def action_of(scope: Scope) -> str:
 
 def is_open(method: str, path: str) -> bool:
     """Whether a call needs no login."""
-    return path in OPEN_PATHS or (method, path) in OPEN_CALLS
+    return path in OPEN_PATHS or (method, path) in OPEN_CALLS or _is_console(method, path)
+
+
+def _is_console(method: str, path: str) -> bool:
+    reads = method in {"GET", "HEAD"}
+    return reads and (path in {"/", CONSOLE_PATH} or path.startswith(f"{CONSOLE_PATH}/"))
 
 
 def changes(method: str, path: str, action: str) -> bool:

@@ -18,6 +18,7 @@ import uvicorn
 
 from ferryman.api.application import create_application
 from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_access
+from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
@@ -123,6 +124,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams first: a console that is looking on is no reason to wait."""
+        STREAMS.end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -235,7 +235,7 @@ def serve(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
 ) -> int:
-    """Run the service: the OMS operations, the native API, metrics and a status page."""
+    """Run the service: the OMS operations, the native API, metrics and the web console."""
     from ferryman.cli.serving import certificate, serve_until_told
 
     tls = certificate(tls_cert, tls_key)

@@ -120,6 +120,9 @@ class Show:
                 start_new_session=True,
             )
         self._until(self.client.is_up, "the service to answer", 30)
+        self.screen.say(
+            f"watch it in the console: http://127.0.0.1:{self.client.port}/  user admin, password {self.client.password}"
+        )
 
     def _create_project(self) -> None:
         self.screen.chapter("The project, created through the HTTP API that OMS clients use")

@@ -38,7 +38,7 @@ def test_a_wrong_login_answers_401_in_the_envelope(client, header, path, name):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/openapi.json", "/metrics", "/api/v1/projects", "/nothing", "/style.css"]
+    "path", ["/status", "/docs", "/openapi.json", "/metrics", "/api/v1/projects", "/nothing", "/style.css"]
 )
 def test_every_page_needs_the_login(client, path):
     client.auth = None
@@ -137,7 +137,7 @@ def test_unknown_paths_and_methods(client, method, path, status):
 
 
 def test_every_answer_carries_the_strict_policy(client):
-    for path in ("/", "/docs", "/nothing", "/metrics"):
+    for path in ("/status", "/docs", "/nothing", "/metrics"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]

@@ -117,7 +117,7 @@ def test_the_status_page_escapes_all_names(client, service):
     made = client.post("/api/v1/projects", json=NEW | {"name": NASTY.replace(" ", ""), "source": source})
     assert made.status_code == 201, made.text
     service.put(made.json()["id"], error=FAILURE, status=ProjectStatus.FAILED)
-    page = client.get("/").text
+    page = client.get("/status").text
     assert "&lt;script&gt;" in page
     assert "<script" not in page
     assert "<b>" not in page
@@ -128,4 +128,4 @@ def test_the_status_page_escapes_all_names(client, service):
 
 
 def test_the_empty_status_page_says_what_to_do(client):
-    assert "ferryman projects create" in client.get("/").text
+    assert "ferryman projects create" in client.get("/status").text

@@ -25,6 +25,7 @@ class ErrorDocument(_Model):
     hint: str
     retry: str
     failed_at: datetime
+    context: dict[str, Any] = Field(description="Names and numbers: where it stopped, which choices there are.")
 
 
 class TableDocument(_Model):
@@ -183,7 +184,12 @@ def error_document(error: ErrorView | None) -> ErrorDocument | None:
     if error is None:
         return None
     return ErrorDocument(
-        code=error.code, message=error.message, hint=error.hint, retry=error.retry, failed_at=_utc(error.failed_at)
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        retry=error.retry,
+        failed_at=_utc(error.failed_at),
+        context=error.context,
     )
 
 

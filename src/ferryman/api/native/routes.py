@@ -49,53 +49,53 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
     @router.post("/projects", tags=["projects"], status_code=201)
     def create_project(asked: documents.NewProject) -> documents.ProjectDocument:
         """Make a project; it waits to be started."""
-        return documents.project_document(service.create_project(_spec(service, asked)))
+        return documents.project_document(service.create_project(spec_of_request(service, asked)))
 
     @router.get("/projects/{project_id}", tags=["projects"])
     def show_project(project_id: str) -> documents.ProjectDocument:
         """Show a project with its steps and tables; takes the id or the name."""
-        return documents.project_document(service.project(_id(service, project_id)))
+        return documents.project_document(service.project(project_id_of(service, project_id)))
 
     @router.get("/projects/{project_id}/steps", tags=["projects"])
     def list_steps(project_id: str) -> list[documents.StepDocument]:
         """Show the steps of a project with their tables."""
-        return [documents.step_document(step) for step in service.project(_id(service, project_id)).steps]
+        return [documents.step_document(step) for step in service.project(project_id_of(service, project_id)).steps]
 
     @router.delete("/projects/{project_id}", tags=["projects"], status_code=204)
     def delete_project(project_id: str) -> None:
         """Remove a project that was never started or is released."""
-        service.delete_project(_id(service, project_id))
+        service.delete_project(project_id_of(service, project_id))
 
 
 def _add_life_cycle_routes(router: APIRouter, service: Service) -> None:
     @router.post("/projects/{project_id}/start", tags=["life cycle"])
     def start(project_id: str) -> documents.ProjectDocument:
         """Start a project that was never started."""
-        service.start_project(found := _id(service, project_id))
+        service.start_project(found := project_id_of(service, project_id))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/stop", tags=["life cycle"])
     def stop(project_id: str) -> documents.ProjectDocument:
         """Pause a running project; progress is kept."""
-        service.stop_project(found := _id(service, project_id))
+        service.stop_project(found := project_id_of(service, project_id))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/resume", tags=["life cycle"])
     def resume(project_id: str) -> documents.ProjectDocument:
         """Go on with a paused or failed project from where it stood."""
-        service.resume_project(found := _id(service, project_id))
+        service.resume_project(found := project_id_of(service, project_id))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/release", tags=["life cycle"])
     def release(project_id: str) -> documents.ProjectDocument:
         """End a project for good and free what it holds; its record stays."""
-        service.release_project(found := _id(service, project_id))
+        service.release_project(found := project_id_of(service, project_id))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/choose", tags=["life cycle"], status_code=204)
     def choose(project_id: str, choice: documents.Choice) -> None:
         """Decide about the schema statement at which apply has stopped."""
-        service.choose(_id(service, project_id), choice.choice, sql=choice.sql)
+        service.choose(project_id_of(service, project_id), choice.choice, sql=choice.sql)
 
 
 def _add_detail_routes(router: APIRouter, service: Service) -> None:
@@ -106,14 +106,14 @@ def _add_detail_routes(router: APIRouter, service: Service) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> list[dict[str, Any]]:
         """Show events, oldest first, those with an id greater than `after`."""
-        return service.events(_id(service, project_id), after=after, limit=limit)
+        return service.events(project_id_of(service, project_id), after=after, limit=limit)
 
     @router.get("/projects/{project_id}/mismatches", tags=["details"])
     def list_mismatches(
         project_id: str, table: str | None = None, page: PageNumber = 1, size: PageSize = 50
     ) -> documents.MismatchPage:
         """Show settled differences, of one source table (``database.table``) or of all."""
-        found = service.mismatches(_id(service, project_id), table, page=page, size=size)
+        found = service.mismatches(project_id_of(service, project_id), table, page=page, size=size)
         items = [documents.mismatch_document(mismatch) for mismatch in found.items]
         return documents.MismatchPage(items=items, total=found.total, page=found.number, size=found.size)
 
@@ -140,7 +140,7 @@ def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
         return documents.endpoint_document(service.endpoint(endpoint_id))
 
 
-def _id(service: Service, wanted: str) -> str:
+def project_id_of(service: Service, wanted: str) -> str:
     """Take a project's name for its id."""
     if wanted.startswith(("np_", "p_")):
         return wanted
@@ -148,8 +148,9 @@ def _id(service: Service, wanted: str) -> str:
     return found.id if found else wanted
 
 
-def _spec(service: Service, asked: documents.NewProject) -> ProjectSpec:
-    (source, source_id), (target, target_id) = _endpoint(service, asked.source), _endpoint(service, asked.target)
+def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpec:
+    """Return the project that is asked for; endpoints may be named by id."""
+    (source, source_id), (target, target_id) = endpoint_of(service, asked.source), endpoint_of(service, asked.target)
     wish = Wish(
         name=asked.name,
         source=source,
@@ -170,7 +171,8 @@ def _spec(service: Service, asked: documents.NewProject) -> ProjectSpec:
     return spec_of(wish)
 
 
-def _endpoint(service: Service, text: str) -> tuple[Endpoint, str]:
+def endpoint_of(service: Service, text: str) -> tuple[Endpoint, str]:
+    """Return the endpoint that an id or a URL stands for, and its id (empty for a URL)."""
     if text.startswith("e_"):
         return service.endpoint(text).endpoint, text
     if "://" not in text:

@@ -1,0 +1,32 @@
+/** Documents of the API, by the names the console uses; made from its OpenAPI description. */
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Project = Schemas['ProjectDocument'];
+export type ProjectPage = Schemas['ProjectPage'];
+export type Step = Schemas['StepDocument'];
+export type TableOfStep = Schemas['TableDocument'] & { step: string };
+export type ProjectError = Schemas['ErrorDocument'];
+export type Endpoint = Schemas['EndpointDocument'];
+export type EndpointPage = Schemas['EndpointPage'];
+export type Mismatch = Schemas['MismatchDocument'];
+export type MismatchPage = Schemas['MismatchPage'];
+export type Overview = Schemas['OverviewDocument'];
+export type DatabaseTree = Schemas['DatabaseDocument'];
+export type Check = Schemas['CheckDocument'];
+export type Sample = Schemas['SampleDocument'];
+export type ObjectSchema = Schemas['ObjectSchema'];
+export type SchemaPage = Schemas['SchemaDocument'];
+export type ConnectionOutcome = Schemas['ConnectionOutcome'];
+export type NewProject = Schemas['NewProject'];
+
+/** One line of a project's log. */
+export interface ProjectEvent {
+  id: number;
+  at: string;
+  level: string;
+  step: string;
+  message: string;
+  fields: Record<string, unknown>;
+}

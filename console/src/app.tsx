@@ -1,0 +1,111 @@
+/** The console: language, look, login, and the page of the address. */
+import { Component, lazy, Suspense, useEffect, type ReactNode } from 'react';
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router-dom';
+import enUS from '@oceanbase/design/es/locale/en-US';
+import zhCN from '@oceanbase/design/es/locale/zh-CN';
+import { call } from './api/client';
+import { setAccount, useAccount, type Account } from './api/session';
+import { useLanguage, useText } from './i18n';
+import { Shell } from './layout/Shell';
+import { useDark } from './look';
+import { Login } from './pages/Login';
+import { Loading } from './parts/States';
+import { App, Button, ConfigProvider, Result } from './ui';
+
+const Overview = lazy(() => import('./pages/Overview'));
+const Projects = lazy(() => import('./pages/Projects'));
+const ProjectPage = lazy(() => import('./pages/project/ProjectPage'));
+const Wizard = lazy(() => import('./pages/wizard/Wizard'));
+const Endpoints = lazy(() => import('./pages/Endpoints'));
+const Accounts = lazy(() => import('./pages/Accounts'));
+const Audit = lazy(() => import('./pages/Audit'));
+const Settings = lazy(() => import('./pages/Settings'));
+
+const FONT =
+  "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif";
+
+export function Console() {
+  const language = useLanguage();
+  const dark = useDark();
+  // Greys of the theme that are too pale for small text on white (WCAG AA) are made darker.
+  const token = dark
+    ? { fontFamily: FONT, colorTextTertiary: '#a3aec2', colorTextPlaceholder: '#98a4ba' }
+    : { fontFamily: FONT, colorTextTertiary: '#5c6b8a', colorTextPlaceholder: '#66738f' };
+  return (
+    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ isDark: dark, token }} form={{ requiredMark: true }}>
+      <App>
+        <BrowserRouter basename="/console">
+          <Suspense fallback={<Loading />}>
+            <Door />
+          </Suspense>
+        </BrowserRouter>
+      </App>
+    </ConfigProvider>
+  );
+}
+
+function Door() {
+  const account = useAccount();
+  useEffect(() => {
+    call<Account>('GET', '/api/v1/session').then(setAccount, () => setAccount(null));
+  }, []);
+  if (account === undefined) return <Loading />;
+  if (account === null) return <Login />;
+  return (
+    <Shell account={account}>
+      <Guard>
+        <Suspense fallback={<Loading />}>
+          <Pages />
+        </Suspense>
+      </Guard>
+    </Shell>
+  );
+}
+
+function Pages() {
+  return (
+    <Routes>
+      <Route path="/" element={<Overview />} />
+      <Route path="/migration" element={<Projects key="MIGRATION" type="MIGRATION" />} />
+      <Route path="/sync" element={<Projects key="SYNC" type="SYNC" />} />
+      <Route path="/projects/:id" element={<ProjectPage />} />
+      <Route path="/projects/:id/:tab" element={<ProjectPage />} />
+      <Route path="/new" element={<Wizard />} />
+      <Route path="/endpoints" element={<Endpoints />} />
+      <Route path="/accounts" element={<Accounts />} />
+      <Route path="/audit" element={<Audit />} />
+      <Route path="/settings" element={<Settings />} />
+      <Route path="/index.html" element={<Navigate to="/" replace />} />
+      <Route path="*" element={<Nowhere />} />
+    </Routes>
+  );
+}
+
+function Nowhere() {
+  const t = useText();
+  return <Result status="404" title={<h1>{t('app.notFound')}</h1>} extra={<a href="/console/">{t('app.home')}</a>} />;
+}
+
+class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? <Broken /> : this.props.children;
+  }
+}
+
+function Broken() {
+  const t = useText();
+  return (
+    <Result
+      status="error"
+      title={t('app.defect')}
+      subTitle={t('app.defectHint')}
+      extra={<Button onClick={() => location.reload()}>{t('app.retry')}</Button>}
+    />
+  );
+}

@@ -1,0 +1,125 @@
+import { PlusOutlined } from '@oceanbase/icons';
+import { useState } from 'react';
+import { post, query } from '../api/client';
+import { useLoaded } from '../api/load';
+import { useMay } from '../api/session';
+import type { ConnectionOutcome, Endpoint, EndpointPage } from '../api/types';
+import { useLanguage, useText } from '../i18n';
+import { moment, duration } from '../logic/format';
+import { EndpointDrawer } from '../parts/EndpointDrawer';
+import { Failed, Loading, Nothing, Page, Panel } from '../parts/States';
+import { Button, Input, Pagination } from '../ui';
+
+const SIZE = 20;
+
+export default function Endpoints() {
+  const t = useText();
+  const may = useMay('operator');
+  const [search, setSearch] = useState('');
+  const [number, setNumber] = useState(1);
+  const [adding, setAdding] = useState(false);
+  const { data, failure, loading, again } = useLoaded<EndpointPage>(`/api/v1/endpoints${query({ search, page: number, size: SIZE })}`, 15_000);
+  const add = may && (
+    <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>
+      {t('endpoints.new')}
+    </Button>
+  );
+  return (
+    <Page title={t('endpoints.title')} extra={add}>
+      <div className="filters">
+        <Input.Search
+          allowClear
+          aria-label={t('projects.search')}
+          placeholder={t('projects.search')}
+          onSearch={(text) => {
+            setSearch(text);
+            setNumber(1);
+          }}
+        />
+      </div>
+      {failure && <Failed failure={failure} again={again} />}
+      {!data && loading && <Loading />}
+      {data && (
+        <Panel>
+          {data.items.length === 0 ? <Nothing text={t('endpoints.empty')}>{add}</Nothing> : <EndpointTable items={data.items} may={may} />}
+        </Panel>
+      )}
+      {data && data.total > SIZE && (
+        <Pagination current={number} total={data.total} pageSize={SIZE} showSizeChanger={false} onChange={setNumber} />
+      )}
+      <EndpointDrawer
+        open={adding}
+        onClose={() => setAdding(false)}
+        onCreated={() => {
+          setAdding(false);
+          again();
+        }}
+      />
+    </Page>
+  );
+}
+
+function EndpointTable({ items, may }: { items: Endpoint[]; may: boolean }) {
+  const t = useText();
+  const language = useLanguage();
+  return (
+    <table className="grid cards">
+      <thead>
+        <tr>
+          <th>{t('endpoints.name')}</th>
+          <th>{t('endpoints.address')}</th>
+          <th>{t('endpoints.description')}</th>
+          <th>{t('endpoints.created')}</th>
+          {may && <th aria-label={t('app.actions')} />}
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((each) => (
+          <tr key={each.id}>
+            <th scope="row">
+              <span className="wrap">{each.name}</span>
+              <span className="dim small block">{each.id}</span>
+            </th>
+            <td data-label={t('endpoints.address')}>
+              <code className="wrap">{each.url}</code>
+            </td>
+            <td data-label={t('endpoints.description')} className="wrap">
+              {each.description || '–'}
+            </td>
+            <td data-label={t('endpoints.created')} className="small">
+              {moment(each.created_at, language)}
+            </td>
+            {may && (
+              <td>
+                <TestButton endpoint={each} />
+              </td>
+            )}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function TestButton({ endpoint }: { endpoint: Endpoint }) {
+  const t = useText();
+  const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
+  const [busy, setBusy] = useState(false);
+  const test = async () => {
+    setBusy(true);
+    setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: endpoint.id }).catch(() => null));
+    setBusy(false);
+  };
+  return (
+    <>
+      <Button size="small" loading={busy} onClick={() => void test()}>
+        {t('endpoints.test')}
+      </Button>
+      {outcome && (
+        <span role="status" className={`block small wrap ${outcome.ok ? 'good' : 'bad'}`}>
+          {outcome.ok ? t('endpoints.testGood', { time: duration(outcome.milliseconds / 1000) }) : String(outcome.error?.['message'] ?? t('endpoints.testBad'))}
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,111 @@
+import { LineChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
+import * as echarts from 'echarts/core';
+import { CanvasRenderer } from 'echarts/renderers';
+import { useEffect, useRef, useState } from 'react';
+import { query } from '../../api/client';
+import { useLoaded } from '../../api/load';
+import type { Project, Sample } from '../../api/types';
+import { useText } from '../../i18n';
+import { useDark } from '../../look';
+import { seriesOf, type Measure } from '../../logic/series';
+import { Failed, Nothing, Panel } from '../../parts/States';
+import { Segmented } from '../../ui';
+
+echarts.use([LineChart, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
+
+const RANGES = [
+  { value: 3600, label: 'chart.hour' },
+  { value: 6 * 3600, label: 'chart.sixHours' },
+  { value: 24 * 3600, label: 'chart.day' },
+] as const;
+
+export default function Charts({ project }: { project: Project }) {
+  const t = useText();
+  const [range, setRange] = useState<number>(3600);
+  const names = project.steps.map((step) => step.name);
+  const live = project.status === 'RUNNING' ? 10_000 : 0;
+  const load = useSamples(project.id, names.includes('load') ? 'load' : null, range, live);
+  const apply = useSamples(project.id, names.includes('apply') ? 'apply' : null, range, live);
+  const failure = load.failure ?? apply.failure;
+  const samples = { load: load.data ?? [], apply: apply.data ?? [] };
+  const empty = samples.load.length + samples.apply.length === 0;
+  return (
+    <Panel
+      title={t('project.charts')}
+      extra={
+        <Segmented
+          value={range}
+          onChange={(value) => setRange(Number(value))}
+          options={RANGES.map((each) => ({ value: each.value, label: t(each.label) }))}
+        />
+      }
+    >
+      {failure && <Failed failure={failure} again={load.again} />}
+      {!failure && empty && <Nothing text={t('chart.empty')} />}
+      {!empty && (
+        <div className="charts">
+          <Chart measure="rows_per_second" title={t('chart.rows')} samples={samples} />
+          <Chart measure="bytes_per_second" title={t('chart.bytes')} samples={samples} />
+          {names.includes('apply') && <Chart measure="latency_seconds" title={t('chart.latency')} samples={{ load: [], apply: samples.apply }} />}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function useSamples(id: string, step: string | null, range: number, everyMs: number) {
+  const begin = Math.floor(Date.now() / 60_000) * 60 - range; // by the minute: the address stays the same while it is renewed
+  return useLoaded<Sample[]>(step && `/api/v1/projects/${id}/samples${query({ step, begin })}`, everyMs);
+}
+
+function Chart({ measure, title, samples }: { measure: Measure; title: string; samples: { load: Sample[]; apply: Sample[] } }) {
+  const t = useText();
+  const dark = useDark();
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<echarts.ECharts | null>(null);
+  useEffect(() => {
+    const made = echarts.init(place.current!, dark ? 'dark' : undefined, { renderer: 'canvas' });
+    chart.current = made;
+    const resize = new ResizeObserver(() => made.resize());
+    resize.observe(place.current!);
+    return () => {
+      resize.disconnect();
+      made.dispose();
+    };
+  }, [dark]);
+  useEffect(() => {
+    const lines = [
+      { name: t('chart.load'), points: seriesOf(samples.load, measure), color: '#f49f25' },
+      { name: t('chart.apply'), points: seriesOf(samples.apply, measure), color: '#0d6cf2' },
+    ].filter((line) => line.points.length > 0);
+    chart.current?.setOption(
+      {
+        backgroundColor: 'transparent',
+        animation: false,
+        grid: { left: 8, right: 12, top: 28, bottom: 4, containLabel: true },
+        legend: { top: 0, right: 0, itemHeight: 8, textStyle: { color: dark ? '#cdd5e4' : '#3b4a69' } },
+        tooltip: { trigger: 'axis', renderMode: 'richText' },
+        xAxis: { type: 'time', axisLabel: { color: dark ? '#a3aec2' : '#5c6b8a', hideOverlap: true } },
+        yAxis: { type: 'value', min: 0, axisLabel: { color: dark ? '#a3aec2' : '#5c6b8a' }, splitLine: { lineStyle: { color: dark ? '#303848' : '#e2e8f3' } } },
+        series: lines.map((line) => ({
+          type: 'line',
+          name: line.name,
+          data: line.points,
+          showSymbol: line.points.length < 3,
+          color: line.color,
+          lineStyle: { width: 2 },
+        })),
+      },
+      { notMerge: true },
+    );
+  }, [samples, measure, dark, t]);
+  const all = [...samples.load, ...samples.apply].map((sample) => sample[measure] ?? 0);
+  const most = all.length ? Math.max(...all) : 0;
+  return (
+    <figure className="chart">
+      <figcaption>{title}</figcaption>
+      <div ref={place} role="img" aria-label={`${title}: max ${Math.round(most)}`} />
+    </figure>
+  );
+}

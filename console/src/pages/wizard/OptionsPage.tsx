@@ -1,0 +1,45 @@
+import { useText } from '../../i18n';
+import { Checkbox, Form, InputNumber, Radio, Select, type Ticked } from '../../ui';
+import type { PageProps } from './Wizard';
+
+const IMPORTANCES = ['HIGH', 'MEDIUM', 'LOW', 'IGNORE'] as const;
+
+export function OptionsPage({ form, change }: PageProps) {
+  const t = useText();
+  const copies = form.types.includes('full');
+  return (
+    <Form layout="vertical" component="div" className="narrow-form">
+      {(copies || form.types.includes('verify')) && (
+        <Form.Item label={t('wizard.streams')} htmlFor="wizard-streams" extra={t('wizard.streamsHint')}>
+          <InputNumber id="wizard-streams" min={0} max={256} value={form.streams} onChange={(value) => change({ streams: Number(value ?? 0) })} />
+        </Form.Item>
+      )}
+      {copies && (
+        <Form.Item>
+          <Checkbox checked={form.notEmpty} onChange={(event: Ticked) => change({ notEmpty: event.target.checked })}>
+            {t('wizard.notEmpty')}
+            <span className="dim block">{t('wizard.notEmptyHint')}</span>
+          </Checkbox>
+        </Form.Item>
+      )}
+      {form.types.includes('incremental') && (
+        <Form.Item label={t('wizard.stopWhen')}>
+          <Radio.Group
+            aria-label={t('wizard.stopWhen')}
+            value={form.stopWhen}
+            onChange={(event) => change({ stopWhen: event.target.value as 'never' })}
+            options={(['never', 'caught-up'] as const).map((value) => ({ value, label: t(`wizard.stop.${value}`) }))}
+          />
+        </Form.Item>
+      )}
+      <Form.Item label={t('wizard.importance')} htmlFor="wizard-importance">
+        <Select
+          id="wizard-importance"
+          value={form.importance}
+          onChange={(value) => change({ importance: value })}
+          options={IMPORTANCES.map((value) => ({ value, label: t(`importance.${value}`) }))}
+        />
+      </Form.Item>
+    </Form>
+  );
+}

@@ -1,0 +1,138 @@
+/** The form of a new endpoint. The password goes to the service and nowhere else. */
+import { useState } from 'react';
+import { failureOf, post, type Failure } from '../api/client';
+import type { ConnectionOutcome, Endpoint } from '../api/types';
+import { useText } from '../i18n';
+import { EMPTY_ENDPOINT, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
+import { duration } from '../logic/format';
+import { Alert, App, Button, Drawer, Form, Input, InputNumber, Select, Space } from '../ui';
+import { Failed } from './States';
+
+interface Props {
+  open: boolean;
+  onClose: () => void;
+  onCreated: (made: Endpoint) => void;
+}
+
+type Fields = EndpointForm & { name: string; description: string };
+
+const KINDS = [
+  { value: 'mysql', label: 'MySQL' },
+  { value: 'mariadb', label: 'MariaDB' },
+  { value: 'oceanbase', label: 'OceanBase (MySQL mode)' },
+  { value: 'postgresql', label: 'PostgreSQL' },
+];
+
+export function EndpointDrawer({ open, onClose, onCreated }: Props) {
+  const t = useText();
+  const { message } = App.useApp();
+  const [form] = Form.useForm<Fields>();
+  const scheme = Form.useWatch('scheme', form) ?? 'mysql';
+  const [busy, setBusy] = useState<'test' | 'save' | null>(null);
+  const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+
+  const attempt = async (what: 'test' | 'save') => {
+    const names: (keyof Fields)[] = what === 'test' ? ['host'] : ['name', 'host'];
+    await form.validateFields(names);
+    const fields = { ...EMPTY_ENDPOINT, ...form.getFieldsValue(true) } as Fields;
+    setBusy(what);
+    setFailure(null);
+    setOutcome(null);
+    try {
+      if (what === 'test') setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: urlOf(fields) }));
+      else {
+        const asked = { name: fields.name.trim(), url: urlOf(fields), description: fields.description ?? '' };
+        const made = await post<Endpoint>('/api/v1/endpoints', asked);
+        message.success(t('endpoints.created.done', { name: made.name }));
+        form.resetFields();
+        onCreated(made);
+      }
+    } catch (problem) {
+      setFailure(failureOf(problem));
+    }
+    setBusy(null);
+  };
+  const needed = [{ required: true, whitespace: true, message: t('wizard.required') }];
+  return (
+    <Drawer
+      open={open}
+      onClose={onClose}
+      title={t('endpoints.new')}
+      width={Math.min(480, window.innerWidth)}
+      footer={
+        <Space>
+          <Button onClick={onClose}>{t('app.cancel')}</Button>
+          <Button loading={busy === 'test'} onClick={() => void attempt('test').catch(() => undefined)}>
+            {t('endpoints.test')}
+          </Button>
+          <Button type="primary" loading={busy === 'save'} onClick={() => void attempt('save').catch(() => undefined)}>
+            {t('app.save')}
+          </Button>
+        </Space>
+      }
+    >
+      <Form form={form} layout="vertical" name="endpoint" initialValues={{ ...EMPTY_ENDPOINT, name: '', description: '' }}>
+        <Form.Item name="name" label={t('endpoints.name')} rules={needed}>
+          <Input maxLength={128} autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="scheme" label={t('endpoints.kind')}>
+          <Select options={KINDS} />
+        </Form.Item>
+        <Form.Item name="host" label={t('endpoints.host')} rules={needed}>
+          <Input autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="port" label={t('endpoints.port')}>
+          <InputNumber min={1} max={65535} placeholder={String(PORTS[scheme] ?? '')} />
+        </Form.Item>
+        <Form.Item name="username" label={t('endpoints.user')}>
+          <Input autoComplete="off" />
+        </Form.Item>
+        {scheme === 'oceanbase' && (
+          <>
+            <Form.Item name="tenant" label={t('endpoints.tenant')}>
+              <Input autoComplete="off" />
+            </Form.Item>
+            <Form.Item name="cluster" label={t('endpoints.cluster')}>
+              <Input autoComplete="off" />
+            </Form.Item>
+          </>
+        )}
+        <Form.Item name="password" label={t('endpoints.password')}>
+          <Input.Password autoComplete="new-password" />
+        </Form.Item>
+        <Form.Item name="database" label={t('endpoints.database')}>
+          <Input autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="options" label={t('endpoints.options')} extra={t('endpoints.optionsHint')}>
+          <Input autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="description" label={t('endpoints.description')}>
+          <Input maxLength={128} autoComplete="off" />
+        </Form.Item>
+      </Form>
+      {outcome && <Outcome outcome={outcome} />}
+      {failure && <Failed failure={failure} />}
+    </Drawer>
+  );
+}
+
+export function Outcome({ outcome }: { outcome: ConnectionOutcome }) {
+  const t = useText();
+  const error = outcome.error as Failure | null | undefined;
+  if (outcome.ok) return <Alert role="status" type="success" showIcon message={t('endpoints.testGood', { time: duration(outcome.milliseconds / 1000) })} />;
+  return (
+    <Alert
+      role="alert"
+      type="error"
+      showIcon
+      message={t('endpoints.testBad')}
+      description={
+        <>
+          <p className="wrap">{error?.message}</p>
+          {error?.hint && <p className="hint">→ {error.hint}</p>}
+        </>
+      }
+    />
+  );
+}

@@ -1,0 +1,252 @@
+"""Looking before moving: connection tests, the objects of an endpoint, a precheck without a project, schema, samples, logs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from ferryman.api.native import documents
+from ferryman.api.native.routes import endpoint_of, project_id_of, spec_of_request
+from ferryman.control.service import Service, check_endpoint
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
+from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.precheck import check_project
+from ferryman.spi.connector import connector_for
+
+SAMPLES_SHOWN = 400
+"""Points of a chart: longer spans are thinned to the worst of each interval."""
+
+
+class ConnectionTest(BaseModel):
+    """What to connect to: a URL, or the id of an endpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+    url: str
+
+
+class ConnectionOutcome(BaseModel):
+    """How the connection went; `error` says why not."""
+
+    ok: bool
+    milliseconds: int
+    error: dict[str, Any] | None = None
+
+
+class ObjectDocument(BaseModel):
+    """A table or a view of an endpoint."""
+
+    name: str
+    kind: str
+    columns: int
+    has_key: bool
+    rows: int | None = None
+
+
+class DatabaseDocument(BaseModel):
+    """A database with its objects."""
+
+    name: str
+    objects: list[ObjectDocument]
+
+
+class CheckDocument(BaseModel):
+    """One item of a precheck."""
+
+    item: str
+    side: str
+    verdict: str
+    title: str
+    message: str
+    hint: str
+    fix_sql: str
+    skippable: bool
+    code: str
+
+
+class SampleDocument(BaseModel):
+    """Rates of a step at one moment (Unix seconds)."""
+
+    at: int
+    rows_per_second: float
+    bytes_per_second: float
+    latency_seconds: float | None
+
+
+class ObjectSchema(BaseModel):
+    """One object on both sides; `source` is empty for what only the target has."""
+
+    object: str
+    kind: str
+    state: str
+    message: str
+    source: str
+    target: str
+    conversions: list[dict[str, Any]]
+
+
+class SchemaDocument(BaseModel):
+    """A page of the objects of a project's schema."""
+
+    items: list[ObjectSchema]
+    total: int
+    page: int
+    size: int
+
+
+def browsing_router(service: Service) -> APIRouter:
+    """Return the routes; none of them changes anything."""
+    router = APIRouter(prefix="/api/v1")
+    _add_endpoint_routes(router, service)
+    _add_project_routes(router, service)
+    return router
+
+
+def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
+    @router.post("/endpoints/test", tags=["endpoints"])
+    def test_connection(asked: ConnectionTest) -> ConnectionOutcome:
+        """Connect and log in, keep nothing."""
+        endpoint, _ = endpoint_of(service, asked.url)
+        began = time.monotonic()
+        error = None
+        try:
+            check_endpoint(endpoint)
+        except FerrymanError as problem:
+            error = problem.to_json()
+        return ConnectionOutcome(ok=error is None, milliseconds=int(1000 * (time.monotonic() - began)), error=error)
+
+    @router.get("/endpoints/{endpoint_id}/objects", tags=["endpoints"])
+    def list_objects(endpoint_id: str) -> list[DatabaseDocument]:
+        """Show the databases, tables and views of an endpoint, as its catalog has them now."""
+        return _tree(service.endpoint(endpoint_id).endpoint)
+
+    @router.post("/precheck", tags=["projects"])
+    def precheck(asked: documents.NewProject) -> list[CheckDocument]:
+        """Check what a project would need, without making it; nothing is changed at either end."""
+        results = check_project(spec_of_request(service, asked))
+        return [CheckDocument(**to_json(result)) for result in results]
+
+
+def _add_project_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/projects/{project_id}/samples", tags=["details"])
+    def list_samples(
+        project_id: str, step: StepName, begin: Annotated[float, Query(ge=0)] = 0, end: float | None = None
+    ) -> list[SampleDocument]:
+        """Show rates and latency of a step over time; at most 400 points, each the worst of its interval."""
+        found = service.samples(project_id_of(service, project_id), step, begin, time.time() if end is None else end)
+        points = [
+            SampleDocument(
+                at=sample.taken_at,
+                rows_per_second=sample.rows_per_second,
+                bytes_per_second=sample.bytes_per_second,
+                latency_seconds=sample.latency_seconds,
+            )
+            for sample in found
+        ]
+        width = -(-len(points) // SAMPLES_SHOWN) or 1
+        return [_worst(points[first : first + width]) for first in range(0, len(points), width)]
+
+    @router.get("/projects/{project_id}/schema", tags=["details"])
+    def show_schema(
+        project_id: str,
+        search: str = "",
+        only: Annotated[str, Query(pattern="^(|converted|failed)$")] = "",
+        page: Annotated[int, Query(ge=1)] = 1,
+        size: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> SchemaDocument:
+        """Show what each object is at the source, what it became at the target, and every conversion."""
+        found = [each for each in _schema(service, project_id_of(service, project_id)) if _wanted(each, search, only)]
+        first = (page - 1) * size
+        return SchemaDocument(items=found[first : first + size], total=len(found), page=page, size=size)
+
+
+def _tree(endpoint: Endpoint) -> list[DatabaseDocument]:
+    make = connector_for(endpoint).source or connector_for(endpoint).target
+    if make is None:
+        return []
+    with contextlib.closing(make(endpoint)) as end:
+        schema = end.read_schema(Selection())
+        rows = _estimates(end, schema)
+    tree: dict[str, list[ObjectDocument]] = {database.name: [] for database in schema.databases}
+    for table in schema.tables:
+        tree.setdefault(table.name.database, []).append(_table(table, rows.get(str(table.name))))
+    for view in schema.views:
+        shown = ObjectDocument(name=view.name.table, kind="view", columns=len(view.columns), has_key=False)
+        tree.setdefault(view.name.database, []).append(shown)
+    return [DatabaseDocument(name=name, objects=objects) for name, objects in sorted(tree.items())]
+
+
+def _estimates(end: Any, schema: Schema) -> dict[str, int]:
+    """Ask the server's guess of the rows of up to a thousand tables: each is a question of its own."""
+    if len(schema.tables) > 1000:
+        return {}
+    with contextlib.closing(end.reader()) as reader:
+        return {str(table.name): reader.count_estimate(table) for table in schema.tables}
+
+
+def _table(table: Table, rows: int | None) -> ObjectDocument:
+    return ObjectDocument(
+        name=table.name.table, kind="table", columns=len(table.columns), has_key=table.row_key is not None, rows=rows
+    )
+
+
+def _worst(points: list[SampleDocument]) -> SampleDocument:
+    """Thin an interval to one point: mean rates, greatest latency."""
+    latencies = [point.latency_seconds for point in points if point.latency_seconds is not None]
+    return SampleDocument(
+        at=points[0].at,
+        rows_per_second=sum(point.rows_per_second for point in points) / len(points),
+        bytes_per_second=sum(point.bytes_per_second for point in points) / len(points),
+        latency_seconds=max(latencies, default=None),
+    )
+
+
+def _schema(service: Service, project_id: str) -> list[ObjectSchema]:
+    project = service.project(project_id, tables=False)
+    step = project.step(StepName.SCHEMA)
+    info = step.progress.info if step is not None else {}
+    sources = _source_statements(project.spec, service.note(project_id, "schema.source"))
+    conversions = info.get("conversions", [])
+    return [
+        ObjectSchema(
+            object=each["object"],
+            kind=each["kind"],
+            state=each["state"],
+            message=each["message"],
+            source=sources.get((each["kind"], each["object"]), ""),
+            target=each["sql"],
+            conversions=[change for change in conversions if _concerns(change["path"], each)],
+        )
+        for each in info.get("objects", [])
+    ]
+
+
+def _source_statements(spec: ProjectSpec, note: Any) -> dict[tuple[str, str], str]:
+    """Write the source's own schema in the source's dialect, by kind and the *target's* name."""
+    dialect = connector_for(spec.source).dialect
+    if note is None or dialect is None:
+        return {}
+    schema = from_json(Schema, note)
+    statements = dialect.fitted(schema.traits).plan(schema, Selection(rename=spec.selection.rename)).statements
+    return {(each.kind, each.object): each.sql for each in statements}
+
+
+def _concerns(path: str, each: dict[str, Any]) -> bool:
+    name = str(each["object"])
+    return each["kind"] in {"table", "view", "database"} and (
+        path == name or (each["kind"] == "table" and path.startswith(f"{name}."))
+    )
+
+
+def _wanted(each: ObjectSchema, search: str, only: str) -> bool:
+    if only == "converted" and not each.conversions:
+        return False
+    if only == "failed" and each.state != "failed":
+        return False
+    return search.casefold() in each.object.casefold()
