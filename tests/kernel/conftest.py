@@ -31,6 +31,8 @@ def _implementation(name: str) -> SimpleNamespace:
         decode_rows=found["binlog_rows"].decode_rows,
         decode_table_map=twins["binlog_rows"].decode_table_map,
         insert_values=found["sql_text"].insert_values,
+        load_lines=found["sql_text"].load_lines,
+        RowText=found["sql_text"].RowText,
         literal=found["sql_text"].literal,
         row_digests=found["row_digest"].row_digests,
     )

@@ -28,7 +28,7 @@ try:
     from ferryman.kernel._binlog_rows import decode_rows
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
-    from ferryman.kernel._sql_text import insert_values
+    from ferryman.kernel._sql_text import RowText, insert_values, load_lines
     from ferryman.kernel.copy_text import decode_copy, encode_copy
 
     IMPLEMENTATION = "native"
@@ -39,13 +39,14 @@ except ImportError:
     from ferryman.kernel.copy_text import decode_copy, encode_copy
     from ferryman.kernel.result_rows import ResultSetDecoder
     from ferryman.kernel.row_digest import row_digests
-    from ferryman.kernel.sql_text import insert_values
+    from ferryman.kernel.sql_text import RowText, insert_values, load_lines
 
 __all__ = [
     "IMPLEMENTATION",
     "Form",
     "MisfitError",
     "ResultSetDecoder",
+    "RowText",
     "TableMap",
     "TextForm",
     "WireColumn",
@@ -56,6 +57,7 @@ __all__ = [
     "encode_copy",
     "insert_values",
     "literal",
+    "load_lines",
     "row_digests",
     "server_value",
     "text_form",

@@ -7,6 +7,7 @@ from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
 from ferryman.connectors.mysql_family.rows.literals import after, comparable, exact_float, key_conditions, up_to
 from ferryman.connectors.mysql_family.rows.reader import select
 from ferryman.foundation.errors import FerrymanError
+from ferryman.kernel import RowText
 from ferryman.model.batch import Batch
 from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Index, KeyPart, Table
@@ -58,11 +59,17 @@ def test_key_lists_are_cut_and_leave_nulls_out():
 def test_inserts_are_cut_to_their_greatest_length():
     rows = [(str(number).encode(), b"x" * 100) for number in range(50)]
     text = ColumnType(kind=Kind.VARCHAR)
-    made = list(statements.insert(table(column("a"), column("b", text)), ["a", "b"], Batch.of(rows, 2), 1000))
+    wide = table(column("a"), column("b", text))
+
+    def made_of(batch: Batch, max_bytes: int) -> list[bytes]:
+        writer = statements.RowWriter(RowText(), max_bytes)
+        return [bytes(packet[5:]) for packet in writer.insert(wide, ["a", "b"], batch)]
+
+    made = made_of(Batch.of(rows, 2), 1000)
     assert len(made) > 5
     assert all(len(sql) <= 1000 for sql in made)
     assert made[0].startswith(b"INSERT INTO `d`.`t``` (`a`,`b`) VALUES (0,'x")
-    giant = list(statements.insert(table(column("a"), column("b", text)), ["a", "b"], Batch.of(rows[:3], 2), 50))
+    giant = made_of(Batch.of(rows[:3], 2), 50)
     assert len(giant) == 3
 
 

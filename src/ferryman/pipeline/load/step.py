@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.memory import keep_freed_memory
 from ferryman.model.position import Position
 from ferryman.model.project import TableProgress
 from ferryman.model.schema import Schema
@@ -35,6 +36,7 @@ def run(context: TaskContext) -> None:
     Raises:
         FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
     """
+    keep_freed_memory()
     source, target = _at_one_moment(context, source_of(context)), target_of(context)
     try:
         Load(context, source, target).run()

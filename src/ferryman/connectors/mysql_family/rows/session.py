@@ -11,7 +11,9 @@ from ferryman.connectors.mysql_family.rows import reader, statements
 from ferryman.connectors.mysql_family.rows.bookkeeping import CheckpointWriter, mark_chunk
 from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
 from ferryman.connectors.mysql_family.rows.literals import columns_of
+from ferryman.connectors.mysql_family.rows.statements import PACKET_HEAD, RowWriter
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
+from ferryman.kernel import RowText
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName
@@ -30,6 +32,7 @@ class Session:
         self._connection = connection
         self._packet = int(connection.query("SELECT @@max_allowed_packet")[0][0]) - _PACKET_MARGIN
         self._statement_bytes = min(statements.STATEMENT_BYTES, self._packet)
+        self._rows = RowWriter(RowText(), self._statement_bytes)
         flavor, version = connection.server.flavor, connection.server.version
         self._native_json = flavor != "mariadb"
         # MySQL calls VALUES() deprecated from 8.0.20 on, in a warning for each statement.
@@ -70,13 +73,13 @@ class Session:
 
     def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Insert rows; `DuplicateKeyError` leaves the transaction usable (the family undoes the statement alone)."""
-        self._write(table, columns, batch, statements.insert(table, columns, batch, self._statement_bytes))
+        self._write(table, columns, batch, self._rows.insert(table, columns, batch))
 
     def replace(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Write rows over whichever hold any of their unique values; foreign keys are off, so nothing cascades."""
         plain = self._may_upsert and statements.upsert_is_replace(table, columns)
-        make = statements.upsert if plain else statements.replace
-        self._write(table, columns, batch, make(table, columns, batch, self._statement_bytes))
+        make = self._rows.upsert if plain else self._rows.replace
+        self._write(table, columns, batch, make(table, columns, batch))
 
     def delete_keys(self, table: Table, key: Sequence[str], keys: Sequence[Row]) -> int:
         """Delete rows by key."""
@@ -118,24 +121,29 @@ class Session:
         """End the connection; an open transaction is rolled back by it."""
         self._connection.close()
 
-    def _write(self, table: Table, columns: Sequence[str], batch: Batch, made: Iterable[bytes]) -> None:
+    def _write(self, table: Table, columns: Sequence[str], batch: Batch, made: Iterable[memoryview]) -> None:
         refuse_misfits(table, columns_of(table, columns), batch)
-        for sql in made:
-            self._run(table, sql)
+        for packet in made:
+            with packet:  # released even when an error keeps this frame alive: the next statement needs the buffer
+                self._require_room(table, len(packet) - len(PACKET_HEAD))
+                self._connection.execute_packet(packet, table=str(table.name))
             self._refuse_warnings(table)
 
     def _run_all(self, table: Table, made: Iterable[bytes]) -> int:
         return sum(self._run(table, sql) for sql in made)
 
     def _run(self, table: Table, sql: bytes) -> int:
-        if len(sql) > self._packet:
+        self._require_room(table, len(sql))
+        return self._connection.execute(sql, table=str(table.name))
+
+    def _require_room(self, table: Table, size: int) -> None:
+        if size > self._packet:
             raise FerrymanError(
                 "target.packet_too_large",
-                f"a row of {table.name} needs a statement of {len(sql)} bytes; {self._connection.where} takes"
+                f"a row of {table.name} needs a statement of {size} bytes; {self._connection.where} takes"
                 f" {self._packet} (max_allowed_packet)",
-                hint=f"SET GLOBAL max_allowed_packet={1 << (len(sql) + _PACKET_MARGIN).bit_length()} there, then resume",
+                hint=f"SET GLOBAL max_allowed_packet={1 << (size + _PACKET_MARGIN).bit_length()} there, then resume",
             )
-        return self._connection.execute(sql, table=str(table.name))
 
     def _refuse_warnings(self, table: Table) -> None:
         """Treat "data truncated" as refused: decimals are rounded and blanks cut with no more than that (I5)."""
