@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.embedded import MariaDb, MySql56, OceanBase, Postgres
+from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres
 from ferryman.embedded.mysql56 import WITHOUT_GTID
 from ferryman.foundation.errors import FerrymanError
 
@@ -63,6 +63,20 @@ def mysql56_without_gtid(servers_directory: Path) -> Iterator[MySql56]:
 def running_mysql56(directory: Path, settings: Mapping[str, str]) -> Iterator[MySql56]:
     """Run a MySQL 5.6 while the caller uses it; skip where it is not installed, but never in CI."""
     server = MySql56(directory, settings=settings)
+    try:
+        server.start()
+    except FerrymanError as missing:
+        if missing.code != "embedded.missing" or os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{missing.message} ({missing.hint})")
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka(servers_directory: Path) -> Iterator[Kafka]:
+    """A running Kafka, shared by the session: make your own topics; skipped where Java or the jars are not to be had."""
+    server = Kafka(servers_directory / "kafka")
     try:
         server.start()
     except FerrymanError as missing:

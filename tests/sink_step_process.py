@@ -18,7 +18,7 @@ class FileContext:
     """A task's surroundings on disk."""
 
     def __init__(self, directory: Path, spec: ProjectSpec, step: StepName, epoch: int) -> None:
-        self.project_id, self.spec, self.step, self.epoch = "np_sink", spec, step, epoch
+        self.project_id, self.spec, self.step, self.epoch = f"np_{spec.name}", spec, step, epoch
         self.data_dir = directory
         self.notes = directory / "notes"
         self.notes.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from ferryman.embedded import MariaDb
 from ferryman.model.project import Endpoint, PublishOptions
 
 SEED = int(os.environ.get("FERRYMAN_SEED", random.SystemRandom().randrange(10**9)))
-KILLS = int(os.environ.get("FERRYMAN_KILLS", "4"))
+KILLS = int(os.environ.get("FERRYMAN_KILLS", "2"))
 
 
 class Files:

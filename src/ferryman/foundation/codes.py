@@ -196,9 +196,6 @@ CODES: dict[str, Code] = {
         3, "manual", "INNER_ERROR", "set FERRYMAN_ADMIN_PASSWORD, or listen at 127.0.0.1 (the default)"
     ),
     "service.data_dir_in_use": Code(3, "manual", "INNER_ERROR", "stop that process, or choose another --data-dir"),
-    "sink.fenced": Code(
-        1, "auto", "CM-RESOAT000011", "another process publishes for this project now; this one has stopped"
-    ),
     "sink.key_column_missing": Code(2, "never", "PARAM_ERROR", "name columns that the table has"),
     "sink.locked": Code(1, "auto", "CM-RESOAT000011"),
     "sink.partition_unknown": Code(

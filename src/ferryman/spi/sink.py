@@ -119,7 +119,7 @@ class TopicPlan:
 class SinkWriter(Protocol):
     """One stream of messages of one task; one thread.
 
-    Raises (any method): ``sink.fenced`` as `LeaseLostError` (another holder has taken over, I7), ``sink.too_large`` (a
+    Raises (any method): ``lease.lost`` as `LeaseLostError` (another holder has taken over, I7), ``sink.too_large`` (a
     message is larger than the queue takes: refused, never dropped), ``sink.refused``, ``endpoint.connection_lost``
     (nothing since `begin` counts: roll back and begin again).
     """

@@ -1,0 +1,88 @@
+"""Endpoints as settings of librdkafka, and its errors as ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
+from ferryman.model.project import Endpoint
+
+_OPTIONS = {
+    "security_protocol": "security.protocol",
+    "sasl_mechanism": "sasl.mechanism",
+    "ssl_ca": "ssl.ca.location",
+    "ssl_cert": "ssl.certificate.location",
+    "ssl_key": "ssl.key.location",
+    "ssl_key_password": "ssl.key.password",
+}
+"""Options of a URL → settings of librdkafka."""
+
+_AUTHENTICATION = {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+_TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
+_AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+
+
+class Connection:
+    """An endpoint's settings; remembers a refused login, which librdkafka tells only beside the call."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._refusal: KafkaError | None = None
+
+    @property
+    def servers(self) -> str:
+        """``host:port,host:port``."""
+        return self._endpoint.options.get("servers") or f"{self._endpoint.host}:{self._endpoint.port}"
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Return settings for any client."""
+        options = self._endpoint.options
+        found: dict[str, Any] = {
+            "bootstrap.servers": self.servers,
+            "client.id": "ferryman",
+            "log_level": 0,
+            "error_cb": self._noted,
+            "reconnect.backoff.max.ms": 2000,
+        }
+        found |= {_OPTIONS[name]: value for name, value in options.items() if name in _OPTIONS}
+        if self._endpoint.username:
+            found |= {"sasl.username": self._endpoint.username, "sasl.password": self._endpoint.password}
+            found.setdefault("sasl.mechanism", "PLAIN")
+            found.setdefault("security.protocol", "SASL_PLAINTEXT")
+        if options.get("ssl_check_host", "true").lower() == "false":
+            found["ssl.endpoint.identification.algorithm"] = "none"
+        return found | more
+
+    def _noted(self, error: KafkaError) -> None:
+        if error.code() in _AUTHENTICATION:
+            self._refusal = error
+
+    def converted(self, error: KafkaException | KafkaError, what: str) -> FerrymanError:
+        """Return our error for one of librdkafka's; `what` says what was being done."""
+        cause = error.args[0] if isinstance(error, KafkaException) else error
+        code, reason = cause.code(), cause.str()
+        if code in _FENCED:
+            return LeaseLostError("lease.lost", f"{what}: another process publishes for this project now")
+        if code in _TOO_LARGE:
+            return FerrymanError("sink.too_large", f"{what}: a message is larger than Kafka takes ({reason})")
+        if self._refusal is not None or code in _AUTHENTICATION:
+            shown = (self._refusal or cause).name()
+            return FerrymanError("endpoint.access_denied", f"Kafka at {self.servers} refused the login ({shown})")
+        if code in _DENIED:
+            return FerrymanError("endpoint.access_denied", f"{what}: {reason}")
+        if code in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}:
+            return FerrymanError("sink.topic_missing", f"{what}: {reason}")
+        if code in _AWAY:
+            return FerrymanError("endpoint.unreachable", f"Kafka at {self.servers} does not answer: {what}: {reason}")
+        if cause.retriable() or cause.txn_requires_abort():
+            return FerrymanError("endpoint.connection_lost", f"{what}: {reason}", retry=Retry.AUTO)
+        return FerrymanError("sink.refused", f"{what}: {reason}")

@@ -1,0 +1,131 @@
+"""The sink: topics, writers, marks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from ferryman.connectors.kafka.marks import SETTINGS, read_marks
+from ferryman.connectors.kafka.settings import Connection
+from ferryman.connectors.kafka.writer import IdempotentWriter, TransactionalWriter
+from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.model.project import Endpoint, PublishOptions
+from ferryman.spi.sink import SinkWriter, TopicPlan
+
+ANSWER_SECONDS = 15.0
+MADE_SECONDS = 60.0
+_LEGAL = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
+
+
+class KafkaSink:
+    """A cluster."""
+
+    keeps_marks = True
+
+    def __init__(self, endpoint: Endpoint, options: PublishOptions) -> None:
+        self._connection = Connection(endpoint)
+        self._endpoint = endpoint
+        self._options = options
+        self.exactly_once = options.exactly_once
+        self._admin = AdminClient(self._connection.settings())
+
+    def check(self) -> None:
+        """Ask for the brokers."""
+        self._topics()
+
+    def prepare(self) -> None:
+        """Nothing: the topic for the marks is made with the first writer."""
+
+    def topics(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the topics that exist."""
+        there = self._topics()
+        return {name: there[name] for name in names if name in there}
+
+    def _topics(self) -> dict[str, int]:
+        try:
+            found = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise self._connection.converted(error, "asking for the topics") from error
+        return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
+
+    def make_topic(self, plan: TopicPlan) -> None:
+        """Make a topic and wait until it can be written to."""
+        if not _LEGAL.match(plan.name):
+            raise UsageError(
+                "sink.topic_refused",
+                f"Kafka takes no topic named {plan.name!r}: 1 to 249 letters, digits, dots, dashes and underscores",
+                hint="give the table another name (--map), or all topics another pattern (topic=)",
+            )
+        topic = NewTopic(
+            plan.name, num_partitions=plan.partitions, replication_factor=plan.replication, config=dict(plan.options)
+        )
+        made = self._admin.create_topics([topic], operation_timeout=ANSWER_SECONDS, request_timeout=ANSWER_SECONDS)
+        self._made(plan.name, made[plan.name])
+
+    def _made(self, name: str, answer: Future[Any]) -> None:
+        try:
+            answer.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                converted = self._connection.converted(error, f"making the topic {name}")
+                code = "sink.topic_refused" if converted.code == "sink.refused" else converted.code
+                raise FerrymanError(code, converted.message) from error
+        deadline = time.monotonic() + MADE_SECONDS
+        while not self.topics([name]):
+            if time.monotonic() > deadline:
+                raise FerrymanError("sink.topic_missing", f"the topic {name} was made but does not appear")
+            time.sleep(0.1)
+
+    def writer(self, task: str, epoch: int, lane: int) -> SinkWriter:
+        """Open a writer; a transactional one shuts out its predecessor."""
+        marks = self._marks_topic(task.partition("/")[0])
+        if not self.topics([marks]):
+            self.make_topic(
+                TopicPlan(name=marks, partitions=1, replication=self._options.replication, options=SETTINGS)
+            )
+        if self.exactly_once:
+            return TransactionalWriter(self._connection, self._settings(), f"ferryman/{task}/{lane}", marks)
+        return IdempotentWriter(self._connection, self._settings(), marks)
+
+    def _settings(self) -> dict[str, Any]:
+        options = self._endpoint.options
+        return self._connection.settings(
+            **{
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": options.get("linger_ms", "5"),
+                "compression.type": options.get("compression", "lz4"),
+                "message.max.bytes": options.get("message_max_bytes", "1000000000"),
+                "batch.size": 900_000,
+                "queue.buffering.max.kbytes": 65_536,
+                "queue.buffering.max.messages": 500_000,
+                "delivery.report.only.error": True,
+            }
+        )
+
+    def marks(self, project: str) -> dict[str, Any]:
+        """Return the marks of a project."""
+        topic = self._marks_topic(project)
+        return read_marks(self._connection, topic) if self.topics([topic]) else {}
+
+    def forget(self, project: str) -> None:
+        """Remove the topic of the marks."""
+        topic = self._marks_topic(project)
+        if self.topics([topic]):
+            try:
+                self._admin.delete_topics([topic], operation_timeout=ANSWER_SECONDS)[topic].result()
+            except KafkaException as error:
+                raise self._connection.converted(error, f"removing {topic}") from error
+
+    def close(self) -> None:
+        """Nothing is held that does not end with the object."""
+
+    def _marks_topic(self, project: str) -> str:
+        return f"{self._endpoint.options.get('checkpoint_topic', '_ferryman')}.{project}"

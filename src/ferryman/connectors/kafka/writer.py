@@ -1,0 +1,211 @@
+"""Writers: a transactional producer (exactly once, fenced), and an idempotent one (at least once)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from ferryman.connectors.kafka.marks import mark_bytes, read_marks
+from ferryman.connectors.kafka.settings import Connection
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
+from ferryman.spi.sink import Messages
+
+TRANSACTION_MS = 600_000
+"""A broker gives up a transaction after so long (its own limit is 15 minutes unless configured otherwise)."""
+CALL_SECONDS = 60.0
+GIVE_UP_SECONDS = 600.0
+"""So long the outcome of a commit is waited for."""
+_FULL_WAIT = 0.1
+
+
+class _Sender:
+    """Hands messages to a producer; waits while its queue is full."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.failure: KafkaError | None = None
+
+    def send(self, producer: Producer, messages: Messages) -> None:
+        """Queue messages."""
+        produce, topic = producer.produce, messages.topic
+        rows = zip(messages.partitions, messages.keys, messages.values, strict=True)
+        for partition, key, value in rows:
+            try:
+                produce(topic, value, key, partition, self._delivered)
+            except BufferError:
+                self._wait(producer, partial(produce, topic, value, key, partition, self._delivered))
+            except KafkaException as error:
+                raise self.connection.converted(error, f"publishing into {topic}") from error
+        producer.poll(0)
+        self.raise_failure()
+
+    def _wait(self, producer: Producer, again: Callable[[], object]) -> None:
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < deadline:
+            producer.poll(_FULL_WAIT)
+            self.raise_failure()
+            try:
+                again()
+            except BufferError:
+                continue
+            return
+        raise FerrymanError("endpoint.unreachable", f"Kafka at {self.connection.servers} takes no more messages")
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self.failure = self.failure or error
+
+    def raise_failure(self) -> None:
+        """Raise what a delivery failed with."""
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise self.connection.converted(failure, "publishing")
+
+
+class TransactionalWriter:
+    """Messages and marks in one transaction; a new writer of the same name shuts this one out (I7)."""
+
+    def __init__(self, connection: Connection, settings: Mapping[str, Any], name: str, marks_topic: str) -> None:
+        self._connection = connection
+        self._settings = {
+            **settings,
+            "transactional.id": name,
+            "transaction.timeout.ms": TRANSACTION_MS,
+            "message.timeout.ms": TRANSACTION_MS // 2,
+        }
+        self._marks_topic = marks_topic
+        self._sender = _Sender(connection)
+        self._producer: Producer | None = None
+        self._open()
+
+    def _open(self) -> Producer:
+        """Take the name over: whatever its holder before had open is settled then."""
+        if self._producer is None:
+            producer = Producer(self._settings)
+            self._call(lambda: producer.init_transactions(CALL_SECONDS), "beginning to publish")
+            self._producer = producer
+        return self._producer
+
+    def _call(self, action: Callable[[], object], what: str) -> None:
+        try:
+            action()
+        except KafkaException as error:
+            raise self._connection.converted(error, what) from error
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        producer = self._open()
+        self._sender.failure = None
+        self._call(producer.begin_transaction, "beginning a transaction")
+
+    def publish(self, messages: Messages) -> None:
+        """Hand messages over."""
+        self._sender.send(self._open(), messages)
+
+    def commit(self, marks: Mapping[str, Any]) -> None:
+        """Commit messages and marks."""
+        producer = self._open()
+        if marks:
+            self._sender.send(producer, marks_message(self._marks_topic, marks))
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while True:
+            try:
+                producer.commit_transaction(CALL_SECONDS)
+            except KafkaException as error:
+                self._judge(error, marks, deadline)
+                if self._producer is None:
+                    return
+            else:
+                return
+
+    def _judge(self, error: KafkaException, marks: Mapping[str, Any], deadline: float) -> None:
+        """Decide after a failed commit: return to call again; without a producer it has turned out to be committed."""
+        cause: KafkaError = error.args[0]
+        if cause.retriable() and time.monotonic() < deadline:
+            return
+        converted = self._connection.converted(self._sender.failure or cause, "committing a transaction")
+        if isinstance(converted, LeaseLostError) or cause.txn_requires_abort():
+            raise converted from error
+        self._producer = None
+        if not marks or not self._is_committed(marks):
+            raise converted from error
+
+    def _is_committed(self, marks: Mapping[str, Any]) -> bool:
+        """Ask what became of a commit whose outcome is unknown: a new holder settles it first."""
+        self._open()
+        kept = read_marks(self._connection, self._marks_topic)
+        self._producer = None
+        return all(kept.get(name) == mark for name, mark in marks.items())
+
+    def rollback(self) -> None:
+        """Abort; a producer that cannot is replaced, which has the same effect."""
+        producer, self._sender.failure = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.abort_transaction(CALL_SECONDS)
+        except KafkaException:
+            self._producer = None
+
+    def close(self) -> None:
+        """Let the producer go; what it had open is aborted by whoever comes next."""
+        self._producer = None
+
+
+class IdempotentWriter:
+    """Messages in order, each once while the process lives; marks behind them."""
+
+    def __init__(self, connection: Connection, settings: Mapping[str, Any], marks_topic: str) -> None:
+        self._connection = connection
+        self._producer = Producer({**settings, "message.timeout.ms": TRANSACTION_MS // 2})
+        self._marks_topic = marks_topic
+        self._sender = _Sender(connection)
+
+    def begin(self) -> None:
+        """Begin; what was given up before has been purged."""
+        self._sender.failure = None
+
+    def publish(self, messages: Messages) -> None:
+        """Hand messages over."""
+        self._sender.send(self._producer, messages)
+
+    def commit(self, marks: Mapping[str, Any]) -> None:
+        """Wait for the messages, then write the marks (I1)."""
+        self._flush()
+        if marks:
+            self._sender.send(self._producer, marks_message(self._marks_topic, marks))
+            self._flush()
+
+    def _flush(self) -> None:
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while self._producer.flush(1.0):
+            self._sender.raise_failure()
+            if time.monotonic() > deadline:
+                raise FerrymanError(
+                    "endpoint.connection_lost", "Kafka has not taken all messages in time", retry=Retry.AUTO
+                )
+        self._sender.raise_failure()
+
+    def rollback(self) -> None:
+        """Give up what has not been sent; what has been will come again."""
+        self._producer.purge()
+        self._producer.flush(5.0)
+        self._sender.failure = None
+
+    def close(self) -> None:
+        """Give up what is open."""
+        self.rollback()
+
+
+def marks_message(topic: str, marks: Mapping[str, Any]) -> Messages:
+    """Return marks as messages."""
+    return Messages(
+        topic=topic,
+        partitions=[0] * len(marks),
+        keys=[name.encode() for name in marks],
+        values=[mark_bytes(mark) for mark in marks.values()],
+    )
