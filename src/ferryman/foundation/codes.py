@@ -183,6 +183,9 @@ CODES: dict[str, Code] = {
     "schema.name_collision": Code(
         2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"
     ),
+    "schema.name_too_long": Code(
+        2, "manual", "GHANA-PCHKNP002010", "give it a shorter name for the target (--map), or leave it out (--exclude)"
+    ),
     "schema.nothing_selected": Code(2, "manual", "GHANA-PCHKNP002010", "check --objects; `*` and `?` are wildcards"),
     "schema.unknown_object": Code(2, "manual", "GHANA-PCHKNP002010", "check the names of the objects"),
     "schema.unsupported_type": Code(

@@ -9,6 +9,7 @@ backslash, TAB, line feed and carriage return in a value are escaped.
 from __future__ import annotations
 
 import enum
+import math
 import re
 import struct
 from collections.abc import Callable, Sequence
@@ -173,15 +174,26 @@ _READERS: dict[Form, Callable[[bytes, int], bytes]] = {
 def nearest_single(text: bytes) -> float:
     """Return the single nearest to a decimal, rounded once (`float` and then `struct` would round twice)."""
     value = float(text)
-    single: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
+    single = _rounded(value)
     exact = Fraction(text.decode("ascii"))
     if single == value or exact == Fraction(value):
         return single
     # Only where the double lies in the middle of two singles has the first rounding decided the second.
     for step in (-1, 1):
         other = _neighbour(single, step)
-        if abs(Fraction(other) - exact) < abs(Fraction(single) - exact):
+        if math.isfinite(other) and abs(Fraction(other) - exact) < abs(Fraction(single) - exact):
             return other
+    return single
+
+
+_GREATEST = (2 - 2.0**-23) * 2.0**127
+
+
+def _rounded(value: float) -> float:
+    """Round a double to the nearest single; `struct` refuses what lies just beyond the greatest one."""
+    if _GREATEST < abs(value) < _GREATEST + 2.0**103:
+        return math.copysign(_GREATEST, value)
+    single: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
     return single
 
 
@@ -254,7 +266,7 @@ def _write_decimal(value: bytes, width: int) -> bytes:
 def _write_single(value: bytes, width: int) -> bytes:
     """Nine digits name a single whichever way they are rounded."""
     try:
-        single: float = _SINGLE.unpack(_SINGLE.pack(float(value)))[0]
+        single = _rounded(float(value))
         text = single_text(single)
     except (ValueError, OverflowError):
         raise _misfit("a number beyond single precision") from None

@@ -1,9 +1,11 @@
-"""PostgreSQL."""
+"""PostgreSQL, as source and target of the MySQL family."""
 
 from __future__ import annotations
 
+from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
 from ferryman.connectors.postgresql.precheck.checks import PostgresChecks
 from ferryman.connectors.postgresql.source import PostgresSource
+from ferryman.connectors.postgresql.target import PostgreSqlTarget
 from ferryman.spi.connector import Connector
 
 CONNECTOR = Connector(
@@ -11,6 +13,8 @@ CONNECTOR = Connector(
     oms_type="POSTGRESQL",
     default_port=5432,
     source=PostgresSource,
+    target=PostgreSqlTarget,
+    dialect=PostgreSqlDialect(),
     checks=PostgresChecks,
 )
 """What the entry point ``ferryman.connectors:postgresql`` names."""

@@ -7,7 +7,7 @@ has the same text. Transactions are begun and ended by hand.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class Connection:
                 raise
             exchange.end_copy(self._pg)
 
-    def copy_out(self, sql: str, *, table: str = "") -> Iterator[bytes]:
+    def copy_out(self, sql: str, *, table: str = "") -> Generator[bytes, None, None]:
         """Run ``COPY … TO STDOUT`` and yield its rows. Left early, the connection is closed."""
         done = False
         try:

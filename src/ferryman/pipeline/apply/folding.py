@@ -39,6 +39,8 @@ def fold_of(type_: ColumnType) -> Fold | None:
     if type_.kind not in CHARACTER_KINDS:
         return None
     collation = (type_.collation or "").casefold()
+    if collation.startswith("pg_catalog."):
+        return None  # PostgreSQL's own collations are deterministic: equal means equal bytes
     if collation == "binary" or collation.endswith(("_bin", "_nopad_bin")):
         return _fold_blanks
     if _GENERIC.fullmatch(collation):

@@ -31,6 +31,10 @@ Characters are not among them: servers, and collations of one name in different 
 differently. Nor are floats, labels and kinds that one of the sides may keep in another form.
 """
 
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+_RAW = frozenset({Kind.BINARY, Kind.VARBINARY, Kind.BLOB})
+"""Kinds that may stand for each other in two servers without another order."""
+
 Form = Callable[[bytes], bytes]
 
 
@@ -147,11 +151,17 @@ def _is_ordered(source: Table, target: Table, key: Sequence[str]) -> bool:
     if not key or own is None or _folded(own.columns) != _folded(key):
         return False  # no index of the target serves the range
     kinds = [(source.column(name).type, target.column(name).type) for name in key]
-    return all(one.kind is two.kind and one.kind in ORDERED_KINDS and _same_width(one, two) for one, two in kinds)
+    return all(_same_order(one, two) for one, two in kinds)
+
+
+def _same_order(one: ColumnType, two: ColumnType) -> bool:
+    if {one.kind, two.kind} <= _NUMBERS or {one.kind, two.kind} <= _RAW:
+        return _same_width(one, two)
+    return one.kind is two.kind and one.kind in ORDERED_KINDS
 
 
 def _same_width(one: ColumnType, two: ColumnType) -> bool:
-    return one.kind is not Kind.BINARY or one.length == two.length
+    return Kind.BINARY not in {one.kind, two.kind} or one.kind is not two.kind or one.length == two.length
 
 
 def _folded(names: Sequence[str]) -> list[str]:
@@ -165,6 +175,8 @@ def common_form(source: ColumnType, target: ColumnType) -> Form | None:
         return _without_zeros
     if kinds <= {Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP} and source.fraction != target.fraction:
         return _without_zeros
+    if kinds == {Kind.YEAR, Kind.INTEGER}:
+        return _without_leading_zeros
     if kinds == {Kind.BINARY} and source.length != target.length:
         return _without_padding
     return None
@@ -172,6 +184,10 @@ def common_form(source: ColumnType, target: ColumnType) -> Form | None:
 
 def _without_zeros(value: bytes) -> bytes:
     return value.rstrip(b"0").rstrip(b".") if b"." in value else value
+
+
+def _without_leading_zeros(value: bytes) -> bytes:
+    return value.lstrip(b"0") or b"0"
 
 
 def _without_padding(value: bytes) -> bytes:

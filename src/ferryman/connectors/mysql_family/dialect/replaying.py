@@ -29,7 +29,7 @@ def replay(dialect: MySqlDialect, schema: Schema, selection: Selection, sql: str
     """Say what a statement of the source's log does to the schema and to the target; never raises for its text."""
     try:
         statement = parse(sql, reader_of(schema))
-        if not _concerns(statement, schema, selection, database):
+        if not concerns(statement, schema, selection, database):
             return DdlEffect(schema=schema)
         after, effects = played.play(schema, statement, database)
         return _Writer(dialect, schema, after, selection).write(effects)
@@ -48,7 +48,7 @@ def reader_of(schema: Schema) -> Reader:
     return Reader(mariadb=traits.flavour == "mariadb", version=version)
 
 
-def _concerns(statement: Statement, schema: Schema, selection: Selection, database: str) -> bool:
+def concerns(statement: Statement, schema: Schema, selection: Selection, database: str) -> bool:
     """Whether a statement touches anything the project moves; borders of the selection are for the rename itself."""
     names = _names_of(statement)
     if not names:
@@ -188,7 +188,7 @@ class _Writer:
                 border = "leaves" if inside[0] and not inside[1] else "enters"
                 raise played.NotKnownError(f"{old} becomes {new}: it {border} what this project moves")
         moved = {old for old, _ in effect.moves if self.before.table(old) is not None}
-        pairs = _steps_of(effect.steps, moved)
+        pairs = steps_of(effect.steps, moved)
         if not pairs:
             return
         renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
@@ -228,7 +228,7 @@ class _Writer:
         self.schema = replace(self.schema, views=(*kept, view))
 
 
-def _steps_of(
+def steps_of(
     steps: tuple[tuple[TableName, TableName], ...], origins: set[TableName]
 ) -> list[tuple[TableName, TableName]]:
     """Return the steps that carry these tables, with the names they bear in between."""

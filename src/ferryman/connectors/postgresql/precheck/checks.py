@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ferryman.connectors.postgresql.precheck import source as precheck_source
+from ferryman.connectors.postgresql.precheck import target as precheck_target
 from ferryman.connectors.postgresql.precheck.items import run_items
 from ferryman.model.project import Endpoint, ProjectSpec
 from ferryman.model.schema import Schema
@@ -22,5 +23,5 @@ class PostgresChecks:
         return run_items(precheck_source.ITEMS, self.endpoint, "source", spec, schema)
 
     def target_checks(self, spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
-        """Check the endpoint as a target: it must answer."""
-        return run_items((), self.endpoint, "target", spec, schema)
+        """Check the endpoint as a target; `schema` is the *source's*."""
+        return run_items(precheck_target.ITEMS, self.endpoint, "target", spec, schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -54,8 +55,9 @@ class Reader:
         sql = select(wanted, table, key, chunk or Chunk(), where, limit, ordered=ordered)
         forms = [text_form(column.type) for column in wanted]
         rows = self._open().copy_out(f"COPY ({sql}) TO STDOUT", table=str(table.name))
-        for lines in _gathered(rows, batch_bytes):
-            yield decode_copy(lines, forms)
+        with contextlib.closing(rows):
+            for lines in _gathered(rows, batch_bytes):
+                yield decode_copy(lines, forms)
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], keys: Sequence[Row], *, where: str | None = None
