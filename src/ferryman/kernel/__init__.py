@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ferryman.kernel.copy_text import Form, MisfitError, TextForm, canonical_value, server_value, text_form
+from ferryman.kernel.copy_text import NUL, Form, MisfitError, TextForm, canonical_value, server_value, text_form
 from ferryman.kernel.result_rows import WireColumn
 from ferryman.kernel.sql_text import literal
 from ferryman.kernel.table_map import TableMap, decode_table_map
@@ -43,6 +43,7 @@ except ImportError:
 
 __all__ = [
     "IMPLEMENTATION",
+    "NUL",
     "Form",
     "MisfitError",
     "ResultSetDecoder",

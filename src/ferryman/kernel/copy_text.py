@@ -307,6 +307,9 @@ _WRITERS: dict[Form, Callable[[bytes, int], bytes]] = {
     Form.CLOCK: _write_clock,
     Form.DATE: _write_date,
 }
+NUL = "the character NUL (U+0000)"
+"""Why text with a NUL is refused: PostgreSQL's strings end there."""
+
 _SPECIAL = re.compile(rb"[\\\t\n\r]")
 _COPY_ESCAPES = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r"}
 
@@ -324,6 +327,8 @@ def encode_copy(batch: Batch, forms: Sequence[TextForm]) -> bytes:
 
 
 def _encoded(column: ColumnData, form: TextForm, place: int) -> list[bytes]:
+    if b"\0" in column.data and form.form is not Form.BYTES:
+        raise MisfitError(place, NUL)
     write: Callable[[Value], bytes] = partial(_field, form=form)
     try:
         return [write(value) for value in column.values()]

@@ -42,6 +42,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _CONTEXT_COLUMN = re.compile(r"^COPY .*, column ([^:]+?)(?::|$)", re.MULTILINE)
+NUL_HINT = "PostgreSQL text cannot hold the character NUL (U+0000): remove it at the source, or leave the table out"
 _NUL = ("0x00", "\\u0000")
 
 
@@ -140,7 +141,7 @@ def _text(error: psycopg.Error) -> str:
 def _hint(error: psycopg.Error) -> str:
     primary = f"{error.diag.message_primary or ''} {error.diag.message_detail or ''}"
     if error.sqlstate in {"22021", "22P05"} and any(mark in primary for mark in _NUL):
-        return "PostgreSQL text cannot hold the character NUL (U+0000): remove it at the source, or leave the table out"
+        return NUL_HINT
     if error.sqlstate in {"22007", "22008"}:
         return "PostgreSQL has no zero dates: give the source's rows a date or NULL, or leave the table out (--exclude)"
     return ""

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ferryman.connectors.postgresql.connection import Connection
+from ferryman.connectors.postgresql.errors import NUL_HINT
 from ferryman.connectors.postgresql.quoting import quote_table, quote_text
 from ferryman.connectors.postgresql.rows import reader, statements
 from ferryman.connectors.postgresql.rows.bookkeeping import CheckpointWriter, mark_chunk
 from ferryman.connectors.postgresql.rows.literals import columns_of, key_arrays, key_condition
 from ferryman.connectors.postgresql.rows.sequences import Numbers
 from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError
-from ferryman.kernel import MisfitError, encode_copy, text_form
+from ferryman.kernel import NUL, MisfitError, encode_copy, text_form
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName
@@ -163,6 +164,7 @@ class Session:
                 "target.value_refused",
                 f"column {column.name!r} of {table.name} at {self._connection.where} ({column.type.native})"
                 f" cannot hold {misfit.reason}",
+                hint=NUL_HINT if misfit.reason == NUL else "",
                 context={"table": str(table.name), "column": column.name},
             ) from misfit
 
