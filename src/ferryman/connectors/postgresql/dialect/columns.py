@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ferryman.connectors.mysql_family.catalog.collations import is_case_sensitive
+from ferryman.connectors.mysql_family.catalog.defaults import hex_bytes
 from ferryman.connectors.mysql_family.dialect.columns import Notes
 from ferryman.connectors.postgresql.catalog.typemap import CLOCK_SPAN, column_type
 from ferryman.connectors.postgresql.dialect.expressions import Columns, now_default, translated
@@ -126,6 +127,8 @@ def _default(column: Column, columns: Columns, notes: Notes) -> Default | None:
     default = column.default
     if default is None:
         return None
+    if (raw := hex_bytes(default.text)) is not None and default.kind is DefaultKind.EXPRESSION:
+        return Default(kind=DefaultKind.LITERAL, text=_bytes(column.type, raw))
     text = _literal(column, default.text) if default.kind is DefaultKind.LITERAL else _computed(default.text, columns)
     if text is None:
         notes.add(column.name, f"the default {default.text} is left out: PostgreSQL has no like of it", lossy=True)
@@ -136,12 +139,16 @@ def _default(column: Column, columns: Columns, notes: Notes) -> Default | None:
 def _literal(column: Column, text: str) -> str | None:
     type_ = column.type
     if type_.kind in _BYTES:
-        return "\\x" + text.encode("utf-8").hex() if text.isascii() else None
+        return _bytes(type_, text.encode("utf-8"))
     if type_.kind is Kind.BIT:
         return f"{int(text):0{type_.bits}b}" if text.isdigit() else _bits(text, type_.bits)
     if type_.kind in _DATES and (text.startswith("0000") or "-00" in text[:10]):
         return None
     return text
+
+
+def _bytes(type_: ColumnType, raw: bytes) -> str:
+    return "\\x" + (raw.ljust(type_.length or 0, b"\0") if type_.kind is Kind.BINARY else raw).hex()
 
 
 def _bits(text: str, width: int) -> str | None:
