@@ -15,7 +15,7 @@ from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.embedded import MariaDb
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, SchemaStatement
+from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
@@ -184,12 +184,27 @@ def test_transactions_are_whole(source: Source) -> None:
     source.run("INSERT INTO DB.t VALUES (4)")
     source.run("ROLLBACK")
     _, *items = source.items()
-    assert [type(item) for item in items] == [Begin, ChangeBatch, ChangeBatch, Commit]
+    assert [type(item) for item in items] == [Begin, ChangeBatch, Savepoint, ChangeBatch, Commit]
     assert [item.cascades for item in items if isinstance(item, ChangeBatch)] == [True, False]
     assert items[-1].position == binlog.current_position(source.connection)
     assert items[-1].position.token["gtid"] == str(
         source.connection.query("SELECT BINLOG_GTID_POS(%s, %s)", tuple(items[-1].position.token.values())[:2])[0][0]
     )
+
+
+def test_what_a_temporary_table_leaves_of_a_rollback_is_told(source: Source) -> None:
+    source.run("CREATE TABLE DB.t (id INT PRIMARY KEY)")
+    for sql in (
+        "BEGIN", "INSERT INTO DB.t VALUES (1)", "CREATE TEMPORARY TABLE DB.tmp (a INT)", "ROLLBACK",
+        "BEGIN", "INSERT INTO DB.t VALUES (2)", "SAVEPOINT `S p`", "INSERT INTO DB.t VALUES (3)",
+        "DROP TEMPORARY TABLE DB.tmp", "ROLLBACK TO `S p`", "COMMIT",
+    ):  # fmt: skip
+        source.run(sql)
+    _, *items = source.items()
+    assert [type(item) for item in items] == [
+        Begin, ChangeBatch, Rollback, Begin, ChangeBatch, Savepoint, ChangeBatch, Rollback, Commit
+    ]  # fmt: skip
+    assert [item.savepoint for item in items if isinstance(item, Rollback)] == [None, "s p"]
 
 
 def test_statements_keep_their_text_and_database(source: Source) -> None:

@@ -185,8 +185,8 @@ def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
 
 
 def _stopped_at(tx: Transaction, project_id: str) -> str:
-    """Return the position of the statement at which apply has stopped, as its error tells it."""
+    """Return the position of the schema statement at which apply has stopped, as its error tells it."""
     for row in steps.of_project(tx, project_id):
-        if row.name is StepName.APPLY and row.error and "position" in row.error.get("context", {}):
+        if row.name is StepName.APPLY and row.error and {"position", "sql"} <= row.error.get("context", {}).keys():
             return str(row.error["context"]["position"])
     raise UsageError("project.invalid", f"project {project_id} has not stopped at a schema statement")

@@ -86,5 +86,25 @@ class Pulse:
     position: Position
 
 
-LogItem = Begin | ChangeBatch | Commit | SchemaStatement | Pulse
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Savepoint:
+    """A place in the open transaction to which it may be rolled back; one of the same name before is forgotten."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """The open transaction's changes never happened: all of them, or those behind a savepoint.
+
+    Attributes:
+        position: The place behind it.
+        savepoint: Its name; `None`: the whole transaction, which ends here without a `Commit`.
+    """
+
+    position: Position
+    savepoint: str | None = None
+
+
+LogItem = Begin | ChangeBatch | Savepoint | Rollback | Commit | SchemaStatement | Pulse
 """What decoding the log yields, in log order."""

@@ -72,9 +72,11 @@ class DdlEffect:
         conversions: What is not the same at the target.
         known: Whether the statement was fully understood and its whole effect can be had at the target. When not, apply
             stops and says so (`conversions` tell why). `schema` and `statements` are then a proposal: they are there when
-            only the values of existing rows cannot be known (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``), else `schema`
-            is the old one and `statements` is empty.
+            the source's shape is clear and only the target's way there is not, else `schema` is the old one and
+            `statements` is empty.
         renamed: Source tables that took another name, old and new, all at once (two may exchange names).
+        unlogged: Source tables, by their names before, whose existing rows took values that stand in no log
+            (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``): whoever runs `statements` reads their rows again.
     """
 
     schema: Schema
@@ -83,6 +85,7 @@ class DdlEffect:
     conversions: tuple[Conversion, ...] = ()
     known: bool = True
     renamed: tuple[tuple[TableName, TableName], ...] = ()
+    unlogged: tuple[TableName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

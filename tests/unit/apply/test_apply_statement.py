@@ -123,3 +123,25 @@ def test_a_dropped_table_and_a_made_one_are_told_by_being_there():
 
 def test_a_statement_without_a_trace_runs_again():
     assert statements().state(Target(ONE), BEFORE, BEFORE) is State.BEFORE
+
+
+def test_tables_of_a_statement_nobody_understands_are_taken_from_the_catalog():
+    other = replace(ONE, name=TableName("d", "other"))
+    note = {"position": "log.1/7", "choice": "done"}
+    found = Statements(
+        Dialect(),
+        Selection(),
+        None,
+        lambda: Decision.of(note),
+        lambda: Schema(tables=(TWO, replace(TWO, name=other.name))),
+    )
+    outcome = found.outcome(Schema(tables=(ONE, other)), statement("partition T by moonlight"))
+    assert outcome.schema.table(ONE.name) == TWO
+    assert outcome.schema.table(other.name) == other
+    assert outcome.touched == (ONE.name,)
+
+
+def test_the_sources_own_statement_tells_its_schema_whatever_runs_at_the_target():
+    note = {"position": "log.1/7", "choice": "apply", "sql": "something else"}
+    outcome = statements(note=note).outcome(BEFORE, statement("add b"))
+    assert (outcome.schema, outcome.statements) == (AFTER, ("something else",))

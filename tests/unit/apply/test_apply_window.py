@@ -1,7 +1,10 @@
 """Windows: cut at borders, as small as what waits, never across a schema statement or the load's end."""
 
+import pytest
+
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch
-from ferryman.model.changes import ChangeBatch, Operation, SchemaStatement
+from ferryman.model.changes import ChangeBatch, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.pipeline.apply.window import Cutter, Part
@@ -143,3 +146,40 @@ def test_a_pulse_says_that_the_source_is_alive():
     assert isinstance(found.next(0), Part | None)
     assert found.seen == 77.0
     assert found.idle_border == place(1)
+
+
+def back(number, savepoint=None):
+    return Rollback(position=place(number), savepoint=savepoint)
+
+
+def test_what_was_rolled_back_is_not_applied():
+    log = Log(
+        ([rows(1)], False), ([Savepoint(name="s")], False), ([rows(2)], False), ([back(4, "s")], False),
+        ([rows(4)], False), ([Savepoint(name="t"), rows(8), back(6, "t")], False), ([], True),
+        ([rows(16)], False), ([back(9)], True), ([rows(32)], True),
+    )  # fmt: skip
+    part = cutter(log, window=1000).next(0)
+    assert [placed.change.row_count for placed in part.changes] == [1, 4, 32]
+    assert borders(part) == (0, 10, True, 37)
+
+
+def test_a_savepoint_is_gone_once_it_was_rolled_back_past():
+    log = Log(
+        ([Savepoint(name="s"), rows(1), Savepoint(name="t"), rows(2), back(1, "s")], False), ([back(2, "t")], True)
+    )
+    with pytest.raises(FerrymanError, match="savepoint t"):
+        cutter(log).next(0)
+
+
+@pytest.mark.parametrize("last", [back(4), back(4, "s")])
+def test_what_was_handed_out_cannot_be_rolled_back(last):
+    log = Log(([Savepoint(name="s"), rows(9)], False), ([rows(9)], False), ([rows(1)], False), ([last], True))
+    found = cutter(log)
+    assert borders(found.next(0)) == (0, 2, False, 18)
+    with pytest.raises(FerrymanError) as caught:
+        found.next(0)
+    assert caught.value.code == "log.unsupported_event"
+    resumed = cutter(Log(*zip(log.items, (False, False, False, True), strict=True)))
+    resumed.resume(place(2), place(2))
+    with pytest.raises(FerrymanError):
+        resumed.next(0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+from dataclasses import replace
 
 import pytest
 import zstandard
@@ -13,7 +14,7 @@ from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.log.position import binlog_position
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.changes import Begin, ChangeBatch, Commit, Operation, SchemaStatement
+from ferryman.model.changes import Begin, ChangeBatch, Commit, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Table
 from ferryman.model.types import ColumnType, Kind
@@ -36,8 +37,8 @@ def rows(event_type, *images, table_id=5, flags=1):
     return payload(event_type, head + present + body)
 
 
-def decoder(includes=lambda name: name.database == "d"):
-    return BinlogDecoder(lambda name: TABLE if name == TABLE.name else None, includes)
+def decoder(includes=lambda name: name.database == "d", engine="InnoDB"):
+    return BinlogDecoder(lambda name: replace(TABLE, engine=engine) if name == TABLE.name else None, includes)
 
 
 def decode(by, *payloads):
@@ -119,13 +120,25 @@ def test_alter_in_two_phases_counts_at_its_commit():
         assert [type(item) for item in items] == [SchemaStatement] * count
 
 
-def test_a_rollback_with_changes_stops():
+def test_a_rollback_is_told_unless_an_engine_cannot_roll_back():
+    begin, change = payload(events.QUERY, query_body("BEGIN")), (table_map(), rows(30, (1, 2)))
+    savepoint, back = (
+        payload(events.QUERY, query_body("SAVEPOINT `S`")),
+        payload(events.QUERY, query_body("ROLLBACK TO `s`")),
+    )
     rollback = payload(events.QUERY, query_body("ROLLBACK"))
-    begin = payload(events.QUERY, query_body("BEGIN"))
     assert decode(decoder(), begin, rollback) == []
-    for sql in ("ROLLBACK", "ROLLBACK TO `s`"):
+    found = decode(
+        decoder(), begin, *change, savepoint, *change, back, rollback, begin, *change, payload(events.XID, bytes(8))
+    )
+    assert [type(item) for item in found] == [
+        Begin, ChangeBatch, Savepoint, ChangeBatch, Rollback, Rollback, Begin, ChangeBatch, Commit
+    ]  # fmt: skip
+    assert [item.savepoint for item in found if isinstance(item, Rollback)] == ["s", None]
+    assert found[2].name == "s"
+    for last in (rollback, back):
         with pytest.raises(FerrymanError) as caught:
-            decode(decoder(), begin, table_map(), rows(30, (1, 2)), payload(events.QUERY, query_body(sql)))
+            decode(decoder(engine="MyISAM"), begin, *change, last)
         assert caught.value.code == "log.unsupported_event"
 
 

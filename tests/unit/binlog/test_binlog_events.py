@@ -46,6 +46,9 @@ def mariadb_gtid(sequence, flags=0, tail=b""):
         ("COMMIT", StatementKind.COMMIT),
         ("ROLLBACK", StatementKind.ROLLBACK),
         ("ROLLBACK TO `s`", StatementKind.ROLLBACK_TO),
+        ("rollback work to savepoint s", StatementKind.ROLLBACK_TO),
+        ("ROLLBACK WORK", StatementKind.ROLLBACK),
+        ("SAVEPOINT `s`", StatementKind.SAVEPOINT),
         ("XA START X'61',X'',1", StatementKind.XA_START),
         ("XA COMMIT X'61',X'',1", StatementKind.XA_COMMIT),
         ("XA ROLLBACK X'61',X'',1", StatementKind.OTHER),
@@ -190,7 +193,7 @@ def test_tables_named_in_statements():
     assert changed("INSERT INTO t VALUES (1)", "mysql") is None
     assert changed("INSERT INTO other VALUES ('t") == "d.*"
     assert changed("SELECT f()", kind=StatementKind.ROUTINE) == "d.*"
-    assert changed("SAVEPOINT t", kind=StatementKind.OTHER) is None
+    assert changed("SAVEPOINT t", kind=StatementKind.SAVEPOINT) is None
 
 
 def test_prepared_transactions_are_matched_by_name():

@@ -67,7 +67,7 @@ def misbehave(context):
     if word == "fail":
         raise FerrymanError(rest, "told to fail")
     if word == "ddl":
-        raise FerrymanError("target.ddl_failed", "told to stop", context={"position": "b.1/42"})
+        raise FerrymanError("target.ddl_failed", "told to stop", context={"position": "b.1/42", "sql": "x"})
     if word == "raise":
         raise RuntimeError("a secret: geheim")
     if word == "stuck":

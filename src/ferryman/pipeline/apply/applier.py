@@ -280,6 +280,7 @@ class Applier:
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
         if not self.consistent:
             self._around.unsettled.renamed(outcome.renamed, outcome.schema)
+        self._around.unsettled.unlogged(outcome.to_read_again)
         with self._transaction() as session:
             self._save(session, after)
         self._tables = _Tables(after.schema, self._around)
@@ -325,7 +326,7 @@ class Applier:
         try:
             self._around.target.run_ddl(sql)
         except FerrymanError as error:
-            error.context.setdefault("position", str(statement.position))
+            error.context.update(position=str(statement.position), sql=shown_sql(statement.sql))
             error.message += f" (schema statement at source log {statement.position}: {shown_sql(statement.sql)})"
             raise
 

@@ -72,6 +72,12 @@ class Unsettled:
         self._dirty = self._dirty or before != self.ledger.whole
         self.keep()
 
+    def unlogged(self, names: Iterable[TableName]) -> None:
+        """Read all of these tables again: a schema statement gave their rows values that stand in no log."""
+        for name in names:
+            self._read_whole(name)
+        self.keep()
+
     def moved(self, child: Table, columns: Sequence[str], old: Row, new: Row | None) -> None:
         """Remember values that moved, where younger rows may hold them."""
         if child.row_key is None:  # such tables are exact from their snapshot on

@@ -62,6 +62,7 @@ class Outcome:
         by_hand: Whether an operator decided.
         touched: Source tables concerned.
         renamed: Those that took another name, old and new.
+        unlogged: Those (by their names before) whose existing rows took values that stand in no log.
     """
 
     schema: Schema
@@ -69,6 +70,13 @@ class Outcome:
     by_hand: bool = False
     touched: tuple[TableName, ...] = ()
     renamed: tuple[tuple[TableName, TableName], ...] = ()
+    unlogged: tuple[TableName, ...] = ()
+
+    @property
+    def to_read_again(self) -> tuple[TableName, ...]:
+        """The `unlogged` tables by their names behind the statement."""
+        names = dict(self.renamed)
+        return tuple(names.get(name, name) for name in self.unlogged)
 
 
 class State(enum.Enum):
@@ -88,6 +96,7 @@ class Statements:
         selection: Selection,
         known: Position | None,
         decision: Callable[[], Decision | None],
+        catalog: Callable[[], Schema] | None = None,
     ) -> None:
         """Make a decider.
 
@@ -96,11 +105,13 @@ class Statements:
             selection: What is moved.
             known: Statements up to here may already show in the schema we began with.
             decision: Reads the operator's choice.
+            catalog: Reads the source's catalog: the last resort for what an operator decided and nobody understands.
         """
         self._dialect = dialect
         self._selection = selection
         self._known = known
         self._decision = decision
+        self._catalog = catalog
 
     def concerns(self, schema: Schema, statement: SchemaStatement) -> bool:
         """Whether a statement changes anything we move; `False` costs no window."""
@@ -119,25 +130,33 @@ class Statements:
             raise _unknown(statement, effect)
         if self.may_be_known(statement) and effect.schema == schema:
             return Outcome(schema=schema)
-        return Outcome(
-            schema=effect.schema, statements=effect.statements, touched=effect.touched, renamed=effect.renamed
-        )
+        return _outcome(effect, effect.statements)
 
     def _chosen(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> Outcome:
         if decision.choice is Choice.SKIP:
             return Outcome(schema=schema, by_hand=True)
-        told = TableChange.of_statement(statement.sql) is not None  # then the source's shape is known, whatever is run
-        sql = statement.sql if told else decision.sql or statement.sql
-        effect = self._replay(
-            schema, SchemaStatement(sql=sql, database=statement.database, position=statement.position)
-        )
-        after = effect.schema  # not known for its values only: still the shape that the log has from here on (I9)
+        effect = self._replay(schema, statement)
+        followed = effect.known or TableChange.of_statement(statement.sql) is not None  # that is no SQL to run
+        statements = effect.statements if followed and not decision.sql else (decision.sql or statement.sql,)
+        if not effect.known and effect.schema == schema:
+            effect = self._guessed(schema, statement, decision)
         if decision.choice is Choice.DONE:
-            return Outcome(schema=after, by_hand=True, touched=effect.touched, renamed=effect.renamed)
-        statements = (decision.sql or sql,) if decision.sql or not (effect.known or told) else effect.statements
-        return Outcome(
-            schema=after, statements=statements, by_hand=True, touched=effect.touched, renamed=effect.renamed
-        )
+            return _outcome(effect, (), by_hand=True)
+        return _outcome(effect, statements, by_hand=True)
+
+    def _guessed(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> DdlEffect:
+        """Say what a statement that is not understood made of the source's schema.
+
+        The operator's own SQL tells, if it is understood; else the tables it names are taken as the catalog shows them
+        now. Should they have changed once more since, the log does not fit them, and decoding stops (I9).
+        """
+        if decision.sql:
+            effect = self._dialect.replay(schema, self._selection, decision.sql, statement.database)
+            if effect.known and effect.schema != schema:
+                return effect
+        if self._catalog is None:
+            return DdlEffect(schema=schema)
+        return _as_found(schema, self._catalog(), statement.sql.casefold())
 
     def may_be_known(self, statement: SchemaStatement) -> bool:
         """Whether the schema we began with may show this statement's effect already."""
@@ -178,6 +197,27 @@ def _shown_by(known: Position, place: Position) -> bool:
     if "ddl" in known.token and "ddl" in place.token:
         return "again" not in place.token and int(place.token["ddl"]) <= int(known.token["ddl"])
     return place <= known
+
+
+def _as_found(schema: Schema, found: Schema, sql: str) -> DdlEffect:
+    """Take the tables that a statement's text names over from the catalog."""
+    named = {t.name: found.table(t.name) for t in (*schema.tables, *found.tables) if t.name.table.casefold() in sql}
+    touched = [name for name, table in named.items() if schema.table(name) != table]
+    for name in touched:
+        table = named[name]
+        schema = schema.without_table(name) if table is None else schema.with_table(table)
+    return DdlEffect(schema=schema, touched=tuple(touched))
+
+
+def _outcome(effect: DdlEffect, statements: tuple[str, ...], *, by_hand: bool = False) -> Outcome:
+    return Outcome(
+        schema=effect.schema,
+        statements=statements,
+        by_hand=by_hand,
+        touched=effect.touched,
+        renamed=effect.renamed,
+        unlogged=effect.unlogged,
+    )
 
 
 def _unknown(statement: SchemaStatement, effect: DdlEffect) -> FerrymanError:

@@ -143,7 +143,7 @@ class Follower:
 
     def _step(self) -> None:
         if count := self._applier.settle():
-            self._context.event("info", f"read {count} rows again that cascades touched during the load")
+            self._context.event("info", f"read {count} rows again whose values stand in no log")
         item = self._cutter.next(POLL_SECONDS)
         if isinstance(item, Part):
             self._applier.apply(item)
@@ -216,6 +216,7 @@ def _surroundings(context: TaskContext, source: Source, target: Target, lanes: L
             selection,
             _position(context.note("schema.known")),
             lambda: Decision.of(context.note("apply.choice")),
+            lambda: source.read_schema(selection),
         ),
         target_table=lambda table: dialect.target_table(table, selection),
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.changes import ChangeBatch, LogItem, Pulse, SchemaStatement
+from ferryman.model.changes import ChangeBatch, LogItem, Pulse, Rollback, Savepoint, SchemaStatement
 from ferryman.model.position import Position
 from ferryman.spi.source import LogDecoder, LogRecord
 
@@ -78,6 +78,13 @@ class _Pile:
         self.rows += other.rows
         self.bytes += other.bytes
 
+    def cut_back(self, count: int) -> _Pile:
+        """Return a pile of the first `count` changes."""
+        kept = _Pile()
+        for placed in self.changes[:count]:
+            kept.add(placed)
+        return kept
+
 
 class Cutter:
     """Cuts one log into windows.
@@ -114,6 +121,8 @@ class Cutter:
         self._applied = start
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()
+        self._savepoints: dict[str, int] = {}
+        """Of the open transaction: how many changes of `_open` came before each."""
         self._held: SchemaStatement | None = None
         self._again: LogRecord | None = None
         """Was decoded up to a schema statement that comes before it; decoded anew behind that."""
@@ -200,12 +209,29 @@ class Cutter:
                 statement = item
             elif isinstance(item, Pulse):
                 self.seen = max(self.seen, item.position.time)
+            elif isinstance(item, Savepoint):
+                self._mark(item, record)
+            elif isinstance(item, Rollback):
+                self._undo(item)
         if record.boundary:
             self.seen = max(self.seen, record.position.time)
         return statement
 
+    def _mark(self, savepoint: Savepoint, record: LogRecord) -> None:
+        if record.position > self._applied:
+            self._savepoints[savepoint.name] = len(self._open.changes)
+
+    def _undo(self, rollback: Rollback) -> None:
+        """Forget changes that were rolled back; those that have been handed out cannot be taken back."""
+        count = self._savepoints.get(rollback.savepoint, -1) if rollback.savepoint is not None else 0
+        if count < 0 or (rollback.savepoint is None and self._applied > self._border):
+            raise _handed_out(rollback)
+        self._open = self._open.cut_back(count)
+        self._savepoints = {name: before for name, before in self._savepoints.items() if before <= count}
+
     def _close(self, border: Position) -> None:
         """The open transaction is whole."""
+        self._savepoints = {}
         self._ready.take(self._open)
         self._open = _Pile()
         self._border = border
@@ -216,7 +242,7 @@ class Cutter:
 
     def _cut_open(self, record: LogRecord) -> Part:
         """One transaction alone is larger than a window: hand out what has been read of it."""
-        pile, self._open = self._open, _Pile()
+        pile, self._open, self._savepoints = self._open, _Pile(), {}
         return self._cut(pile, record.position, whole=False)
 
     def _cut(self, pile: _Pile, end: Position, *, whole: bool) -> Part:
@@ -248,6 +274,16 @@ class Cutter:
         if record.boundary:
             return self._cut_ready()
         self._ready.take(self._open)
-        self._open = _Pile()
+        self._open, self._savepoints = _Pile(), {}
         pile, self._ready = self._ready, _Pile()
         return self._cut(pile, record.position, whole=False)
+
+
+def _handed_out(rollback: Rollback) -> FerrymanError:
+    what = f"rolled back to its savepoint {rollback.savepoint}" if rollback.savepoint else "rolled back"
+    return FerrymanError(
+        "log.unsupported_event",
+        f"a transaction that ends before {rollback.position} was {what} after more changes than a window holds",
+        hint="load the tables again (--fresh); keep temporary tables out of transactions so large that are rolled back",
+        context={"position": str(rollback.position)},
+    )

@@ -31,6 +31,17 @@ def unlogged_values(before: Table, after: Table, renamed: dict[str, str]) -> lis
     return out
 
 
+def rewritten_documents(before: Table, after: Table, renamed: dict[str, str]) -> list[str]:
+    """Name the columns that become JSON, or text of what was JSON: not every target can do that in place."""
+    there = {column.name.casefold(): column for column in before.columns}
+    pairs = [(there.get(renamed.get(each.name, each.name).casefold()), each) for each in after.columns]
+    return [
+        new.name
+        for old, new in pairs
+        if old is not None and old.type.kind is not new.type.kind and Kind.JSON in {old.type.kind, new.type.kind}
+    ]
+
+
 def _new_values(column: Column) -> str:
     if column.auto_increment:
         return "existing rows are numbered, and the log does not say how"
@@ -48,8 +59,6 @@ def _other_values(old: Column, new: Column) -> str:
         return "values are converted in the time zone of a session the log does not name"
     if one.kind in _CLOCKS and other.kind in _CLOCKS and other.fraction < one.fraction:
         return "fractions of seconds are cut by some servers and rounded by others"
-    if Kind.JSON in {one.kind, other.kind} and one.kind is not other.kind:
-        return "the text of JSON documents is kept by some servers and written anew by others"
     if new.auto_increment and not old.auto_increment and old.nullable:
         return "rows with NULL are numbered, and the log does not say how"
     return ""

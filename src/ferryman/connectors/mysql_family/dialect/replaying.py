@@ -10,7 +10,7 @@ from ferryman.connectors.mysql_family.ddl import replay as played
 from ferryman.connectors.mysql_family.ddl.nodes import NameNode, PartitionChange, RenameTables, Statement
 from ferryman.connectors.mysql_family.ddl.parser import parse
 from ferryman.connectors.mysql_family.ddl.tokens import Reader
-from ferryman.connectors.mysql_family.ddl.values import unlogged_values
+from ferryman.connectors.mysql_family.ddl.values import rewritten_documents, unlogged_values
 from ferryman.connectors.mysql_family.ddl.writer import database_sql, full_name
 from ferryman.connectors.mysql_family.ddl.writer_alter import alter_sql
 from ferryman.connectors.mysql_family.dialect.columns import Notes, target_collation
@@ -82,6 +82,7 @@ class _Writer:
         self.conversions: list[Conversion] = []
         self.schema = after
         self.known = True
+        self.unlogged: list[TableName] = []
         self.renamed: list[tuple[TableName, TableName]] = []
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
@@ -93,6 +94,7 @@ class _Writer:
             touched=tuple(dict.fromkeys(self.touched)),
             conversions=tuple(self.conversions),
             known=self.known,
+            unlogged=tuple(self.unlogged),
             renamed=tuple(self.renamed),
         )
 
@@ -157,10 +159,17 @@ class _Writer:
         self.statements += alter_sql(before, after, effect.renamed, one_action=self.dialect.rules.one_action)
         for change in effect.partitions:
             self._partition(effect.before.name, change, after.partitions)
+        self._note_values(effect)
+
+    def _note_values(self, effect: played.Altered) -> None:
+        path = str(effect.after.name)
         for reason in unlogged_values(effect.before, effect.after, effect.renamed):
+            self.unlogged.append(effect.before.name)
+            self.conversions.append(Conversion(path=path, message=f"{reason}: they are read again"))
+        for name in rewritten_documents(effect.before, effect.after, effect.renamed):
             self.known = False
-            path = str(effect.after.name)
-            self.conversions.append(Conversion(path=path, message=f"{reason}: load the table again", lossy=True))
+            message = f"column {name}: the text of JSON documents is kept by some servers and written anew by others"
+            self.conversions.append(Conversion(path=path, message=f"{message}: load the table again", lossy=True))
 
     def _partition(self, name: TableName, change: PartitionChange, text: str | None) -> None:
         head = f"ALTER TABLE {self._target(name)} "

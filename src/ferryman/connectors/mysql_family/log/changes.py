@@ -2,7 +2,7 @@
 
 A transaction yields `Begin`, its changes and `Commit` only if it changes something that is wanted; each row event is
 decoded by itself, so that memory does not grow with the transaction. What cannot be told with certainty stops the
-project: statements logged in place of rows, prepared XA transactions, rolled back transactions with changes that may stay.
+project: statements logged in place of rows, prepared XA transactions, rolled back changes of tables that cannot roll back.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import zstandard
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.column_match import is_sequence, matched_columns
 from ferryman.connectors.mysql_family.log.events import EventHeader
-from ferryman.connectors.mysql_family.log.queries import PreparedTransactions, QueryReader
+from ferryman.connectors.mysql_family.log.queries import LoggedQuery, PreparedTransactions, QueryReader, savepoint_name
 from ferryman.connectors.mysql_family.log.statements import StatementKind
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import TableMap, decode_rows, decode_table_map
 from ferryman.model.batch import Batch
-from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, SchemaStatement
+from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Table
@@ -37,6 +37,8 @@ _OPERATIONS = {
     **dict.fromkeys(events.UPDATE_ROWS, Operation.UPDATE),
     **dict.fromkeys(events.DELETE_ROWS, Operation.DELETE),
 }
+_ROLLING_BACK = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster"})
+"""Engines whose changes a ROLLBACK takes back."""
 _INCIDENT_HINT = "changes were lost at the source itself: load the tables again (--fresh)"
 _XA_HINT = "finish or roll back the source's XA transactions, then load the tables again (--fresh)"
 
@@ -109,6 +111,8 @@ class BinlogDecoder:
         self._alter = alter
         self._in_xa = in_xa
         self._begun = False
+        self._stays = ""
+        """A table changed in this transaction whose engine cannot roll back."""
         self._tables: dict[int, _Mapped | None] = {}
 
     def _gtid(self, header: EventHeader, body: bytes) -> None:
@@ -150,9 +154,10 @@ class BinlogDecoder:
             return self._commit(position)
         if query.kind is StatementKind.XA_START:
             self._in_xa = True
+        elif query.kind is StatementKind.SAVEPOINT:
+            return [Savepoint(name=savepoint_name(query))]
         elif query.kind in (StatementKind.ROLLBACK, StatementKind.ROLLBACK_TO):
-            self._refuse_rollback(position)
-            self._in_xa = self._in_xa and query.kind is StatementKind.ROLLBACK_TO
+            return self._rollback(query, position)
         elif query.kind is StatementKind.XA_COMMIT and not self._prepared.forget(query.sql):
             raise FerrymanError(
                 "log.unsupported_event", f"XA COMMIT before {position} of a transaction not followed", hint=_XA_HINT
@@ -169,14 +174,19 @@ class BinlogDecoder:
             return []
         return [SchemaStatement(sql=sql, database=database, position=position)]
 
-    def _refuse_rollback(self, position: Position) -> None:
-        """A rolled back transaction is logged only where a table without transactions was changed in it, too."""
-        if self._begun:
+    def _rollback(self, query: LoggedQuery, position: Position) -> list[LogItem]:
+        """What was rolled back is logged where temporary tables came or went, or others cannot roll back, beside it."""
+        if self._stays:
             raise FerrymanError(
                 "log.unsupported_event",
-                f"a transaction that was rolled back in part before {position}, with tables that cannot roll back",
+                f"a transaction was rolled back before {position}, with {self._stays} in it, which cannot roll back",
                 hint="load the tables again (--fresh); convert tables to a transactional engine",
             )
+        if query.kind is StatementKind.ROLLBACK_TO:
+            return [Rollback(position=position, savepoint=savepoint_name(query))] if self._begun else []
+        begun = self._begun
+        self._begin_group("", 0, in_xa=False)
+        return [Rollback(position=position)] if begun else []
 
     # Rows ---------------------------------------------------------------------------------------------------------
 
@@ -221,6 +231,8 @@ class BinlogDecoder:
         mapped = self._find(body)
         if mapped is None:
             return []
+        if (mapped.table.engine or "").casefold() not in _ROLLING_BACK:
+            self._stays = self._stays or str(mapped.table.name)
         before, after = decode_rows(body, event_type, mapped.table_map, mapped.types)
         change = ChangeBatch(
             table=mapped.table.name,

@@ -72,6 +72,12 @@ class QueryReader:
         )
 
 
+def savepoint_name(query: LoggedQuery) -> str:
+    """Return the name in ``SAVEPOINT name`` or ``ROLLBACK TO SAVEPOINT name``; servers compare them without case."""
+    names = [token.text for token in tokenize(query.sql) if token.kind in _NAMES]
+    return names[-1].casefold() if names else ""
+
+
 def _names_in(query: LoggedQuery) -> Iterator[TableName]:
     """Yield everything in a statement that may be a table's name."""
     tokens = tokenize(query.sql)

@@ -13,6 +13,7 @@ class StatementKind(enum.Enum):
     COMMIT = "commit"
     ROLLBACK = "rollback"
     ROLLBACK_TO = "rollback to"
+    SAVEPOINT = "savepoint"
     XA_START = "xa start"
     XA_COMMIT = "xa commit"
     SCHEMA = "schema"
@@ -22,7 +23,7 @@ class StatementKind(enum.Enum):
     ROUTINE = "routine"
     """Calls something that may change rows."""
     OTHER = "other"
-    """Changes nothing that a project moves: savepoints, accounts, temporary tables, FLUSH, ANALYZE …"""
+    """Changes nothing that a project moves: accounts, temporary tables, FLUSH, ANALYZE …"""
 
 
 _COMMENT = re.compile(r"/\*(?!M?!).*?(?:\*/|\Z)|(?:#|--\s)[^\n]*(?:\n|\Z)|/\*M?!\d*|\*/", re.DOTALL)
@@ -36,13 +37,12 @@ _BY_TWO = {
     ("XA", "BEGIN"): StatementKind.XA_START,
     ("XA", "COMMIT"): StatementKind.XA_COMMIT,
     ("START", "TRANSACTION"): StatementKind.BEGIN,
-    ("ROLLBACK", "TO"): StatementKind.ROLLBACK_TO,
-    ("ROLLBACK", "WORK"): StatementKind.ROLLBACK,
 }
 _BY_ONE = {
     "BEGIN": StatementKind.BEGIN,
     "COMMIT": StatementKind.COMMIT,
     "ROLLBACK": StatementKind.ROLLBACK,
+    "SAVEPOINT": StatementKind.SAVEPOINT,
     **dict.fromkeys(("INSERT", "REPLACE", "UPDATE", "DELETE", "LOAD", "WITH"), StatementKind.ROWS),
     **dict.fromkeys(("CALL", "SELECT", "DO", "EXECUTE"), StatementKind.ROUTINE),
 }
@@ -65,6 +65,8 @@ def statement_kind(sql: str) -> StatementKind:
         return StatementKind.OTHER
     if words[0] in _SCHEMA_VERBS:
         return _schema_kind(words)
+    if words[0] == "ROLLBACK" and "TO" in words[1:3]:  # ROLLBACK [WORK] TO
+        return StatementKind.ROLLBACK_TO
     kind = _BY_TWO.get((words[0], words[1] if len(words) > 1 else "")) or _BY_ONE.get(words[0], StatementKind.OTHER)
     if kind is StatementKind.ROUTINE and _SEQUENCE_CALL.match(sql):
         return StatementKind.OTHER
