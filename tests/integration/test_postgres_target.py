@@ -24,7 +24,7 @@ from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
 from ferryman.pipeline import apply, capture, load, schema
 from ferryman.pipeline.precheck import check_project
-from ferryman.pipeline.verify import compare_endpoints
+from ferryman.pipeline.verify import compare_endpoints, repair
 from ferryman.spi.connector import connector_for
 from ferryman.spi.precheck import Verdict
 from real_pipeline import connect, execute
@@ -106,8 +106,12 @@ TYPES: dict[str, tuple[str, str, list[str]]] = {
     "t8": ("BIGINT", "{}::text", ["-9223372036854775808", "9223372036854775807"]),
     "t8u": ("BIGINT UNSIGNED", "{}::text", ["0", "18446744073709551615"]),
     "de": ("DECIMAL(65,30)", "{}::text", ["-" + "9" * 35 + "." + "9" * 30, "0.000000000000000000000000000001"]),
-    "fl": ("FLOAT", "{}::float8::text", ["-3.402823466e38", "1.17549435e-38", "0.1", "-0e0", "16777217", "1e-45"]),
-    "db": ("DOUBLE", "{}::text", ["-1.7976931348623157e308", "5e-324", "0.1", "1e15", "1e16", "-0e0"]),
+    "fl": (
+        "FLOAT",
+        "{}::float8::text",
+        ["-3.402823466e38", "1.17549435e-38", "0.1", "-0e0", "16777217", "1e-45", "'-0'"],
+    ),
+    "db": ("DOUBLE", "{}::text", ["-1.7976931348623157e308", "5e-324", "0.1", "1e15", "1e16", "'-0'"]),
     "bi": ("BIT(64)", "{}::text", ["0", "18446744073709551615", "b'1010'"]),
     "b1": ("BIT(1)", "{}::text", ["b'0'", "b'1'"]),
     "da": ("DATE", "{}::text", ["'1000-01-01'", "'9999-12-31'", "'0044-03-15'"]),
@@ -344,3 +348,32 @@ def test_what_is_wrong_is_said_in_one_line(lab: Lab) -> None:
         assert found["DB_FOREIGN_KEYS"] == "target.privilege"
     finally:
         lab.at_target(f"DROP ROLE {role}")
+
+
+def test_differences_are_found_and_repaired(lab: Lab) -> None:
+    lab.sql(
+        "CREATE TABLE k (id INT PRIMARY KEY, v VARCHAR(20), b VARBINARY(9), f FLOAT, bits BIT(8), j JSON, d DATETIME(3))",
+        "INSERT INTO k VALUES (1,'it''s',X'00FF',0.1,5,'{\"a\":1}','2024-01-01 00:00:00.5'),(2,'b','','-0',NULL,NULL,NULL),"
+        "(3,NULL,NULL,NULL,NULL,NULL,NULL)",
+        "CREATE TABLE bag (a INT, w VARCHAR(9), f DOUBLE)",
+        "INSERT INTO bag VALUES (1,'x',0.1),(1,'x',0.1),(2,NULL,'-0')",
+    )
+    schema.run(lab.context(StepName.SCHEMA))
+    load.run(lab.context(StepName.LOAD))
+    name = f'"{lab.database}"'
+    damage = (
+        f"UPDATE {name}.k SET v = 'other', f = 0.2 WHERE id = 1; DELETE FROM {name}.k WHERE id = 2;"
+        f"INSERT INTO {name}.k (id, v) VALUES (9, 'extra'); UPDATE {name}.bag SET f = 7 WHERE a = 2;"
+        f"INSERT INTO {name}.bag VALUES (1, 'x', 0.1), (5, 'y', NULL)"
+    )
+    for mend in (by_script, repair.apply):
+        lab.at_target(damage)
+        found = lab.differences()
+        assert len(found) == 7
+        mend(lab.spec, found) if mend is repair.apply else mend(lab, found)
+        assert lab.differences() == []
+
+
+def by_script(lab: Lab, found: list[Any]) -> None:
+    for script in repair.correction_sql(found).values():
+        lab.at_target(script)

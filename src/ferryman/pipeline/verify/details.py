@@ -8,7 +8,7 @@ from ferryman.kernel import row_digests
 from ferryman.model.batch import Batch, Row, Value
 from ferryman.model.mismatch import Mismatch, MismatchKind
 from ferryman.model.types import BYTES_KINDS, Kind
-from ferryman.pipeline.verify.correction import Corrections, Quote
+from ferryman.pipeline.verify.correction import Quote, corrections_of
 from ferryman.pipeline.verify.differences import samples
 from ferryman.pipeline.verify.pair import Pair
 from ferryman.pipeline.verify.reading import Readers, lookup_size
@@ -32,7 +32,7 @@ class Details:
     def __init__(self, readers: Readers, pair: Pair, quote: Quote) -> None:
         self._readers = readers
         self._pair = pair
-        self._corrections = Corrections(pair, quote)
+        self._corrections = corrections_of(pair, quote)
 
     def of_keys(self, settled: Settled) -> Iterator[Mismatch]:
         """Yield one record a row; both rows are read once more, and one that has moved since becomes `moving`."""

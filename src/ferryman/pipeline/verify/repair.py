@@ -11,7 +11,7 @@ from ferryman.model.names import TableName
 from ferryman.model.project import ProjectSpec
 from ferryman.model.types import BYTES_KINDS, Kind
 from ferryman.pipeline.verify.catalogs import read_catalogs
-from ferryman.pipeline.verify.correction import PREAMBLE
+from ferryman.pipeline.verify.correction import preamble_of
 from ferryman.pipeline.verify.pair import Pair
 from ferryman.pipeline.verify.reading import Readers
 from ferryman.pipeline.verify.step import Endpoints, open_endpoints
@@ -32,7 +32,7 @@ def correction_sql(mismatches: Iterable[Mismatch]) -> dict[str, str]:
 def _script(found: Sequence[Mismatch]) -> str:
     ordered = sorted(found, key=lambda mismatch: mismatch.kind is not MismatchKind.IMAGE_ONLY)
     lines = [mismatch.correction or _left_out(mismatch) for mismatch in ordered]
-    return PREAMBLE + "\n".join(lines) + "\n"
+    return preamble_of(lines) + "\n".join(lines) + "\n"
 
 
 def _left_out(mismatch: Mismatch) -> str:
