@@ -129,12 +129,17 @@ class KeyedChanges:
         found = 0
         if expected > 0:
             sql = queries.gone_since(self._table, self._window.prev)
-            for batch in self._window.read_both(self._table, sql):
-                found += batch.row_count
-                yield self._encode(Operation.DELETE, list(batch.rows()), [])
+            for keys in self._window.keys_of_both(self._table, sql):
+                rows = self._in_order(list(keys.rows()))
+                found += len(rows)
+                yield self._encode(Operation.DELETE, rows, [])
         if found != expected:
             raise HistoryLostError(self._table.name, f"{expected} rows are gone since, and {found} of them were found")
         self.changed += found
+
+    def _in_order(self, keys: Sequence[Row]) -> list[Row]:
+        rows = {self._key_of(row): row for row in self._rows_then(keys)}
+        return [rows[key] for key in keys if key in rows]
 
 
 def _unique_places(table: Table) -> list[int] | None:

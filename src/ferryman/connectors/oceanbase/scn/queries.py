@@ -43,14 +43,16 @@ def changed_since(table: Table, scn: int) -> str:
 
 
 def gone_since(table: Table, scn: int) -> str:
-    """Return the statement that reads the rows there were at an SCN whose keys are there no more, in key order."""
-    old = ",".join(f"p.{quote(column.name)}" for column in image_columns(table))
+    """Return the statement that reads the keys there were at an SCN and are no more, in key order.
+
+    Keys only: with whole rows in the comparison it takes four times as long; those are few, and fetched by key.
+    """
     keys = [quote(column.name) for column in key_columns(table)]
     same = " AND ".join(f"n.{name}=p.{name}" for name in keys)
-    order = ",".join(f"p.{name}" for name in keys)
+    old = ",".join(f"p.{name}" for name in keys)
     return (
         f"SELECT {old} FROM {quote_table(table.name)}{as_of(scn)} p"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {quote_table(table.name)} n WHERE {same}) ORDER BY {order}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {quote_table(table.name)} n WHERE {same}) ORDER BY {old}"
     )
 
 

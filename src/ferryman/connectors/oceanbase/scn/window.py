@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.rows.wire import read_rows
 from ferryman.connectors.oceanbase.scn.moments import is_history_gone
-from ferryman.connectors.oceanbase.scn.queries import image_columns
+from ferryman.connectors.oceanbase.scn.queries import image_columns, key_columns
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch
 from ferryman.model.names import TableName
-from ferryman.model.schema import Table
+from ferryman.model.schema import Column, Table
 
 
 class HistoryLostError(Exception):
@@ -58,20 +58,24 @@ class Window:
         """Read images of rows as they were at the begin; `HistoryLostError` when that cannot be had."""
         yield from self._read_back(self.past, table, sql)
 
-    def read_both(self, table: Table, sql: str | bytes) -> Iterator[Batch]:
-        """Run a statement that compares the end with a flashback read of the begin; yields images."""
-        yield from self._read_back(self.snapshot, table, sql)
+    def keys_of_both(self, table: Table, sql: str | bytes) -> Iterator[Batch]:
+        """Run a statement that compares the end with a flashback read of the begin; yields keys."""
+        yield from self._read_back(self.snapshot, table, sql, key_columns(table))
 
-    def _read_back(self, connection: Connection, table: Table, sql: str | bytes) -> Iterator[Batch]:
+    def _read_back(
+        self, connection: Connection, table: Table, sql: str | bytes, columns: Sequence[Column] = ()
+    ) -> Iterator[Batch]:
         try:
-            yield from self._read(connection, table, sql)
+            yield from self._read(connection, table, sql, columns)
         except FerrymanError as error:
             if error.code == "source.table_changed":
                 raise SchemaMovedError(error.message) from error
             raise _lost_if_gone(table, error) from error
 
-    def _read(self, connection: Connection, table: Table, sql: str | bytes) -> Iterator[Batch]:
-        types = [column.type for column in image_columns(table)]
+    def _read(
+        self, connection: Connection, table: Table, sql: str | bytes, columns: Sequence[Column] = ()
+    ) -> Iterator[Batch]:
+        types = [column.type for column in columns or image_columns(table)]
         yield from read_rows(connection, sql, types, table=str(table.name))
 
     def totals(self, table: Table, sql: str) -> tuple[int, int]:
