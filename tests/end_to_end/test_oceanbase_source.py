@@ -160,3 +160,33 @@ def _wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_one_oceanbase_to_another_killed_amid_it(
+    oceanbase: OceanBase, servers_directory: Path, database_name: str, tmp_path: Path
+) -> None:
+    """The source itself dies between two polls and comes back: the log goes on where it is durable."""
+    source = OceanBase(servers_directory / "dying").start()
+    try:
+        _make(source, database_name)
+        project = Project(source, oceanbase, database_name, tmp_path)
+        running = project.start("--stop-when", "never")
+        _wait_for_line(running, "compare rows", "running")
+        execute(source, "UPDATE plain SET v = 77 WHERE id < 50", "DELETE FROM bag WHERE a = 1", database=database_name)
+        source.kill()
+        source.start()
+        execute(
+            source,
+            "UPDATE plain SET id = id + 1000 WHERE id < 20",
+            "INSERT INTO bag VALUES (1, 'w')",
+            database=database_name,
+        )
+        wanted = execute(source, f"SELECT COUNT(*), SUM(id), SUM(v) FROM {database_name}.plain")
+        _wait_until(
+            lambda: execute(oceanbase, f"SELECT COUNT(*), SUM(id), SUM(v) FROM {database_name}.plain") == wanted
+        )
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait(30)
+        project.finish()
+    finally:
+        source.remove()

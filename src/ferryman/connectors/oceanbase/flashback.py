@@ -27,6 +27,35 @@ class Moment:
     gone: bool = False
 
 
+class BorderReader(Reader):
+    """Reads tables without a key at the border where the log begins: there, or not at all."""
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        chunk: Chunk | None = None,
+        limit: int | None = None,
+        where: str | None = None,
+        batch_bytes: int = 1 << 20,
+        ordered: bool = False,
+    ) -> Iterator[Batch]:
+        """Read rows as they were; ``source.no_snapshot`` when that moment is gone."""
+        try:
+            yield from super().read(
+                table, columns, chunk=chunk, limit=limit, where=where, batch_bytes=batch_bytes, ordered=ordered
+            )
+        except FerrymanError as error:
+            if not is_history_gone(error):
+                raise
+            raise FerrymanError(
+                "source.no_snapshot",
+                f"{table.name} has no key and cannot be read any more as it was where the log begins: {error.message}",
+                hint="raise undo_retention, or give the table a primary key; then start anew with --fresh",
+            ) from error
+
+
 class FlashbackReader(Reader):
     """Reads chunks at one moment; what it knows of keys and counts is of now, which is no harm: ranges have open ends."""
 

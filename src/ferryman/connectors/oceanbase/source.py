@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.source import FamilySource
-from ferryman.connectors.oceanbase.flashback import FlashbackReader, Moment
+from ferryman.connectors.oceanbase.flashback import BorderReader, FlashbackReader, Moment
 from ferryman.connectors.oceanbase.scn.decoder import ScnDecoder
 from ferryman.connectors.oceanbase.scn.history import DdlLog, history_of
 from ferryman.connectors.oceanbase.scn.moments import current_scn, retention_seconds
@@ -60,7 +60,7 @@ class OceanBaseSource(FamilySource):
         the moment of `at` is where the log starts.
         """
         position = self._position or self.current_position()
-        return Reader(self._connect, as_of=place_of(position).scn), position
+        return BorderReader(self._connect, as_of=place_of(position).scn), position
 
     def current_position(self) -> Position:
         """Return this moment; every later commit, and every later schema statement, lies behind it."""
