@@ -156,11 +156,8 @@ def _bytes(column: Column, room: int | None, notes: Notes) -> ColumnType:
 
 
 def _json(column: Column, rules: Rules, notes: Notes) -> ColumnType:
-    """Servers that take JSON apart keep its numbers as doubles: there it stays text, exactly."""
-    if rules.name == "MariaDB":
-        return _spelled(ColumnType(kind=Kind.JSON))
-    made = _text_type(None, rules)
-    return _told(column, made, notes, f"the JSON of {rules.name} would round long numbers")
+    """The family keeps JSON's numbers as doubles; as text it stays what it is."""
+    return _told(column, _text_type(None, rules), notes, "it is kept as its text; JSON would round long numbers there")
 
 
 def _characters(column: Column, room: int | None, rules: Rules, notes: Notes) -> ColumnType:
