@@ -94,6 +94,6 @@ def _checkpoint(origin: Origin) -> bytes:
     return b'"%d"' % int(origin.seconds) if origin.position is not None else b"null"
 
 
-def of_default(options: PublishOptions) -> DefaultSerializer:
+def make(options: PublishOptions) -> DefaultSerializer:
     """Make the serializer that the options ask for."""
     return DefaultSerializer(with_types=options.format == "DEFAULT_WITH_SCHEMA")

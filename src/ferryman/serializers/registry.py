@@ -11,8 +11,15 @@ from ferryman.model.project import PublishOptions
 from ferryman.serializers.contract import Serializer
 
 _MAKERS: dict[str, tuple[str, str]] = {
-    "DEFAULT": ("default", "of_default"),
-    "DEFAULT_WITH_SCHEMA": ("default", "of_default"),
+    "DEFAULT": ("default", "make"),
+    "DEFAULT_WITH_SCHEMA": ("default", "make"),
+    "CANAL": ("canal", "make"),
+    "DATAWORKS_V2": ("dataworks", "make"),
+    "SHAREPLEX": ("shareplex", "make"),
+    "DEBEZIUM": ("debezium", "make"),
+    "DEBEZIUMFLATTEN": ("debezium", "make"),
+    "DEBEZIUMSMT": ("debezium", "make"),
+    "MAXWELL": ("maxwell", "make"),
 }
 
 FORMATS = tuple(sorted(_MAKERS))

@@ -158,11 +158,28 @@ class Objects:
             return [template % ()] * batch.row_count
         return [template % row for row in zip(*texts, strict=True)]
 
+    def changed(
+        self, columns: Sequence[Column], before: Batch | None, after: Batch | None
+    ) -> list[tuple[bytes, bytes]]:
+        """Return of each updated row two objects, of just the columns that have changed: their old and new values."""
+        assert before is not None
+        assert after is not None
+        names = [quote(column.name) for column in columns]
+        olds, news = (zip(*self.texts(columns, image), strict=True) for image in (before, after))
+        return [_differing(names, old, new) for old, new in zip(olds, news, strict=True)]
+
     def _of(self, columns: tuple[Column, ...]) -> tuple[bytes, list[Encoder]]:
         if columns not in self._known:
             members = b",".join(constant(column.name) + b":%b" for column in columns)
             self._known[columns] = b"{%b}" % members, [encoder_of(column.type, self._family) for column in columns]
         return self._known[columns]
+
+
+def _differing(names: Sequence[bytes], old: Sequence[bytes], new: Sequence[bytes]) -> tuple[bytes, bytes]:
+    changed = [(name, was, now) for name, was, now in zip(names, old, new, strict=True) if was != now]
+    before = b",".join(b"%b:%b" % (name, was) for name, was, _ in changed)
+    after = b",".join(b"%b:%b" % (name, now) for name, _, now in changed)
+    return b"{%b}" % before, b"{%b}" % after
 
 
 def key_text(value: Value, kind: ColumnType) -> bytes:

@@ -1,0 +1,95 @@
+"""DATAWORKS_V2 (oms-behaviour §8.4)."""
+
+from __future__ import annotations
+
+import time
+
+from ferryman.model.project import PublishOptions
+from ferryman.model.schema import Table
+from ferryman.serializers import identity
+from ferryman.serializers.contract import lines
+from ferryman.serializers.type_names import light_type
+from ferryman.serializers.values import Family, Objects, quote
+from ferryman.spi.sink import Origin, RowEvent, StatementEvent
+
+_VERBS = {"DROP": "ERASE", "CREATE_INDEX": "CINDEX", "DROP_INDEX": "DINDEX"}
+
+
+class DataworksSerializer:
+    """Schema, payload and extension."""
+
+    def __init__(self, business: str) -> None:
+        self._objects = Objects(Family.PLAIN)
+        self._extend = b'"extend":{%b}' % (b'"load_fm":' + quote(business) if business else b"")
+
+    def rows(self, event: RowEvent) -> list[bytes]:
+        """Return one message a row."""
+        count = event.row_count
+        before = _wrapped(self._objects.objects(event.columns, event.before, count))
+        after = _wrapped(self._objects.objects(event.columns, event.after, count))
+        columns = b",".join(
+            b'{"name":%b,"type":"%b"}' % (quote(c.name), light_type(c.type).encode()) for c in event.columns
+        )
+        keys = identity.joined([column.name for column in identity.key_columns(event)])
+        schema = _schema(event, b"[%b]" % columns, keys).replace(b"%", b"%%")
+        template = (
+            b'{"version":"2.0",%b,"payload":{"before":%%b,"after":%%b,"op":"%b",%b,"ddl":null,"scn":"%%b"},%b}'
+            % (schema, event.operation.name.encode(), _moments(event.origin), self._extend.replace(b"%", b"%%"))
+        )
+        return lines(template, [before, after, identity.sequences(event)], count)
+
+    def statement(self, event: StatementEvent) -> bytes:
+        """Return a DDL message."""
+        verb = _VERBS.get(event.verb, event.verb).encode()
+        return (
+            b'{"version":"2.0",%b,"payload":{"before":null,"after":null,"op":"%b",%b,"ddl":{"text":%b},"scn":"%d"},%b}'
+            % (
+                _schema(event, _columns(event.table), _keys(event.table)),
+                verb,
+                _moments(event.origin),
+                quote(event.sql),
+                event.origin.sequence,
+                self._extend,
+            )
+        )
+
+    def heartbeat(self, origin: Origin) -> bytes:
+        """Return a heartbeat."""
+        moment = int(origin.seconds * 1000)
+        return b'{"version":"2.0","payload":{"timestamp":{"eventTime":%d},"op":"HEARTBEAT"}}' % moment
+
+
+def _wrapped(images: list[bytes]) -> list[bytes]:
+    return [image if image == b"null" else b'{"data":%b}' % image for image in images]
+
+
+def _schema(event: RowEvent | StatementEvent, columns: bytes, keys: bytes) -> bytes:
+    source = b'{"dbType":%b,"dbVersion":null,"dbName":%b,"schema":null,"table":%b}' % (
+        quote(event.origin.database_type.lower()),
+        quote(event.name.database),
+        quote(event.name.table),
+    )
+    return b'"schema":{"source":%b,"column":%b,"pk":%b}' % (source, columns, keys)
+
+
+def _columns(table: Table | None) -> bytes:
+    if table is None:
+        return b"null"
+    made = (b'{"name":%b,"type":"%b"}' % (quote(c.name), light_type(c.type).encode()) for c in table.written_columns)
+    return b"[%b]" % b",".join(made)
+
+
+def _keys(table: Table | None) -> bytes:
+    if table is None:
+        return b"null"
+    return identity.joined(table.row_key.columns if table.row_key is not None else ())
+
+
+def _moments(origin: Origin) -> bytes:
+    now, then = int(time.time() * 1000), int(origin.seconds * 1000)
+    return b'"timestamp":{"eventTime":%d,"systemTime":%d,"checkpointTime":%d}' % (then, now, int(origin.seconds))
+
+
+def make(options: PublishOptions) -> DataworksSerializer:
+    """Make the serializer."""
+    return DataworksSerializer(options.business)
