@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ferryman.api.labels import Labels
 from ferryman.api.oms.mapping import selection_of
+from ferryman.api.oms.publishing import published
 from ferryman.api.oms.requests import (
     CommonTransferConfig,
     CreateProject,
@@ -40,11 +41,12 @@ def spec_of(request: CreateProject, source: EndpointView, target: EndpointView, 
         UsageError: ``project.invalid``, ``api.not_supported``, ``label.unknown``.
     """
     _refuse_unsupported(request)
+    place, publish = published(request, target.endpoint)
     return ProjectSpec(
         name=request.name,
         type=ProjectType(request.type),
         source=source.endpoint,
-        target=target.endpoint,
+        target=place,
         source_endpoint_id=source.id,
         target_endpoint_id=target.id,
         selection=selection_of(request.transfer_mapping),
@@ -54,6 +56,7 @@ def spec_of(request: CreateProject, source: EndpointView, target: EndpointView, 
         verify=VerifyOptions(
             streams=_streams((request.full_transfer_config or FullTransferConfig()).full_verify_speed_mode)
         ),
+        publish=publish,
         labels=labels.known(request.label_ids or ()),
         api_document=request.to_json(),
     )

@@ -10,7 +10,8 @@ from ferryman.model.project import Endpoint, ProjectSpec
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.pipeline.precheck.pair import pair_checks
-from ferryman.spi.connector import connector_for
+from ferryman.pipeline.precheck.publishing import publishing_checks
+from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.precheck import CheckResult, EndpointChecks, Verdict
 
 _NOWHERE = Selection(objects=("`_ferryman`",))
@@ -34,8 +35,14 @@ def check_project(spec: ProjectSpec) -> list[CheckResult]:
         ]
         results = [result for side in sides for result in side.result()]
     if not any(result.item == "RDB_CONNECT" and result.verdict is Verdict.FAILED for result in results):
-        results += trouble or pair_checks(spec, schema, _target_traits(spec))
+        results += trouble or _both(spec, schema)
     return [_accepted(result, spec) for result in results]
+
+
+def _both(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
+    if is_sink(spec.target):
+        return publishing_checks(spec, schema)
+    return pair_checks(spec, schema, _target_traits(spec))
 
 
 def _checks(endpoint: Endpoint, role: str) -> EndpointChecks:

@@ -1,0 +1,136 @@
+"""Topic, partition and key of a message (oms-behaviour §8.12)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.batch import Batch, Row
+from ferryman.model.changes import Operation
+from ferryman.model.names import TableName
+from ferryman.model.position import Position
+from ferryman.model.project import Endpoint, PartitionRule, ProjectSpec, PublishOptions, StepName
+from ferryman.model.schema import Column, ForeignKey, Index, KeyPart, ReferenceAction, Schema, Table
+from ferryman.model.types import ColumnType, Kind
+from ferryman.pipeline.precheck.publishing import publishing_checks
+from ferryman.pipeline.publish.routing import Router
+from ferryman.pipeline.publish.statements import verb_of
+from ferryman.serializers.registry import serializer_for
+from ferryman.spi.precheck import Verdict
+from ferryman.spi.sink import Messages, Origin, RowEvent
+
+NAME = TableName("d", "t")
+COLUMNS = tuple(Column(name=name, type=ColumnType(kind=Kind.INTEGER, bits=32), nullable=False) for name in "kv")
+KEYED = Table(
+    name=NAME,
+    columns=COLUMNS,
+    indexes=(Index(name="PRIMARY", parts=(KeyPart(column="k"),), unique=True, primary=True),),
+)
+BAG = replace(KEYED, indexes=())
+POSITION = Position(kind="binlog", token={"file": "b.1", "offset": "9"}, order=(1, 9), time=50.0)
+
+
+def routed(
+    rule: PartitionRule, operation: Operation, before: list[Row], after: list[Row], table: Table = KEYED, **more: Any
+) -> Messages:
+    options = PublishOptions(rule=rule, **more)
+    event = RowEvent(
+        name=NAME,
+        table=table,
+        operation=operation,
+        columns=COLUMNS,
+        before=Batch.of(before, 2) if before else None,
+        after=Batch.of(after, 2) if after else None,
+        origin=Origin(position=POSITION, seconds=50.0, database_type="MYSQL"),
+    )
+    return Router(options, serializer_for(options), {"d.t": 7}).rows(event)
+
+
+def kinds(messages: Messages) -> list[str]:
+    return [json.loads(value)["recordType"] for value in messages.values if value is not None]
+
+
+def test_one_key_has_one_partition_whatever_happens_to_it() -> None:
+    inserted = routed(PartitionRule.HASH, Operation.INSERT, [], [(b"1", b"1"), (b"2", b"2")])
+    moved = routed(
+        PartitionRule.HASH,
+        Operation.UPDATE,
+        [(b"1", b"1"), (b"3", b"3"), (b"2", b"2")],
+        [(b"9", b"1"), (b"3", b"0"), (b"1", b"2")],
+    )
+    assert kinds(moved) == ["DELETE", "INSERT", "UPDATE", "DELETE", "INSERT"]
+    assert moved.keys == [b'{"k":1}', b'{"k":9}', b'{"k":3}', b'{"k":2}', b'{"k":1}']
+    places = dict(zip(inserted.keys, inserted.partitions, strict=True))
+    assert (moved.partitions[0], moved.partitions[4], moved.partitions[3]) == (
+        places[b'{"k":1}'],
+        places[b'{"k":1}'],
+        places[b'{"k":2}'],
+    )
+    numbers = [json.loads(value)["allMetaData"]["storeDataSequence"] for value in moved.values if value is not None]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_bag_moves_whole_rows() -> None:
+    moved = routed(PartitionRule.HASH, Operation.UPDATE, [(b"1", b"1")], [(b"1", b"2")], BAG)
+    assert (kinds(moved), moved.keys) == (["DELETE", "INSERT"], [None, None])
+
+
+@pytest.mark.parametrize(("rule", "partition"), [(PartitionRule.ONE, 5), (PartitionRule.TABLE, None)])
+def test_other_rules_keep_a_moved_key_in_one_message(rule: PartitionRule, partition: int | None) -> None:
+    moved = routed(rule, Operation.UPDATE, [(b"1", b"1")], [(b"9", b"1")], partition=5)
+    assert kinds(moved) == ["UPDATE"]
+    assert partition is None or list(moved.partitions) == [partition]
+
+
+def test_sharding_columns_stand_for_the_key() -> None:
+    moved = routed(PartitionRule.HASH, Operation.UPDATE, [(b"1", b"1")], [(b"9", b"1")], key_columns={"d.t": ("v",)})
+    assert (kinds(moved), moved.keys) == (["UPDATE"], [b'{"v":1}'])
+    with pytest.raises(FerrymanError, match="no column 'x'"):
+        routed(PartitionRule.HASH, Operation.INSERT, [], [(b"1", b"1")], key_columns={"d.t": ("x",)})
+
+
+def test_a_partition_that_is_not_there_is_refused() -> None:
+    with pytest.raises(FerrymanError, match="there is no partition 7"):
+        routed(PartitionRule.ONE, Operation.INSERT, [], [(b"1", b"1")], partition=7)
+
+
+def test_verbs() -> None:
+    wanted = {
+        "/* c */ create table t (a int)": "CREATE",
+        "CREATE UNIQUE INDEX i ON t (a)": "CREATE_INDEX",
+        "-- x\nALTER TABLE t ADD b INT": "ALTER",
+        "DROP INDEX i ON t": "DROP_INDEX",
+        "drop table t": "DROP",
+        "TRUNCATE t": "TRUNCATE",
+        "RENAME TABLE a TO b": "RENAME",
+    }
+    assert {sql: verb_of(sql) for sql in wanted} == wanted
+
+
+def test_the_precheck_refuses_what_a_consumer_would_never_see() -> None:
+    fine = ColumnType(kind=Kind.DATETIME, fraction=6)
+    child = replace(
+        BAG,
+        columns=(*COLUMNS, Column(name="seen", type=fine)),
+        foreign_keys=(
+            ForeignKey(name="f", columns=("v",), parent=NAME, parent_columns=("k",), on_delete=ReferenceAction.CASCADE),
+        ),
+    )
+    spec = ProjectSpec(
+        name="p",
+        source=Endpoint(scheme="mysql"),
+        target=Endpoint(scheme="file"),
+        steps=(StepName.LOAD, StepName.CAPTURE, StepName.APPLY),
+        publish=PublishOptions(format="DEBEZIUM", exactly_once=False),
+    )
+    verdicts = {result.item: result.verdict for result in publishing_checks(spec, Schema(tables=(child,)))}
+    failed = {"MQ_CASCADES", "MQ_KEYS", "MQ_VALUES"}
+    assert {item for item, verdict in verdicts.items() if verdict is Verdict.FAILED} == failed
+    assert all(
+        r.verdict is Verdict.PASSED
+        for r in publishing_checks(replace(spec, publish=PublishOptions()), Schema(tables=(KEYED,)))
+    )
