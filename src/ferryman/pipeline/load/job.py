@@ -161,13 +161,13 @@ def placeholder(column: Column) -> Value:
     return zero
 
 
-def slices(batch: Batch) -> Iterator[Batch]:
-    """Cut a batch of very many small rows, so that statements and transactions stay bounded."""
-    if batch.row_count <= MOST_ROWS:
+def slices(batch: Batch, most_rows: int = MOST_ROWS) -> Iterator[Batch]:
+    """Cut a batch of very many rows into parts of `most_rows` (a multiple of 8): transactions stay bounded."""
+    if batch.row_count <= most_rows:
         yield batch
         return
-    for start in range(0, batch.row_count, MOST_ROWS):
-        end = min(start + MOST_ROWS, batch.row_count)
+    for start in range(0, batch.row_count, most_rows):
+        end = min(start + most_rows, batch.row_count)
         yield Batch(end - start, tuple(_slice(column, start, end) for column in batch.columns))
 
 

@@ -126,7 +126,7 @@ class KeylessStream:
     def _copy(self, session: TargetSession, reader: TableReader, position: Position | None, job: TableJob) -> bool:
         """Copy one table; false when stopped."""
         attempt = Attempt(self._work.progress, job.name)
-        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded)
+        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded, self._work.pace)
         try:
             writer.begin()
             if self._is_marked(job):

@@ -18,18 +18,16 @@ Marks = Mapping[TableName, Sequence[tuple[Chunk, int]]]
 class Planner:
     """Feeds the queue; finished chunks are left out."""
 
-    def __init__(self, work: Work, jobs: Sequence[TableJob], marks: Marks, streams: int) -> None:
+    def __init__(self, work: Work, jobs: Sequence[TableJob], marks: Marks) -> None:
         self._work = work
         self._jobs = jobs
         self._marks = marks
-        self._streams = streams
 
     def run(self) -> None:
-        """Plan every table, then end the streams."""
+        """Plan every table, then say that no more will come."""
         for job in self._jobs:
             self._plan_patiently(job)
-        for _ in range(self._streams):
-            self._work.put(None)
+        self._work.put(None)
 
     def _plan_patiently(self, job: TableJob) -> None:
         seen: set[Chunk] = set()

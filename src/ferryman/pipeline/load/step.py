@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from ferryman.foundation.errors import FerrymanError
@@ -17,17 +19,16 @@ from ferryman.pipeline.load.keyless import KeylessStream, keyless_note
 from ferryman.pipeline.load.planner import Marks, Planner
 from ferryman.pipeline.load.progress import Progress
 from ferryman.pipeline.load.stream import Stream
-from ferryman.pipeline.load.work import GIVE_UP_SECONDS, Work
+from ferryman.pipeline.load.work import GIVE_UP_SECONDS, LANES, Work
 from ferryman.pipeline.plan import ensure_plan, source_of, target_of
 from ferryman.spi.dialect import SchemaPlan
 from ferryman.spi.source import FlashbackSource, Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext
-
-STREAMS = 4
-"""Streams when the user leaves the choice to us: past four the targets measured gain nothing."""
+from ferryman.spi.task import TaskContext, load_options
 
 REPORT_SECONDS = 0.5
+ADJUST_SECONDS = 2.0
+"""How often the options are read again."""
 
 
 def run(context: TaskContext) -> None:
@@ -53,16 +54,16 @@ class Load:
     ) -> None:
         self._context = context
         self._target = target
+        self._adjust_at = 0.0
         schema, plan = _plan(context)
         self._jobs = jobs_of(context.spec, schema, plan)
-        self._streams = context.spec.load.streams or STREAMS
         self._progress = Progress(self._jobs)
         self._work = Work(
             context=context,
             source=source,
             target=target,
             progress=self._progress,
-            chunks=queue.Queue(2 * self._streams),
+            chunks=queue.Queue(2 * LANES),
             give_up_seconds=give_up_seconds,
         )
 
@@ -79,7 +80,7 @@ class Load:
     def _begin(self) -> Marks:
         """Become the one who writes (I7), then read what earlier runs have finished."""
         self._target.prepare()
-        self._target.raise_epoch(self._work.task, self._context.epoch, self._streams + 1)
+        self._target.raise_epoch(self._work.task, self._context.epoch, self._work.lanes + 1)
         marks = self._target.finished_chunks(self._context.project_id)
         self._require_empty(marks)
         self._note_keyless(marks)
@@ -117,9 +118,9 @@ class Load:
     def _start(self, marks: Marks) -> list[threading.Thread]:
         keyed = [job for job in self._jobs if job.keyed]
         keyless = self._unfinished([job for job in self._jobs if not job.keyed], marks)
-        bodies: list[Callable[[], None]] = [Planner(self._work, keyed, marks, self._streams).run]
-        bodies += [Stream(self._work, lane).run for lane in range(self._streams)]
-        bodies.append(KeylessStream(self._work, keyless, self._streams).run)
+        bodies: list[Callable[[], None]] = [Planner(self._work, keyed, marks).run]
+        bodies += [Stream(self._work, lane).run for lane in range(self._work.lanes)]
+        bodies.append(KeylessStream(self._work, keyless, self._work.lanes).run)
         threads = [threading.Thread(target=self._guarded, args=(body,), daemon=True) for body in bodies]
         for thread in threads:
             thread.start()
@@ -143,7 +144,16 @@ class Load:
             if self._context.stop_requested():
                 self._work.stop()
             self._report()
+            self._adjust()
             next((thread for thread in threads if thread.is_alive()), threads[0]).join(REPORT_SECONDS)
+
+    def _adjust(self) -> None:
+        """Go by the options as they are now; a metadb that cannot be read for a while changes nothing."""
+        if time.monotonic() < self._adjust_at:
+            return
+        self._adjust_at = time.monotonic() + ADJUST_SECONDS
+        with contextlib.suppress(FerrymanError):
+            self._work.adjust(load_options(self._context))
 
     def _finish(self) -> None:
         """Note where the load ended: taken after the last chunk was read, written once (algorithms.md §9)."""

@@ -54,6 +54,7 @@ class Stream:
 
     def __init__(self, work: Work, lane: int) -> None:
         self._work = work
+        self._lane = lane
         self._lease = work.lease(lane)
         self._connections = Connections(work)
         self._guard = CollisionGuard(work.source.reader)
@@ -62,7 +63,7 @@ class Stream:
     def run(self) -> None:
         """Copy until the queue ends."""
         try:
-            while (task := self._work.take()) is not None:
+            while (task := self._work.take(self._lane)) is not None:
                 self._copy_patiently(task)
         finally:
             self._connections.drop()
@@ -86,7 +87,7 @@ class Stream:
     def _copy(self, job: TableJob, task: ChunkTask) -> None:
         attempt = Attempt(self._work.progress, job.name)
         session, reader = self._connections.session, self._connections.reader
-        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded)
+        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded, self._work.pace)
         try:
             with ReadAhead(
                 lambda: reader.read(job.source, job.reads, chunk=task.chunk, where=job.where), reader.close

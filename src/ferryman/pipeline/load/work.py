@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -11,19 +12,29 @@ from typing import TypeVar
 from ferryman.foundation.backoff import Backoff
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
-from ferryman.model.project import StepName
+from ferryman.model.project import LoadOptions, StepName
 from ferryman.pipeline.load import drift
 from ferryman.pipeline.load.job import TableJob
+from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Progress
 from ferryman.spi.source import Chunk, Source
 from ferryman.spi.target import Lease, Target
-from ferryman.spi.task import TaskContext
+from ferryman.spi.task import TaskContext, load_options
 
 T = TypeVar("T")
 
 GIVE_UP_SECONDS = 600.0
 """How long a chunk is tried again while nothing can be committed: a server keeps the transaction of a connection that has
 vanished, and with it the lane's lock, for up to 300 s."""
+
+STREAMS = 4
+"""Streams when the user leaves the choice to us: past four the targets measured gain nothing."""
+
+LANES = 16
+"""Lanes there are at least, one a stream: so the number of streams can change while they run."""
+
+IDLE_SECONDS = 0.5
+"""How soon a stream that waits notices that it may go on."""
 
 MOST_CATALOG_READS = 5
 """How often one chunk may find its table changed."""
@@ -48,9 +59,31 @@ class Work:
     chunks: queue.Queue[ChunkTask | None]
     give_up_seconds: float = GIVE_UP_SECONDS
     failure: BaseException | None = None
+    pace: Pace = field(init=False)
+    streams: int = field(init=False)
+    lanes: int = field(init=False)
+    _refused: int = 0
+    _ended: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _jobs: dict[TableName, TableJob | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        options = load_options(self.context)
+        self.lanes = max(LANES, options.streams)
+        self.pace = Pace(self.wait)
+        self.adjust(options)
+
+    def adjust(self, options: LoadOptions) -> None:
+        """Go by these options from now on: how many streams take chunks, and how fast all go together."""
+        wanted = options.streams or STREAMS
+        if wanted > self.lanes and wanted != self._refused:
+            self.context.event(
+                "warning", f"{wanted} streams from the next start of the load on; {self.lanes} until then"
+            )
+            self._refused = wanted
+        self.streams = min(wanted, self.lanes)
+        self.pace.limit(options.rows_per_second, options.bytes_per_second)
 
     @property
     def captures(self) -> bool:
@@ -110,11 +143,17 @@ class Work:
         """Queue a chunk; false when stopped."""
         return self._until_stopped(lambda: self.chunks.put(item, timeout=0.2), queue.Full)
 
-    def take(self) -> ChunkTask | None:
-        """Return the next chunk; `None` at the end or when stopped."""
-        taken: list[ChunkTask | None] = []
-        self._until_stopped(lambda: taken.append(self.chunks.get(timeout=0.2)), queue.Empty)
-        return taken[0] if taken else None
+    def take(self, lane: int) -> ChunkTask | None:
+        """Return the next chunk for a stream; `None` at the end or when stopped. A stream too many waits."""
+        while not self.stopped and not self._ended.is_set():
+            if lane >= self.streams:
+                self._ended.wait(IDLE_SECONDS)
+                continue
+            with contextlib.suppress(queue.Empty):
+                if (task := self.chunks.get(timeout=0.2)) is not None:
+                    return task
+                self._ended.set()
+        return None
 
     def _until_stopped(self, action: Callable[[], None], again: type[Exception]) -> bool:
         while not self.stopped:

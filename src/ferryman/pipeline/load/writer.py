@@ -8,6 +8,7 @@ from ferryman.foundation.errors import DuplicateKeyError
 from ferryman.model.batch import Batch
 from ferryman.pipeline.load.collision import CollisionGuard
 from ferryman.pipeline.load.job import TableJob, slices
+from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Attempt
 from ferryman.spi.source import Chunk
 from ferryman.spi.target import Lease, TargetSession
@@ -16,12 +17,16 @@ MOST_ROWS = 20_000
 MOST_BYTES = 8 << 20
 """A transaction ends at about so many rows or bytes."""
 
+LONG_WAIT_SECONDS = 2.0
+"""From here on a stream that a speed limit holds up commits before it waits."""
+
 
 class ChunkWriter:
     """Writes one chunk, one try.
 
     Args:
         committed: Called after each commit: the target is alive.
+        pace: The speed limits.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class ChunkWriter:
         attempt: Attempt,
         guard: CollisionGuard,
         committed: Callable[[], None],
+        pace: Pace,
     ) -> None:
         self._session = session
         self._lease = lease
@@ -39,6 +45,7 @@ class ChunkWriter:
         self._attempt = attempt
         self._guard = guard
         self._committed = committed
+        self._pace = pace
         self._open = False
         self._rows = 0
         self._bytes = 0
@@ -52,13 +59,20 @@ class ChunkWriter:
 
     def write(self, batch: Batch) -> None:
         """Write a batch; commits when the transaction has grown enough."""
-        for part in slices(batch):
+        for part in slices(batch, self._pace.part_rows(batch)):
+            self._wait_for_turn(part)
             self.begin()
             self._write(self._job.filled(part))
             self._rows += part.row_count
             self._bytes += part.byte_size
             if self._rows >= MOST_ROWS or self._bytes >= MOST_BYTES:
                 self._commit()
+
+    def _wait_for_turn(self, part: Batch) -> None:
+        seconds = self._pace.turn(part.row_count, part.byte_size)
+        if seconds >= LONG_WAIT_SECONDS and self._rows:
+            self._commit()  # servers end transactions that idle
+        self._pace.wait(seconds)
 
     def finish(self, project: str, chunk: Chunk) -> None:
         """Commit what is left together with the chunk's mark: done means durable."""
