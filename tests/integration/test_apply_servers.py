@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
@@ -34,6 +35,18 @@ create table grand (cid int, n int, primary key (cid, n),
                     foreign key (cid) references child (id) on delete cascade on update cascade);
 create table loose (pid int, v int, foreign key (pid) references parent (id) on delete set null on update cascade)
 """
+
+SHADOW = """
+create table _word_ghc (id bigint auto_increment primary key, hint varchar(64));
+insert into _word_ghc (hint) values ('x');
+create table _word_gho like word; alter table _word_gho add n int not null default 5;
+insert into _word_gho (k, v) select k, v from word; insert into word values ('c', 3);
+insert into _word_gho (k, v) values ('c', 3); delete from word where k = 'a'; delete from _word_gho where k = 'a';
+create table _word_del (id int auto_increment primary key) comment='ghost-cut-over-sentry'; drop table _word_del;
+rename table word to _word_del, _word_gho to word; insert into word values ('d', 4, 6); drop table _word_del;
+update word set n = 7 where k = 'b'
+"""
+"""What gh-ost does: a shadow is made, filled and given the table's name."""
 
 EPOCHS = Counter()
 """(project, step) → the epoch of the last holder."""
@@ -255,6 +268,24 @@ def test_follows_a_writer_and_ends_equal(lab):
     captor.join()
     print(applying.progress, applying.events)
     lab.assert_equal()
+
+
+def test_an_online_schema_change_of_a_selected_table_is_followed(lab):
+    lab.spec = replace(lab.spec, selection=Selection(objects=(f"{lab.database}.word",)))
+    lab.sql("insert into word values ('a', 1), ('b', 2)")
+    schema.run(lab.context(StepName.SCHEMA))
+    capturing, captor = lab.capture()
+    load.run(lab.context(StepName.LOAD))
+    for statement in SHADOW.split(";"):
+        lab.sql(statement)
+    lab.stop_here()
+    applying = lab.context(StepName.APPLY)
+    apply.run(applying)
+    capturing.stop.set()
+    captor.join()
+    assert applying.progress.percent == 100
+    assert sorted(lab.sql("select * from word", lab.oceanbase)) == sorted(lab.sql("select * from word"))
+    assert [name for (name,) in lab.sql("show tables", lab.oceanbase)] == ["word"]
 
 
 def test_begins_again_after_sessions_are_cut(lab):

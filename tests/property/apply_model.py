@@ -220,6 +220,7 @@ class Model:
         lanes = Lanes(target, TASK, epoch, count=self.lanes, pause=lambda seconds: False, threads=InlineExecutor())
         around = Surroundings(
             project_id=PROJECT,
+            selection=Selection(),
             source=self.source,
             target=target,
             lanes=lanes,
@@ -265,7 +266,7 @@ class Model:
             applier.apply(item)
         elif isinstance(item, SchemaStatement):
             applier.run(item)
-        else:
+        elif cutter.drained:  # on a slow machine it may return amid a window, to let others look at things
             border = cutter.idle_border
             assert border is not None, "nothing comes, but a window waits"
             applier.move_to(border)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass, field
 
 from ferryman.model.names import TableName
@@ -12,6 +13,8 @@ SYSTEM_DATABASES = frozenset(
     | {"pg_catalog", "pg_toast"}
 )
 """Databases of the MySQL family, and schemas of PostgreSQL, that no project moves."""
+_SHADOW = re.compile(r"(_+)(.+?)(?:_\d{14})?_(?:gho|del|new|old)", re.DOTALL)
+"""Tables of online schema changes: gh-ost's ``_t_gho`` and ``_t_del``, pt-online-schema-change's ``_t_new`` and ``_t_old``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,18 @@ class Selection:
         chosen = not self.objects or any(matches(pattern, name) for pattern in self.objects)
         return chosen and not any(matches(pattern, name) for pattern in self.exclude)
 
+    def shadowed(self, name: TableName) -> TableName | None:
+        """Return the table of which an online schema change may have made this one, if that moves and this one does not."""
+        found = _SHADOW.fullmatch(name.table)
+        if found is None or self.includes(name) or any(matches(pattern, name) for pattern in self.exclude):
+            return None
+        bases = (TableName(name.database, "_" * count + found[2]) for count in range(len(found[1])))
+        return next((base for base in bases if self.includes(base)), None)
+
+    def follows(self, name: TableName) -> bool:
+        """Whether the log's changes of a table concern the project: it moves, or may become one that does."""
+        return self.includes(name) or self.shadowed(name) is not None
+
     def includes_database(self, database: str) -> bool:
         """Whether any table of this database may be moved."""
         if database.casefold() in SYSTEM_DATABASES:
@@ -54,7 +69,9 @@ class Selection:
             if (whole := self.rename.get(key)) is not None:
                 database, table = split_name(whole)
                 return TableName(unquoted(database), unquoted(table) or name.table)
-        return TableName(unquoted(self.rename.get(name.database, name.database)), name.table)
+        base = self.shadowed(name)
+        home = self.target_name(base).database if base else unquoted(self.rename.get(name.database, name.database))
+        return TableName(home, name.table)
 
 
 def exact_pattern(name: TableName) -> str:

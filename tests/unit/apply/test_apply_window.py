@@ -183,3 +183,14 @@ def test_what_was_handed_out_cannot_be_rolled_back(last):
     resumed.resume(place(2), place(2))
     with pytest.raises(FerrymanError):
         resumed.next(0)
+
+
+def test_reading_for_long_is_told_from_having_read_all(monkeypatch):
+    monkeypatch.setattr("ferryman.pipeline.apply.window._LOOK_SECONDS", -1.0)
+    found = cutter(Log(([rows(1)], False), ([], True)))
+    assert found.next(0) is None
+    assert not found.drained
+    assert borders(found.next(0)) == (0, 2, True, 1)
+    assert found.next(0) is None
+    assert found.drained
+    assert found.idle_border == place(2)

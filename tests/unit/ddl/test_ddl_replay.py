@@ -58,7 +58,8 @@ def test_what_does_not_concern_the_project(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "RENAME TABLE t TO other.t", "RENAME TABLE t TO t_gho", "RENAME TABLE other.x TO x", "ALTER TABLE t RENAME TO other.t",
+        "RENAME TABLE t TO other.t", "RENAME TABLE t TO t_gho",
+        "RENAME TABLE t TO _t_del, _t_gho TO t", "RENAME TABLE other.x TO x", "ALTER TABLE t RENAME TO other.t",
         "RENAME TABLE t TO t_old, t_gho TO t", "INSERT INTO t VALUES (1)", "ALTER TABLE nosuch ADD c INT",
         "CREATE TABLE l LIKE other.t", "CREATE TABLE s AS SELECT 1", "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE o",
         "ALTER TABLE t ADD SYSTEM VERSIONING", "ALTER TABLE t SOMETHING ELSE", "CREATE TABLE t (",
@@ -100,6 +101,36 @@ def test_swap_as_online_tools_do_it() -> None:
     assert table.column("id").type.bits == 64
     again = play("RENAME TABLE t TO _t_del, _t_gho TO t", schema=effect.schema.without_table(TableName("shop", "t")))
     assert again.statements == () or not again.known
+
+
+def test_shadows_of_a_selected_table_are_followed() -> None:
+    alone = Selection(objects=("shop.t",), rename={"shop.t": "store.goods"})
+    before = play("CREATE TABLE t (id INT PRIMARY KEY)", selection=alone).schema
+    nothing = play("ALTER TABLE _t_gho ADD x INT", "DROP TABLE _other_gho", schema=before, selection=alone)
+    assert (nothing.known, nothing.statements, nothing.schema) == (True, (), before)
+    made = play("CREATE TABLE _t_gho LIKE t", "ALTER TABLE _t_gho ADD x INT", schema=before, selection=alone)
+    assert (
+        made.statements == ("ALTER TABLE `store`.`_t_gho` ADD COLUMN `x` int NULL",) or "_t_gho" in made.statements[0]
+    )
+    swap = play("RENAME TABLE t TO _t_20260101120000_del, _t_gho TO t", schema=made.schema, selection=alone)
+    assert swap.known
+    assert swap.statements == (
+        "RENAME TABLE `store`.`goods` TO `store`.`_t_20260101120000_del`, `store`.`_t_gho` TO `store`.`goods`",
+    )
+    table = swap.schema.table(TableName("shop", "t"))
+    assert table is not None
+    assert [column.name for column in table.columns] == ["id", "x"]
+    gone = play("DROP TABLE _t_20260101120000_del", schema=swap.schema, selection=alone)
+    assert gone.statements == ("DROP TABLE IF EXISTS `store`.`_t_20260101120000_del`",)
+
+
+def test_what_an_online_schema_change_names_its_tables() -> None:
+    one = Selection(objects=("shop.t", "shop._x"), exclude=("shop._t_old",))
+    names = ["_t_gho", "_t_new", "__t_new", "_t_del", "__x_old", "_t_old", "_t_ghc", "t_new", "_u_gho", "t"]
+    assert [name for name in names if one.follows(TableName("shop", name))] == [
+        "_t_gho", "_t_new", "__t_new", "_t_del", "__x_old", "t"
+    ]  # fmt: skip
+    assert not one.follows(TableName("other", "_t_gho"))
 
 
 def test_renamed_columns_keep_their_rows() -> None:

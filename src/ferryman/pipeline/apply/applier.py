@@ -19,6 +19,7 @@ from ferryman.model.checkpoint import Checkpoint, Intent
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.cascades import ForeignKeys
 from ferryman.pipeline.apply.compaction import Compaction, TableChanges
 from ferryman.pipeline.apply.groups import Spread, conflict_groups
@@ -45,6 +46,7 @@ class Surroundings:
 
     Attributes:
         project_id: Whose checkpoint it is.
+        selection: What is moved.
         source: Where to read again what cascades touched.
         target: Where to.
         lanes: The sessions.
@@ -59,6 +61,7 @@ class Surroundings:
     """
 
     project_id: str
+    selection: Selection
     source: Source
     target: Target
     lanes: Lanes
@@ -124,6 +127,11 @@ class Applier:
         Decoding never runs ahead of a schema statement that concerns us, so that the checkpoint's schema is the one.
         """
         return self.checkpoint.schema.table(name)
+
+    def wants(self, name: TableName) -> bool:
+        """Whether changes of a table are applied: those that move, and what an online schema change makes of them."""
+        selection = self._around.selection
+        return selection.includes(name) or (self.table_at(name) is not None and selection.follows(name))
 
     def concerns(self, statement: SchemaStatement) -> bool:
         """Whether a schema statement must be applied."""

@@ -100,7 +100,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
             log,
-            source.decoder(applier.table_at, context.spec.selection.includes),
+            source.decoder(applier.table_at, applier.wants),
             checkpoint.position,
             window_changes=context.spec.apply.window_changes,
             concerns=applier.concerns,
@@ -153,7 +153,8 @@ class Follower:
             self._progress.add_statement(shown_sql(item.sql), item.position, outcome)
             self._context.event("info", f"schema statement applied: {shown_sql(item.sql)}", position=str(item.position))
         else:
-            self._progress.nothing_waits()
+            if self._cutter.drained:  # else: amid what is long to read, which is no reason to call it latency 0
+                self._progress.nothing_waits()
             self._move_on()
             return
         self._patience.succeeded()
@@ -207,6 +208,7 @@ def _surroundings(context: TaskContext, source: Source, target: Target, lanes: L
     dialect = _dialect(context, target)
     return Surroundings(
         project_id=context.project_id,
+        selection=selection,
         source=source,
         target=target,
         lanes=lanes,

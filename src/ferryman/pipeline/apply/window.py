@@ -91,6 +91,7 @@ class Cutter:
 
     Attributes:
         seen: When the source was last known to be alive, Unix seconds.
+        drained: Whether `next` last returned because the log had nothing more; not, because it had read for long enough.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Cutter:
         """Was decoded up to a schema statement that comes before it; decoded anew behind that."""
         self._border = self._last = start
         self.seen = start.time
+        self.drained = False
 
     def resume(self, applied: Position, end: Position) -> None:
         """Cut the first part as it was cut before a crash: ``applied < record <= end``."""
@@ -154,6 +156,7 @@ class Cutter:
         while True:
             hurry = self._ready.changes and self._forced_end is None
             record, self._again = self._again or self._log.poll(0.0 if hurry else timeout), None
+            self.drained = record is None
             if record is not None and (cut := self._take(record)) is not None:
                 return cut
             if record is None or time.monotonic() > deadline:

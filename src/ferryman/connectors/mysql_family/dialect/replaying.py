@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ferryman.connectors.mysql_family.catalog.typemap import quoted_name
 from ferryman.connectors.mysql_family.ddl import replay as played
-from ferryman.connectors.mysql_family.ddl.nodes import NameNode, PartitionChange, RenameTables, Statement
+from ferryman.connectors.mysql_family.ddl.nodes import CreateTable, NameNode, PartitionChange, RenameTables, Statement
 from ferryman.connectors.mysql_family.ddl.parser import parse
 from ferryman.connectors.mysql_family.ddl.tokens import Reader
 from ferryman.connectors.mysql_family.ddl.values import rewritten_documents, unlogged_values
@@ -59,6 +59,8 @@ def concerns(statement: Statement, schema: Schema, selection: Selection, databas
         name = TableName(name.database.lower(), name.table.lower()) if fold else name
         if selection.includes(name):
             return True
+        if selection.follows(name) and (schema.table(name) is not None or isinstance(statement, CreateTable)):
+            return True  # an online schema change's; one that began before us is found out when the names change hands
     return False
 
 
@@ -127,7 +129,7 @@ class _Writer:
         return full_name(self.selection.target_name(name))
 
     def _on_table(self, name: TableName, text: str) -> None:
-        if self.selection.includes(name):
+        if self.selection.follows(name):
             self.touched.append(name)
             self.statements.append(text.format(self._target(name)))
 
@@ -190,7 +192,7 @@ class _Writer:
     def _renamed(self, effect: played.Renamed) -> None:
         views = {view.name for view in self.before.views}
         for old, new in effect.moves:
-            inside = self.selection.includes(old), self.selection.includes(new)
+            inside = self.selection.follows(old), self.selection.follows(new)
             if old in views or (self.before.table(old) is None and not inside[1]):
                 continue
             if inside != (True, True) or self.before.table(old) is None:

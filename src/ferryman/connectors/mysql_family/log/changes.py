@@ -170,6 +170,7 @@ class BinlogDecoder:
 
     def _schema_statement(self, sql: str, database: str, position: Position) -> list[LogItem]:
         """ALTER TABLE logged in two phases counts when it commits."""
+        self._included.clear()  # what is wanted may depend on which tables there are
         if self._alter & (events.START_ALTER | events.ROLLBACK_ALTER):
             return []
         return [SchemaStatement(sql=sql, database=database, position=position)]
