@@ -90,7 +90,7 @@ class Stage:
         steps = self.steps(project)
         for name, step in steps.items():
             assert step["status"] != "FAILED", f"{name} failed: {step['extraInfo']}\n{self.news()}"
-        return steps["INCR_TRANSFER"]["status"] == "MONITORING" and steps["FULL_VERIFIER"]["status"] == "FINISHED"
+        return steps["INCR_TRANSFER"]["status"] == "MONITORING" and steps["FULL_VERIFIER"]["progress"] == 100
 
     def kill(self, victim: str) -> None:
         """Kill with SIGKILL and, but for a task (the service sees to it), start again."""

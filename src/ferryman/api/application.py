@@ -20,18 +20,21 @@ from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.routes import native_router
-from ferryman.api.oms.operations import Surroundings
 from ferryman.api.oms.routes import oms_router
+from ferryman.api.oms.surroundings import Surroundings
 from ferryman.api.protection import BODY_LIMIT, Protection, error_response
 from ferryman.control.access import Access
+from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError, UsageError
 
 
-def create_application(service: Service, labels: Labels, access: Access, *, body_limit: int = BODY_LIMIT) -> ASGIApp:
+def create_application(
+    service: Service, labels: Labels, access: Access, prechecks: Prechecks, *, body_limit: int = BODY_LIMIT
+) -> ASGIApp:
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
-    app.include_router(oms_router(Surroundings(service, labels, USER)))
+    app.include_router(oms_router(Surroundings(service, labels, prechecks, USER)))
     app.include_router(browsing_router(service))
     app.include_router(native_router(service))
     app.include_router(events_router(service))

@@ -20,6 +20,7 @@ from ferryman.api.application import create_application
 from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_access
 from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
+from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
 
@@ -56,7 +57,7 @@ def serve(
         try:
             opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
             _require_password(host, opened)
-            application = create_application(service, Labels(service.metadb), opened.access)
+            application = create_application(service, Labels(service.metadb), opened.access, Prechecks(service.metadb))
             service.start()
             url = _url(host, listener.getsockname()[1], secure=tls is not None)
             server = _Server(_config(application, tls), lambda: ready(url, opened))

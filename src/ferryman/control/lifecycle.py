@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ferryman.control.observation import DRAIN_NOTE, STOP_NOTE
+from ferryman.control import settings
+from ferryman.control.observation import DRAIN_NOTE, LOAD_END_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
 from ferryman.control.validation import check_change
 from ferryman.foundation.clock import unix_now
@@ -19,6 +20,16 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
     "resume": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED}),
     "release": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
     "delete": frozenset({ProjectStatus.INIT, ProjectStatus.RELEASED}),
+    "change": frozenset(
+        {
+            ProjectStatus.INIT,
+            ProjectStatus.RUNNING,
+            ProjectStatus.SUSPEND,
+            ProjectStatus.FAILED,
+            ProjectStatus.FINISHED,
+        }
+    ),
+    "advance": frozenset({ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}),
     "update": frozenset({ProjectStatus.INIT, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
 }
 """Action → the statuses in which it is allowed."""
@@ -28,6 +39,8 @@ CHOICE_NOTE = "apply.choice"
 START_NOTE = "schema.start"
 SCHEMA_NOTES = "schema."
 VERIFY_NOTES = "verify."
+ADVANCED_NOTE = "verify.advanced"
+UNFOLLOWED_NOTE = "load.unfollowed"
 
 
 def require(project_id: str, status: ProjectStatus | None, action: str) -> ProjectStatus:
@@ -98,12 +111,45 @@ def update(tx: Transaction, box: SecretBox, project_id: str, spec: ProjectSpec) 
     if row is not None:
         _begin_to_follow(tx, row, spec)
     projects.update_spec(tx, box, project_id, spec, unix_now())
+    settings.forget_options(tx, project_id)
     _choose_steps(tx, project_id, spec)
     if row is not None and row.started_at is not None:
         _reopen(tx, project_id)
     if status is ProjectStatus.FINISHED and _has_open_steps(tx, project_id):
         projects.set_status(tx, project_id, ProjectStatus.SUSPEND, unix_now())
     events.add(tx, project_id, unix_now(), "info", "project was changed")
+
+
+def change(tx: Transaction, box: SecretBox, project_id: str, change: settings.Change) -> settings.Changed:
+    """Change settings of a project in any living status; returns what has changed."""
+    require(project_id, projects.status(tx, project_id), "change")
+    row = projects.get(tx, box, project_id)
+    assert row is not None
+    new = change(row.spec)
+    if row.spec.name != new.name:
+        require_name(tx, new.name)
+    event_id = settings.change_spec(tx, box, project_id, row.spec, new)
+    return settings.Changed(event_id, settings.restarts(row.spec, new))
+
+
+def advance(tx: Transaction, project_id: str) -> StepName:
+    """Leave verification behind: skip it when it is under way, close it when it is done; returns what goes on.
+
+    Raises:
+        UsageError: ``project.wrong_status`` when the project is not at its verification.
+    """
+    require(project_id, projects.status(tx, project_id), "advance")
+    known = {row.name: row for row in steps.of_project(tx, project_id)}
+    verify = known.get(StepName.VERIFY)
+    if verify is None or verify.started_at is None:
+        raise UsageError("project.wrong_status", f"project {project_id} is not at a step that can be left behind")
+    skipped = verify.status is not StepStatus.FINISHED
+    if skipped:
+        steps.set_status(tx, project_id, StepName.VERIFY, StepStatus.FINISHED, unix_now())
+    notes.put(tx, project_id, ADVANCED_NOTE, {"skipped": skipped}, unix_now())
+    message = "verification was skipped" if skipped else "verification was closed"
+    events.add(tx, project_id, unix_now(), "warning" if skipped else "info", message, step=StepName.VERIFY.value)
+    return StepName.APPLY if StepName.APPLY in known else StepName.VERIFY
 
 
 def require_name(tx: Transaction, name: str) -> None:
@@ -136,14 +182,15 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
 def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> None:
     """See to a project that shall follow its source from now on and did not before (algorithms.md §1: position first).
 
-    The place in the log must have been taken before the first row was copied. If none was taken and nothing copied, the
-    schema is read again, which takes it; if rows were copied, what changed since they were read is known to nobody.
+    The place in the log must have been taken before the first row was copied, and tables without a key read at a place
+    of their own. If none was taken and nothing copied, the schema is read again, which takes it; if rows were copied
+    without, what changed since they were read is known to nobody.
     """
     if StepName.CAPTURE not in spec.steps or StepName.CAPTURE in row.spec.steps:
         return
     known = {step.name: step for step in steps.of_project(tx, row.id)}
     load = known.get(StepName.LOAD)
-    if load is not None and load.started_at is not None:
+    if load is not None and load.started_at is not None and not _followable(tx, row.id, load.status):
         raise UsageError(
             "project.invalid",
             f"project {row.spec.name!r} has copied rows without following the source's log: changes made since are not known",
@@ -152,6 +199,12 @@ def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> Non
     if notes.get(tx, row.id, START_NOTE) is None:
         notes.clear(tx, row.id, SCHEMA_NOTES)
         steps.reset(tx, row.id, StepName.SCHEMA)
+
+
+def _followable(tx: Transaction, project_id: str, load: StepStatus) -> bool:
+    """Whether the load left what apply needs to go on from: where it began and ended, and no table without a key."""
+    places = [notes.get(tx, project_id, name) for name in (START_NOTE, LOAD_END_NOTE)]
+    return all(places) and load is StepStatus.FINISHED and not notes.get(tx, project_id, UNFOLLOWED_NOTE)
 
 
 def _reopen(tx: Transaction, project_id: str) -> None:

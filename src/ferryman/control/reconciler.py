@@ -84,6 +84,7 @@ class Reconciler:
         well = [
             self._guarded("ends of tasks", self._settle_exits),
             self._guarded("stubborn tasks", self._end_hanging),
+            self._guarded("restarts", self._workers.restart_asked),
             self._guarded("projects", lambda: heads.extend(self._watched())),
         ]
         well += [self._guarded(head.id, partial(self._reconcile, head)) for head in heads if not self._is_quiet(head)]

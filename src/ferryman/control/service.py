@@ -21,6 +21,7 @@ from typing import Any
 from ferryman.control import lifecycle
 from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
 from ferryman.control.reconciler import Reconciler
+from ferryman.control.settings import Change
 from ferryman.control.validation import check_endpoint_name, check_spec
 from ferryman.control.views import EndpointView, Page, ProjectView
 from ferryman.control.workers import Workers
@@ -34,6 +35,7 @@ from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
+from ferryman.metadb.tasks import TaskKey
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
 from ferryman.spi.connector import connector_for
@@ -152,6 +154,16 @@ class Service:
         items, empty = page_of(found, page, size)
         return replace(empty, items=tuple(endpoint_view(row) for row in items))
 
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint that no living project uses; ``endpoint.unknown``, ``endpoint.in_use``."""
+        with self._metadb.writing() as tx:
+            if endpoints.get(tx, self._metadb.box, endpoint_id) is None:
+                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+            user = projects.user_of_endpoint(tx, self._metadb.box, endpoint_id)
+            if user is not None:
+                raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
+            endpoints.delete(tx, endpoint_id)
+
     # Projects -----------------------------------------------------------------------------------------------------
 
     def create_project(self, spec: ProjectSpec) -> ProjectView:
@@ -239,6 +251,27 @@ class Service:
         self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec))
         return self.project(project_id)
 
+    def change_project(self, project_id: str, change: Change) -> int:
+        """Change name, labels, alert level or options of a living project; returns the id of the event that says so.
+
+        Limits of speed take effect in the running steps; a step that needs it begins again at its checkpoint.
+        """
+        with self._metadb.writing() as tx:
+            changed = lifecycle.change(tx, self._metadb.box, project_id, change)
+        for name in changed.restarts:
+            self._workers.ask_restart(TaskKey(project_id, name.value))
+        self._wake()
+        self._say_changed()
+        return changed.event_id
+
+    def advance_project(self, project_id: str) -> StepName:
+        """Leave verification behind (skip it when it is not done); returns the step that goes on."""
+        with self._metadb.writing() as tx:
+            step = lifecycle.advance(tx, project_id)
+        self._wake()
+        self._say_changed()
+        return step
+
     def choose(self, project_id: str, choice: str, *, sql: str = "") -> None:
         """Decide about a schema statement at which apply has stopped: ``skip``, ``apply`` (with `sql`) or ``done``."""
         self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql))
@@ -263,7 +296,7 @@ class Service:
             return notes.get(tx, project_id, name)
 
     def samples(self, project_id: str, step: StepName, begin: float, end: float) -> list[samples.Sample]:
-        """Return rates and latency of a step between two Unix seconds, one sample every 10 s, kept for a day."""
+        """Return rates and latency of a step between two Unix seconds, one every 10 s, older than a day one every 5 min."""
         with self._metadb.reading() as tx:
             return samples.between(tx, project_id, step, begin, end)
 

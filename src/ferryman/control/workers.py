@@ -36,6 +36,7 @@ class Workers:
         self._stopping: dict[TaskKey, float] = {}
         self._orphans: list[TaskExit] = []
         self._running: frozenset[TaskKey] = frozenset()
+        self._restarts: set[TaskKey] = set()
 
     def recover(self) -> None:
         """Take over what a service before us left behind; its processes died with it, a stubborn one is killed."""
@@ -83,6 +84,19 @@ class Workers:
         """Forget the failures of a project's tasks: the user has resumed it. Thread-safe."""
         with self._lock:
             self._health = {key: kept for key, kept in self._health.items() if key.project_id != project_id}
+
+    def ask_restart(self, key: TaskKey) -> None:
+        """Have a task begin again at its checkpoint: its options have changed. Thread-safe."""
+        with self._lock:
+            self._restarts.add(key)
+
+    def restart_asked(self) -> None:
+        """End the tasks that are to begin again; the next round starts them."""
+        with self._lock:
+            asked, self._restarts = self._restarts, set()
+        for key in asked:
+            if self.alive(key) and not self.stopping(key):
+                self.stop(key)
 
     def launch(self, key: TaskKey) -> bool:
         """Claim a task and start its process; returns whether it was ours to claim."""

@@ -156,7 +156,9 @@ class Show:
         loading = next(step for step in steps if step["name"] == "FULL_TRANSFER")
         if not self.statement and (loading["progress"] >= 25 or loading["status"] == "FINISHED"):
             self.statement = self.writer.add_column()
-        return (status["INCR_TRANSFER"], status["FULL_VERIFIER"]) == ("MONITORING", "FINISHED")
+        # Beside changes that flow, verification stays RUNNING: what says that it is done is its 100 %.
+        verified = next(step for step in steps if step["name"] == "FULL_VERIFIER")["progress"] == 100
+        return bool(status["INCR_TRANSFER"] == "MONITORING" and verified)
 
     def _shop_news(self) -> str:
         news = f"the shop meanwhile: {self.writer.transactions:,} transactions at the source"

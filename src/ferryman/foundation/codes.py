@@ -100,6 +100,7 @@ CODES: dict[str, Code] = {
     "demo.step_failed": Code(1, "never", "INNER_ERROR"),
     "demo.too_slow": Code(1, "never", "INNER_ERROR"),
     "demo.writer_failed": Code(1, "never", "INNER_ERROR"),
+    "component.unknown": Code(2, "never", "PARAM_ERROR", "DescribeProjectComponents shows a project's components"),
     "disk.full": Code(
         3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
     ),
@@ -107,6 +108,7 @@ CODES: dict[str, Code] = {
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
     "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
     "endpoint.connection_lost": Code(3, "auto", "GHANA-PCHKNP000010"),
+    "endpoint.in_use": Code(2, "never", "PARAM_ERROR", "release or delete that project first"),
     "endpoint.invalid": Code(2, "never", "PARAM_ERROR"),
     "endpoint.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
     "endpoint.query_failed": Code(1, "manual", "INNER_ERROR"),
@@ -171,6 +173,7 @@ CODES: dict[str, Code] = {
     "precheck.failed": Code(
         3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"
     ),
+    "precheck.unknown": Code(2, "never", "PARAM_ERROR", "SubmitPreCheck answers the id to ask with"),
     "project.invalid": Code(2, "never", "PARAM_ERROR"),
     "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),

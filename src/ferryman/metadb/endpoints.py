@@ -54,6 +54,11 @@ def get(tx: Transaction, box: SecretBox, endpoint_id: str) -> EndpointRow | None
     return None if row is None else _row(box, row)
 
 
+def delete(tx: Transaction, endpoint_id: str) -> None:
+    """Remove an endpoint."""
+    tx.execute("DELETE FROM endpoint WHERE id = :id", id=endpoint_id)
+
+
 def everything(tx: Transaction, box: SecretBox) -> list[EndpointRow]:
     """Return all endpoints in the order in which they were made."""
     return [_row(box, row) for row in tx.rows("SELECT * FROM endpoint ORDER BY created_at, id")]

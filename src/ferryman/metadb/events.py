@@ -22,8 +22,8 @@ def add(
     *,
     step: str = "",
     fields: dict[str, Any] | None = None,
-) -> None:
-    """Append an event; now and then the oldest ones go."""
+) -> int:
+    """Append an event and return its id; now and then the oldest ones go."""
     tx.execute(
         "INSERT INTO event (project_id, happened_at, level, step, message, fields)"
         " VALUES (:project, :now, :level, :step, :message, :fields)",
@@ -37,6 +37,7 @@ def add(
     newest: int = tx.value("SELECT MAX(id) FROM event WHERE project_id = :id", id=project_id)
     if newest % _PRUNE_EVERY == 0:
         prune(tx, project_id)
+    return newest
 
 
 def prune(tx: Transaction, project_id: str, kept: int = KEPT) -> None:

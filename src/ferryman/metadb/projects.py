@@ -88,6 +88,15 @@ def get(tx: Transaction, box: SecretBox, project_id: str) -> ProjectRow | None:
     return None if row is None else _row(box, row)
 
 
+def user_of_endpoint(tx: Transaction, box: SecretBox, endpoint_id: str) -> str | None:
+    """Return the id of a project that uses an endpoint and is not over, or `None`."""
+    for found in tx.rows("SELECT * FROM project WHERE status NOT IN ('RELEASED', 'DELETED')"):
+        spec = _row(box, found).spec
+        if endpoint_id in {spec.source_endpoint_id, spec.target_endpoint_id}:
+            return str(found["id"])
+    return None
+
+
 def heads(tx: Transaction, statuses: Sequence[ProjectStatus] = ()) -> list[ProjectHead]:
     """Return all projects in these statuses (any when empty), oldest first."""
     where = ", ".join(f"'{status.value}'" for status in statuses)

@@ -1,4 +1,7 @@
-"""Rates and latency of a step over time, one sample every `SPACING_SECONDS`, kept for `KEPT_SECONDS`."""
+"""Rates and latency of a step over time: one sample every 10 s for a day, one every 5 minutes for a month.
+
+So a step never has more than some 17,000 samples, however long it runs.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from ferryman.model.project import StepName, StepProgress
 
 SPACING_SECONDS = 10
 KEPT_SECONDS = 24 * 3600
+"""All samples stay so long."""
+
+THIN_SPACING_SECONDS = 300
+THIN_KEPT_SECONDS = 30 * 24 * 3600
+"""One in thirty stays so long."""
 
 _PRUNE_EVERY = 60
 
@@ -45,10 +53,13 @@ def add(tx: Transaction, project_id: str, step: StepName, progress: StepProgress
     )
     if taken_at // SPACING_SECONDS % _PRUNE_EVERY == 0:
         tx.execute(
-            "DELETE FROM sample WHERE project_id = :id AND step = :step AND taken_at < :border",
+            "DELETE FROM sample WHERE project_id = :id AND step = :step"
+            " AND (taken_at < :thin_border OR (taken_at < :border AND taken_at % :spacing <> 0))",
             id=project_id,
             step=step.value,
             border=taken_at - KEPT_SECONDS,
+            thin_border=taken_at - THIN_KEPT_SECONDS,
+            spacing=THIN_SPACING_SECONDS,
         )
 
 

@@ -154,14 +154,12 @@ class VerifyOptions:
 
     Attributes:
         recheck_seconds: How long a moving row may take to settle.
-        rows_per_second: Most rows a second read at each end; 0 = no limit.
     """
 
     streams: int = 0
     chunk_rows: int = 20_000
     recheck_seconds: float = 60.0
     mismatch_limit: int = 10_000
-    rows_per_second: int = 0
 
 
 class PartitionRule(enum.Enum):

@@ -31,17 +31,40 @@ def read_source(context: TaskContext) -> Schema:
     if noted is not None and context.note("schema.known") is not None:
         return from_json(Schema, noted)
     source = source_of(context)
-    follows = StepName.CAPTURE in context.spec.steps or StepName.APPLY in context.spec.steps
     try:
-        if follows and context.note("schema.start") is None:
-            context.set_note("schema.start", to_json(source.keep_log(context.project_id, context.spec.selection)))
+        starts = _take_start(context, source)
         schema = source.read_schema(context.spec.selection)
-        known = to_json(source.current_position()) if follows else {}
+        known = to_json(source.current_position()) if starts else {}
     finally:
         source.close()
     context.set_note("schema.source", to_json(schema))
     context.set_note("schema.known", known)
     return schema
+
+
+def _take_start(context: TaskContext, source: Source) -> bool:
+    """Note the place in the source's log at which following would begin; returns whether there is one.
+
+    It is taken even when nobody follows yet, where the source has a log: then following can be added later. An older
+    place that was asked for by time counts only without a load, which shows what is there now.
+    """
+    spec = context.spec
+    if context.note("schema.start") is not None:
+        return True
+    follows = StepName.CAPTURE in spec.steps or StepName.APPLY in spec.steps
+    try:
+        if follows and spec.apply.start_timestamp and StepName.LOAD not in spec.steps:
+            position = source.position_at(spec.apply.start_timestamp)
+        elif follows:
+            position = source.keep_log(context.project_id, spec.selection)
+        else:
+            position = source.current_position()
+    except FerrymanError:
+        if follows:
+            raise
+        return False  # a source without a log: its rows can be copied all the same
+    context.set_note("schema.start", to_json(position))
+    return True
 
 
 def ensure_plan(context: TaskContext) -> None:

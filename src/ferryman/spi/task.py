@@ -42,6 +42,7 @@ class TaskContext(Protocol):
     ``load.keyless``      {TableName: Position of its consistent snapshot}       load        apply
     ``load.end``          Position when the last chunk had been read             load        apply, control
     ``load.snapshot``     Position all rows are read at (no capture, flashback)   load        load
+    ``load.unfollowed``   tables without a key, copied while nobody follows      load        control
     ``load.begun``        source tables whose target is ours to fill             load        load
     ``load.plan/T/N``     page N of table T's chunk ends, fixed once written     load        load
     ``apply.drain``       true: apply shall end at the source's position now     control     runner

@@ -12,6 +12,7 @@ from ferryman.api.application import create_application
 from ferryman.api.credentials import open_access
 from ferryman.api.labels import Labels
 from ferryman.api.oms import endpoint_types
+from ferryman.control.prechecks import Prechecks
 from ferryman.metadb import migration
 from ferryman.metadb.store import MetaDb
 
@@ -64,8 +65,8 @@ def labels(metadb):
 
 
 @pytest.fixture
-def application(service, labels, access):
-    return create_application(service, labels, access, body_limit=100_000)
+def application(service, labels, access, metadb):
+    return create_application(service, labels, access, Prechecks(metadb), body_limit=100_000)
 
 
 @pytest.fixture

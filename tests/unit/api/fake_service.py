@@ -34,6 +34,7 @@ class FakeService(Service):
         self.kept_projects: dict[str, ProjectView] = {}
         self.kept_mismatches: dict[str, list[Mismatch]] = {}
         self.kept_events: list[dict[str, Any]] = []
+        self.kept_samples: dict[StepName, list[Any]] = {}
         self.choices: list[tuple[str, str, str]] = []
         self.password: str | None = None
         self.connect_error: FerrymanError | None = None
@@ -159,6 +160,31 @@ class FakeService(Service):
 
     def delete_project(self, project_id):
         self._move(project_id, ProjectStatus.DELETED, {ProjectStatus.INIT, ProjectStatus.RELEASED})
+
+    def change_project(self, project_id, change):
+        project = self.project(project_id)
+        if project.status in {ProjectStatus.RELEASED, ProjectStatus.DELETED, ProjectStatus.RELEASING}:
+            raise UsageError("project.wrong_status", f"project {project_id} is {project.status.value}")
+        self.put(project_id, spec=change(project.spec))
+        return next(self._numbers)
+
+    def advance_project(self, project_id):
+        if self.project(project_id).status is not ProjectStatus.RUNNING:
+            raise UsageError("project.wrong_status", f"project {project_id} is not running")
+        self.put_step(project_id, StepName.VERIFY, status=StepStatus.FINISHED)
+        self.put(project_id, notes={"verify.advanced": {"skipped": False}})
+        return StepName.APPLY
+
+    def samples(self, project_id, step, begin, end):
+        self.project(project_id)
+        return [s for s in self.kept_samples.get(step, []) if begin <= s.taken_at <= end]
+
+    def delete_endpoint(self, endpoint_id):
+        self.endpoint(endpoint_id)
+        specs = [project.spec for project in self.kept_projects.values()]
+        if any(endpoint_id in {spec.source_endpoint_id, spec.target_endpoint_id} for spec in specs):
+            raise UsageError("endpoint.in_use", f"a project uses the endpoint {endpoint_id}")
+        del self.kept_endpoints[endpoint_id]
 
     def choose(self, project_id, choice, *, sql=""):
         self.choices.append((self.project(project_id).id, choice, sql))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from ferryman.api.labels import Labels
 from ferryman.api.oms.mapping import selection_of
 from ferryman.api.oms.publishing import published
@@ -10,8 +13,11 @@ from ferryman.api.oms.requests import (
     CreateProject,
     FullTransferConfig,
     IncrTransferConfig,
+    ProjectConfig,
     StructTransferConfig,
 )
+from ferryman.api.oms.wire import parse
+from ferryman.control.service import Service
 from ferryman.control.views import EndpointView
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -62,6 +68,60 @@ def spec_of(request: CreateProject, source: EndpointView, target: EndpointView, 
     )
 
 
+def asked_spec(service: Service, labels: Labels, body: dict[str, Any]) -> ProjectSpec:
+    """Return the project that the body of a CreateProject asks for."""
+    request = parse(CreateProject, body)
+    source = service.endpoint(request.source_endpoint_id.strip())
+    target = service.endpoint(request.sink_endpoint_id.strip())
+    return spec_of(request, source, target, labels)
+
+
+def reconfigured(spec: ProjectSpec, request: ProjectConfig) -> ProjectSpec:
+    """Return a project with changed settings; what the request leaves out, and what it may not change, stays."""
+    full, incr = request.full_transfer_config, request.incr_transfer_config
+    if full is not None:
+        spec = replace(spec, load=_load_again(spec.load, full), verify=_verify_again(spec.verify, full))
+    if incr is not None:
+        spec = replace(spec, apply=_apply_again(spec.apply, incr))
+    given = {name: value for name, value in request.to_json().items() if isinstance(value, dict)}
+    document = dict(spec.api_document)
+    for name, config in given.items():
+        said = {key: value for key, value in config.items() if value is not None}
+        document[name] = {**(document.get(name) or {}), **said}
+    return replace(spec, api_document=document)
+
+
+def _load_again(load: LoadOptions, full: FullTransferConfig) -> LoadOptions:
+    streams = full.write_worker_num or full.read_worker_num
+    if streams is None and full.full_transfer_speed_mode is not None:
+        streams = STREAMS[full.full_transfer_speed_mode]
+    return replace(
+        load,
+        streams=load.streams if streams is None else streams,
+        rows_per_second=_given(full.throttle_rps, load.rows_per_second),
+        bytes_per_second=_given(full.throttle_iops, load.bytes_per_second),
+    )
+
+
+def _verify_again(verify: VerifyOptions, full: FullTransferConfig) -> VerifyOptions:
+    mode = full.full_verify_speed_mode
+    return verify if mode is None else replace(verify, streams=STREAMS[mode])
+
+
+def _apply_again(apply: ApplyOptions, incr: IncrTransferConfig) -> ApplyOptions:
+    return replace(
+        apply,
+        lanes=apply.lanes if incr.incr_sync_concurrency is None else _lanes(incr.incr_sync_concurrency, apply.lanes),
+        rows_per_second=_given(incr.throttle_rps, apply.rows_per_second),
+        bytes_per_second=_given(incr.throttle_iops, apply.bytes_per_second),
+        log_kept_hours=_given(incr.store_log_kept_hour, apply.log_kept_hours),
+    )
+
+
+def _given(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
+
+
 def _steps(request: CreateProject) -> tuple[StepName, ...]:
     enabled = {
         StepName.SCHEMA: request.enable_struct_transfer,
@@ -84,7 +144,9 @@ def _load_options(request: CreateProject) -> LoadOptions:
     full = request.full_transfer_config or FullTransferConfig()
     struct = request.struct_transfer_config or StructTransferConfig()
     return LoadOptions(
-        streams=_streams(full.full_transfer_speed_mode),
+        streams=full.write_worker_num or full.read_worker_num or _streams(full.full_transfer_speed_mode),
+        rows_per_second=full.throttle_rps or 0,
+        bytes_per_second=full.throttle_iops or 0,
         allow_target_not_empty=bool(full.allow_dest_table_not_empty),
         defer_index_creation=bool(struct.defer_index_creation and request.enable_struct_transfer),
     )
@@ -99,6 +161,8 @@ def _apply_options(request: CreateProject) -> ApplyOptions:
         # Sent along with full transfer it has no meaning: the log begins where the load does (contradiction 17).
         start_timestamp=(incr.start_timestamp or 0) if only_changes else 0,
         log_kept_hours=defaults.log_kept_hours if incr.store_log_kept_hour is None else incr.store_log_kept_hour,
+        rows_per_second=incr.throttle_rps or 0,
+        bytes_per_second=incr.throttle_iops or 0,
         statistics=incr.enable_incr_sync_statistics is not False,
     )
 

@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from ferryman.api.oms.endpoint_types import oms_type
 from ferryman.api.oms.projects import extra_attributes
-from ferryman.api.oms.requests import CreateDataSource, CreateMySqlDataSource, CreateOceanBaseDataSource
+from ferryman.api.oms.requests import (
+    CreateDataSource,
+    CreateKafkaDataSource,
+    CreateMySqlDataSource,
+    CreateOceanBaseDataSource,
+    CreateQueueDataSource,
+    CreateRocketMqDataSource,
+    NamedDataSource,
+)
 from ferryman.api.oms.steps import time_text
 from ferryman.control.service import Service
 from ferryman.control.views import EndpointView
 from ferryman.foundation.codes import CODES
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint
+from ferryman.spi.url import parse_url
 
 _SECRETS = frozenset({"password", "drcPassword", "innerDrcPassword"})
 
@@ -38,12 +50,47 @@ def create_oceanbase(service: Service, request: CreateOceanBaseDataSource) -> st
     return _create(service, "oceanbase", username, request)
 
 
+def create_postgresql(service: Service, request: CreateMySqlDataSource) -> str:
+    """Keep a PostgreSQL data source and return its id."""
+    return _create(service, "postgresql", request.username, request)
+
+
+def create_kafka(service: Service, request: CreateKafkaDataSource) -> str:
+    """Keep a Kafka data source and return its id."""
+    options: dict[str, str] = {}
+    if request.enable_ssl:
+        options["ssl_mode"] = "VERIFY_CA" if request.disable_identification_algorithm else "VERIFY_IDENTITY"
+    if request.enable_sasl:
+        options["sasl_mechanism"] = (request.sasl_mechanism or "PLAIN").replace("_", "-")
+    return _create_queue(service, "kafka", request, options)
+
+
+def create_rocketmq(service: Service, request: CreateRocketMqDataSource) -> str:
+    """Keep a RocketMQ data source and return its id."""
+    return _create_queue(service, "rocketmq", request, {})
+
+
+def _create_queue(service: Service, scheme: str, request: CreateQueueDataSource, options: dict[str, str]) -> str:
+    """Read the endpoint as its URL would be, so that both ways in mean the same."""
+    given = request.to_json()
+    endpoint = replace(
+        parse_url(f"{scheme}://{request.endpoint.strip()}/{_query(options)}"),
+        username=request.username or "",
+        password=request.password or "",
+    )
+    candidates = [replace(endpoint, password=password) for password in password_candidates(endpoint.password)]
+    return _keep(service, request, candidates, {k: v for k, v in given.items() if k not in _SECRETS})
+
+
+def _query(options: dict[str, str]) -> str:
+    return f"?{urlencode(options)}" if options else ""
+
+
 def _create(service: Service, scheme: str, username: str, request: CreateDataSource) -> str:
     given = request.to_json()
     kept = {name: value for name, value in given.items() if name not in _SECRETS}
-    refusal: FerrymanError | None = None
-    for password in password_candidates(request.password):
-        endpoint = Endpoint(
+    candidates = [
+        Endpoint(
             scheme=scheme,
             host=request.ip.strip(),
             port=request.port,
@@ -51,6 +98,15 @@ def _create(service: Service, scheme: str, username: str, request: CreateDataSou
             password=password,
             database=request.schema_ or "",
         )
+        for password in password_candidates(request.password)
+    ]
+    return _keep(service, request, candidates, kept)
+
+
+def _keep(service: Service, request: NamedDataSource, candidates: Sequence[Endpoint], kept: dict[str, Any]) -> str:
+    """Keep the first candidate that opens its server; the first refusal is told when none does."""
+    refusal: FerrymanError | None = None
+    for endpoint in candidates:
         try:
             return service.create_endpoint(
                 request.name,

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from ferryman.api.labels import Labels
 from ferryman.api.oms import creation, endpoints, progress, requests, verification
+from ferryman.api.oms.changing import CHANGING
 from ferryman.api.oms.endpoint_types import schemes_of
 from ferryman.api.oms.envelope import Answer
+from ferryman.api.oms.monitoring import MONITORING
 from ferryman.api.oms.projects import project_document
 from ferryman.api.oms.steps import step_documents
+from ferryman.api.oms.surroundings import Body, Operation, Surroundings, identifier
 from ferryman.api.oms.wire import fold, parse
 from ferryman.control.service import Service
 from ferryman.control.views import EndpointView, ProjectView
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import ProjectStatus, ProjectType
 
-Body = dict[str, Any]
-
 _CHANGING = frozenset({"RUNNING_MODIFYING", "RUNNING_MERGING", "RUNNING_ALARMING"})
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What operations work on."""
-
-    service: Service
-    labels: Labels
-    owner: str
-
-
-Operation = Callable[[Surroundings, Body], Answer]
 
 
 def create_mysql_data_source(here: Surroundings, body: Body) -> Answer:
@@ -43,6 +30,27 @@ def create_mysql_data_source(here: Surroundings, body: Body) -> Answer:
 def create_oceanbase_data_source(here: Surroundings, body: Body) -> Answer:
     """CreateOceanBaseDataSource."""
     return Answer(data=endpoints.create_oceanbase(here.service, parse(requests.CreateOceanBaseDataSource, body)))
+
+
+def create_kafka_data_source(here: Surroundings, body: Body) -> Answer:
+    """CreateKafkaDataSource."""
+    return Answer(data=endpoints.create_kafka(here.service, parse(requests.CreateKafkaDataSource, body)))
+
+
+def create_rocketmq_data_source(here: Surroundings, body: Body) -> Answer:
+    """CreateRocketMqDataSource."""
+    return Answer(data=endpoints.create_rocketmq(here.service, parse(requests.CreateRocketMqDataSource, body)))
+
+
+def create_postgresql_data_source(here: Surroundings, body: Body) -> Answer:
+    """CreatePostgreSqlDataSource."""
+    return Answer(data=endpoints.create_postgresql(here.service, parse(requests.CreateMySqlDataSource, body)))
+
+
+def delete_data_source(here: Surroundings, body: Body) -> Answer:
+    """DeleteDataSource."""
+    here.service.delete_endpoint(identifier(body))
+    return Answer()
 
 
 def list_data_source(here: Surroundings, body: Body) -> Answer:
@@ -62,40 +70,37 @@ def list_data_source(here: Surroundings, body: Body) -> Answer:
 
 def create_project(here: Surroundings, body: Body) -> Answer:
     """CreateProject."""
-    request = parse(requests.CreateProject, body)
-    source = here.service.endpoint(request.source_endpoint_id.strip())
-    target = here.service.endpoint(request.sink_endpoint_id.strip())
-    spec = creation.spec_of(request, source, target, here.labels)
+    spec = creation.asked_spec(here.service, here.labels, body)
     return Answer(data=here.service.create_project(spec).id)
 
 
 def start_project(here: Surroundings, body: Body) -> Answer:
     """StartProject."""
-    here.service.start_project(_id(body))
+    here.service.start_project(identifier(body))
     return Answer()
 
 
 def stop_project(here: Surroundings, body: Body) -> Answer:
     """StopProject."""
-    here.service.stop_project(_id(body))
+    here.service.stop_project(identifier(body))
     return Answer()
 
 
 def resume_project(here: Surroundings, body: Body) -> Answer:
     """ResumeProject."""
-    here.service.resume_project(_id(body))
+    here.service.resume_project(identifier(body))
     return Answer()
 
 
 def release_project(here: Surroundings, body: Body) -> Answer:
     """ReleaseProject."""
-    here.service.release_project(_id(body))
+    here.service.release_project(identifier(body))
     return Answer()
 
 
 def delete_project(here: Surroundings, body: Body) -> Answer:
     """DeleteProject."""
-    here.service.delete_project(_id(body))
+    here.service.delete_project(identifier(body))
     return Answer()
 
 
@@ -123,17 +128,17 @@ def list_projects(here: Surroundings, body: Body) -> Answer:
 
 def describe_project(here: Surroundings, body: Body) -> Answer:
     """DescribeProject: a list of one (contradiction 14)."""
-    return Answer(data=[_document(here, here.service.project(_id(body), tables=False))])
+    return Answer(data=[_document(here, here.service.project(identifier(body), tables=False))])
 
 
 def describe_project_steps(here: Surroundings, body: Body) -> Answer:
     """DescribeProjectSteps."""
-    return Answer(data=step_documents(here.service.project(_id(body), tables=False)))
+    return Answer(data=step_documents(here.service.project(identifier(body), tables=False)))
 
 
 def describe_project_progress(here: Surroundings, body: Body) -> Answer:
     """DescribeProjectProgress."""
-    return Answer(data=progress.project_progress(here.service.project(_id(body), tables=False)))
+    return Answer(data=progress.project_progress(here.service.project(identifier(body), tables=False)))
 
 
 def list_full_verify_result(here: Surroundings, body: Body) -> Answer:
@@ -189,7 +194,7 @@ def stop_projects_by_label(here: Surroundings, body: Body) -> Answer:
 
 
 def _by_label(here: Surroundings, body: Body, status: ProjectStatus, act: Callable[[str], None]) -> Answer:
-    labels = here.labels.known([_id(body)])
+    labels = here.labels.known([identifier(body)])
     succeeded: list[str] = []
     failed: list[str] = []
     for project_id in _ids_with(here.service, labels, status):
@@ -244,13 +249,13 @@ def _statuses(names: Sequence[str]) -> list[ProjectStatus]:
     return [known[name] for name in dict.fromkeys(names) if name in known]
 
 
-def _id(body: Body) -> str:
-    return parse(requests.Identifier, body).id.strip()
-
-
 OPERATIONS: dict[str, Operation] = {
     "CreateMySqlDataSource": create_mysql_data_source,
     "CreateOceanBaseDataSource": create_oceanbase_data_source,
+    "CreateKafkaDataSource": create_kafka_data_source,
+    "CreateRocketMqDataSource": create_rocketmq_data_source,
+    "CreatePostgreSqlDataSource": create_postgresql_data_source,
+    "DeleteDataSource": delete_data_source,
     "ListDataSource": list_data_source,
     "CreateProject": create_project,
     "StartProject": start_project,
@@ -269,10 +274,20 @@ OPERATIONS: dict[str, Operation] = {
     "ListAllLabels": list_all_labels,
     "StartProjectsByLabel": start_projects_by_label,
     "StopProjectsByLabel": stop_projects_by_label,
+    **MONITORING,
+    **CHANGING,
 }
 """By documented name; `operation` compares without case."""
 
-_BY_FOLDED_NAME = {fold(name): operation for name, operation in OPERATIONS.items()}
+ALIASES = {
+    "CreateOmsMysqlDataSource": "CreateMySqlDataSource",
+    "CreateRdsPostgreSQLDataSource": "CreatePostgreSqlDataSource",
+}
+"""Names that other editions have for the same."""
+
+_BY_FOLDED_NAME = {fold(name): operation for name, operation in OPERATIONS.items()} | {
+    fold(alias): OPERATIONS[name] for alias, name in ALIASES.items()
+}
 
 
 def operation(action: str) -> Operation:

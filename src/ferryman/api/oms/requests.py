@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -133,7 +133,12 @@ class StructTransferConfig(Document):
 
 
 class FullTransferConfig(Document):
-    """Settings of load and verification."""
+    """Settings of load and verification; the throttles are 0 (no limit), or most rows and bytes a second."""
+
+    throttle_rps: Integer = Field(default=None, ge=0, serialization_alias="throttleRps")
+    throttle_iops: Integer = Field(default=None, ge=0, serialization_alias="throttleIOPS")
+    read_worker_num: Integer = Field(default=None, ge=1, le=256)
+    write_worker_num: Integer = Field(default=None, ge=1, le=256)
 
     none_pk_uk_truncate_dst_table: Boolean = None
     allow_dest_table_not_empty: Boolean = None
@@ -142,7 +147,10 @@ class FullTransferConfig(Document):
 
 
 class IncrTransferConfig(Document):
-    """Settings of capture and apply."""
+    """Settings of capture and apply; the throttles as in `FullTransferConfig`."""
+
+    throttle_rps: Integer = Field(default=None, ge=0, serialization_alias="throttleRps")
+    throttle_iops: Integer = Field(default=None, ge=0, serialization_alias="throttleIOPS")
 
     start_timestamp: Integer = None
     record_type_white_list: Words = None
@@ -247,17 +255,45 @@ class TableRows(Paging):
     table: str
 
 
-class CreateDataSource(Document):
-    """What both kinds of data source have."""
+class NamedDataSource(Document):
+    """What all kinds of data source have."""
 
     name: str = Field(min_length=1, max_length=128)
+    region: str | None = None
+    description: str | None = Field(default=None, max_length=128)
+
+
+class CreateQueueDataSource(NamedDataSource):
+    """A message queue: brokers as ``host:port,host:port``."""
+
+    endpoint: str = Field(min_length=1)
+    username: str | None = None
+    password: str | None = None
+
+
+class CreateKafkaDataSource(CreateQueueDataSource):
+    """CreateKafkaDataSource."""
+
+    enable_ssl: Boolean = None
+    enable_sasl: Boolean = None
+    sasl_mechanism: Annotated[
+        Word, one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM_SHA_256", "SCRAM_SHA_512")
+    ] = None
+    disable_identification_algorithm: Boolean = None
+
+
+class CreateRocketMqDataSource(CreateQueueDataSource):
+    """CreateRocketMqDataSource."""
+
+
+class CreateDataSource(NamedDataSource):
+    """What databases have."""
+
     ip: str = Field(min_length=1)
     port: Annotated[int, BeforeValidator(loose_int)] = Field(ge=1, le=65535)
     schema_: str | None = Field(default=None, validation_alias="schema", serialization_alias="schema")
     username: str = ""
     password: str
-    region: str | None = None
-    description: str | None = Field(default=None, max_length=128)
 
 
 class CreateMySqlDataSource(CreateDataSource):
@@ -285,3 +321,50 @@ class CreateLabel(Document):
     """CreateLabel."""
 
     name: Annotated[str, AfterValidator(no_blanks)] = Field(min_length=1, max_length=20)
+
+
+class Metric(Document):
+    """DescribeProjectStepMetric."""
+
+    project_id: str = Field(min_length=1)
+    step_name: Annotated[str, BeforeValidator(word)]
+    metric_type: Annotated[str, BeforeValidator(word)]
+    aggregator: Annotated[Word, one_of("NONE", "AVG")] = None
+    begin_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
+    end_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
+    max_point_num: Integer = Field(default=None, ge=1)
+
+
+class ComponentUpdate(Document):
+    """UpdateStore, UpdateFullImport, UpdateIncrSync, UpdateFullVerification."""
+
+    dimension: Annotated[str, BeforeValidator(word), one_of("NAME", "TASK_NAME", "IP")]
+    key: str = Field(min_length=1)
+    cm_region: str = Field(min_length=1)
+    config: dict[str, Any]
+    allow_delete: Boolean = None
+
+
+class ProjectConfig(Document):
+    """UpdateProjectConfig: members that are left out stay as they are."""
+
+    id: str = Field(min_length=1)
+    common_transfer_config: CommonTransferConfig | None = None
+    full_transfer_config: FullTransferConfig | None = None
+    incr_transfer_config: IncrTransferConfig | None = None
+    reverse_incr_transfer_config: dict[str, Any] | None = None
+
+
+class StartTimestamp(Document):
+    """ResetIncrStartTimestamp."""
+
+    id: str = Field(min_length=1)
+    reverse: Boolean = None
+    start_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
+
+
+class PreCheck(Document):
+    """SubmitPreCheck of a project that is there; without `projectId` it is a CreateProject."""
+
+    project_id: str | None = None
+    sub_project: Boolean = None

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from ferryman.api.incidents import internal_error
 from ferryman.api.oms import progress
 from ferryman.api.oms.envelope import Answer, Call
-from ferryman.api.oms.operations import OPERATIONS, Surroundings, operation
+from ferryman.api.oms.operations import OPERATIONS, operation
+from ferryman.api.oms.surroundings import Surroundings
 from ferryman.api.permissions import action_of
 from ferryman.control.views import ProjectView
 from ferryman.foundation.errors import FerrymanError

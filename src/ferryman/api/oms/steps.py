@@ -7,7 +7,9 @@ from typing import Any
 
 from ferryman.control.views import ErrorView, ProjectView, StepView
 from ferryman.foundation.codes import CODES
-from ferryman.model.project import ProjectType, StepName, StepStatus
+from ferryman.model.project import ProjectStatus, ProjectType, StepName, StepStatus, StopWhen
+
+ADVANCED_NOTE = "verify.advanced"
 
 STEP_NAMES = {
     StepName.PRECHECK: "TRANSFER_PRECHECK",
@@ -51,11 +53,11 @@ def step_document(step: StepView, project: ProjectView) -> dict[str, Any]:
         "order": _order(step, project),
         "name": STEP_NAMES[step.name],
         "description": DESCRIPTIONS[step.name],
-        "status": status.value,
+        "status": _shown_status(step, status, project).value,
         "extraInfo": failure_document(step.error),
         "startTime": time_text(step.started_at),
         "finishTime": time_text(step.finished_at),
-        "progress": 100 if status is StepStatus.FINISHED else percent(step.progress.percent),
+        "progress": _progress(step, status),
         "stepInfo": _step_info(step, project),
     }
 
@@ -66,6 +68,27 @@ def wire_status(step: StepView) -> StepStatus:
         step.progress.caught_up or step.progress.checkpoint_seconds is not None
     )
     return StepStatus.FINISHED if step.name is StepName.CAPTURE and flowing else step.status
+
+
+def _progress(step: StepView, status: StepStatus) -> int:
+    """Return the percentage; of verification 100 means that it is done, for its status does not say so."""
+    if status is StepStatus.FINISHED:
+        return 100
+    reached = percent(step.progress.percent)
+    return min(reached, 99) if step.name is StepName.VERIFY else reached
+
+
+def _shown_status(step: StepView, status: StepStatus, project: ProjectView) -> StepStatus:
+    """Return FULL_VERIFIER as OMS tells it: beside changes that flow it stays RUNNING at 100 until the user moves on."""
+    open_ended = (
+        project.status is ProjectStatus.RUNNING
+        and StepName.APPLY in project.spec.steps
+        and project.spec.stop_when is StopWhen.NEVER
+        and not project.notes.get(ADVANCED_NOTE)
+    )
+    if step.name is StepName.VERIFY and status is StepStatus.FINISHED and open_ended:
+        return StepStatus.RUNNING
+    return status
 
 
 def failure_document(error: ErrorView | None) -> dict[str, Any]:

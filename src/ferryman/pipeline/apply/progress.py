@@ -38,8 +38,9 @@ class Progress:
         """Row changes applied by this task."""
         return self._rows.total()
 
-    def add_part(self, part: Part) -> None:
-        """Count an applied part."""
+    def add_part(self, part: Part) -> int:
+        """Count an applied part; returns its bytes."""
+        before = self._bytes
         for placed in part.changes:
             change = placed.change
             self._rows[change.operation] += change.row_count
@@ -48,6 +49,7 @@ class Progress:
         self._parts += not part.whole
         self._idle = False
         self._last_commit = part.end.time or self._last_commit
+        return self._bytes - before
 
     def add_statement(self, sql: str, position: Position, outcome: Outcome) -> None:
         """Count an applied schema statement."""

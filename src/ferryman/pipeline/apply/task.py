@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry, UsageError
+from ferryman.foundation.speed_limit import SpeedLimit
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName
@@ -30,7 +31,7 @@ from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext
+from ferryman.spi.task import TaskContext, apply_options
 
 POLL_SECONDS = 0.2
 """So long the log is waited for; a change that comes wakes at once."""
@@ -128,7 +129,9 @@ class Follower:
         self._patience = patience
         self._progress = progress
         self._stop_at: Position | None = None
+        self._between = True
         self._reported = self._noted = self._moved = 0.0
+        self._limit = SpeedLimit()
 
     def run(self) -> None:
         """Follow the log to the place to stop at, or until asked to end."""
@@ -136,6 +139,7 @@ class Follower:
         while not self._context.stop_requested():
             self._step()
             self._tell()
+            self._hold_back()
             if self._is_finished():
                 self._tell(finished=True)
                 return
@@ -147,7 +151,8 @@ class Follower:
         item = self._cutter.next(POLL_SECONDS)
         if isinstance(item, Part):
             self._applier.apply(item)
-            self._progress.add_part(item)
+            self._limit.spend(item.row_count, self._progress.add_part(item))
+            self._between = item.whole
         elif isinstance(item, SchemaStatement):
             outcome = self._applier.run(item)
             self._progress.add_statement(shown_sql(item.sql), item.position, outcome)
@@ -196,7 +201,16 @@ class Follower:
             self._context.set_note("apply.position", to_json(self._applier.checkpoint.position))
             self._look_at_notes()
 
+    def _hold_back(self) -> None:
+        """Wait for the limit of speed, between transactions only; a limit that is changed meanwhile counts at once."""
+        while self._between and (owed := self._limit.owed_seconds()) > 0:
+            if self._context.wait(min(owed, POLL_SECONDS)):
+                return
+            self._tell()
+
     def _look_at_notes(self) -> None:
+        options = apply_options(self._context)
+        self._limit.set(options.rows_per_second, options.bytes_per_second)
         self._stop_at = _position(self._context.note("apply.stop_at"))
 
 

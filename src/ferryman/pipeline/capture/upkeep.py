@@ -10,7 +10,7 @@ from ferryman.model.position import Position
 from ferryman.model.serial import from_json
 from ferryman.pipeline.logstore import LogWriter
 from ferryman.pipeline.logstore.retention import compress_closed, delete_passed
-from ferryman.spi.task import TaskContext
+from ferryman.spi.task import TaskContext, apply_options
 
 PERIOD_SECONDS = 10.0
 
@@ -51,4 +51,4 @@ def tend(context: TaskContext, writer: LogWriter) -> None:
     compress_closed(directory, active, writer.check)
     document = context.note("apply.position")
     needed = from_json(Position, document) if document is not None else None
-    delete_passed(directory, active, needed, context.spec.apply.log_kept_hours * 3600.0, writer.check)
+    delete_passed(directory, active, needed, apply_options(context).log_kept_hours * 3600.0, writer.check)

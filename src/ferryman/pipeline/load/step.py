@@ -115,6 +115,12 @@ class Load:
         if names and self._work.captures:
             self._context.set_note("load.keyless", keyless_note(marks, names))
 
+    def _note_unfollowed(self) -> None:
+        """Tables without a key that were not read at a place in the log: their changes cannot be applied later."""
+        names = [str(job.name) for job in self._jobs if not job.keyed]
+        if names and not self._work.captures:
+            self._context.set_note("load.unfollowed", names)
+
     def _start(self, marks: Marks) -> list[threading.Thread]:
         keyed = [job for job in self._jobs if job.keyed]
         keyless = self._unfinished([job for job in self._jobs if not job.keyed], marks)
@@ -157,8 +163,9 @@ class Load:
 
     def _finish(self) -> None:
         """Note where the load ended: taken after the last chunk was read, written once (algorithms.md §9)."""
-        if self._work.captures and self._context.note("load.end") is None:
+        if self._context.note("schema.start") is not None and self._context.note("load.end") is None:
             self._note_keyless(self._target.finished_chunks(self._context.project_id))
+            self._note_unfollowed()
             self._context.set_note("load.end", to_json(self._work.source.current_position()))
         self._report(finished=True)
 
