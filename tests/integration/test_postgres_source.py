@@ -33,6 +33,10 @@ ALTER TABLE whole ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE note ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE TABLE parent (id integer PRIMARY KEY);
 CREATE TABLE child (id integer PRIMARY KEY, p integer REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE part (id integer, k integer, v text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
+CREATE TABLE part_low PARTITION OF part FOR VALUES FROM (0) TO (10);
+CREATE TABLE part_high PARTITION OF part FOR VALUES FROM (10) TO (20);
+INSERT INTO part SELECT g, g % 20, 'p' FROM generate_series(1, 100) g;
 INSERT INTO item SELECT g, 'c' || g, g, repeat('x' || g, 900), g FROM generate_series(1, 300) g;
 INSERT INTO note SELECT g % 20, 'n', repeat('y', 3000) FROM generate_series(1, 100) g;
 INSERT INTO whole SELECT g, g, repeat('z' || g, 900), g FROM generate_series(1, 100) g;
@@ -90,6 +94,7 @@ class Writer(threading.Thread):
                 f"UPDATE note SET b = 'm{new}' WHERE a = {new % 20}",
                 f"INSERT INTO note VALUES ({new % 20}, 'n', repeat('k', 2500)), ({new % 20}, 'n', NULL)",
                 f"DELETE FROM note WHERE ctid IN (SELECT ctid FROM note WHERE a = {new % 20} LIMIT 1)",
+                f"UPDATE part SET k = {new % 20}, v = 'q{new}' WHERE id = {other}",
                 f"UPDATE parent SET id = {new} WHERE id = {new % 50 + 1}",
                 f"DELETE FROM parent WHERE id = {new % 50 + 1}",
                 f"INSERT INTO parent VALUES ({new % 50 + 1})",
@@ -190,6 +195,10 @@ def test_a_lost_slot_is_said_in_one_line(shop: PostgresProject) -> None:
 def test_the_precheck_names_what_is_missing_with_the_sql_that_mends_it(shop: PostgresProject) -> None:
     user = f"u_{shop.name}"
     shop.sql("CREATE TABLE bare (a integer)")
+    shop.sql(
+        "CREATE TABLE bag (a integer) PARTITION BY LIST (a); CREATE TABLE bag_1 PARTITION OF bag FOR VALUES IN (1)"
+    )
+    shop.sql("ALTER TABLE bag REPLICA IDENTITY FULL")
     shop.sql(f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
     endpoint = Endpoint(scheme="postgresql", port=shop.server.port, username=user, password="pw")
     schema = PostgresSource(shop.spec.source).read_schema(shop.spec.selection)
@@ -198,6 +207,7 @@ def test_the_precheck_names_what_is_missing_with_the_sql_that_mends_it(shop: Pos
     failed = {name for name, item in found.items() if item.verdict is Verdict.FAILED}
     assert failed == {"DB_ACCOUNT_FULL_READ_PRIVILEGE", "DB_ACCOUNT_INCR_READ_PRIVILEGE", "DB_INCR_LOG"}
     assert f'ALTER TABLE "{shop.name}"."bare" REPLICA IDENTITY FULL' in found["DB_INCR_LOG"].fix_sql
+    assert f'ALTER TABLE "{shop.name}"."bag_1" REPLICA IDENTITY FULL' in found["DB_INCR_LOG"].fix_sql
     assert f"ALTER ROLE {user} REPLICATION" in found["DB_ACCOUNT_INCR_READ_PRIVILEGE"].fix_sql
     with pytest.raises(FerrymanError) as refused:
         shop.begin()

@@ -167,7 +167,9 @@ class PgOutputDecoder:
         return items
 
     def _truncation(self, record: LogRecord, message: bytes, mapped: dict[int, _Mapped]) -> SchemaStatement:
-        names = [mapped[oid].table.name for oid in messages.parse_truncate(message).relations]
+        names = [_described(mapped, oid).table.name for oid in messages.parse_truncate(message).relations]
+        if not names:
+            raise messages.corrupt("a truncation of no table")
         sql = f"TRUNCATE TABLE {', '.join(map(quote_table, names))}"
         change = TableChange(sql=sql, name=names[0], truncated=tuple(names))
         return SchemaStatement(sql=change.as_statement(), database=names[0].database, position=record.position)
@@ -175,7 +177,7 @@ class PgOutputDecoder:
     def _add(self, items: list[LogItem], run: _Run | None, mapped: dict[int, _Mapped], message: bytes) -> _Run:
         """Add a change to the run; the run before goes to `items` when this is another table or kind."""
         row = messages.parse_row(message)
-        plan, operation = mapped[row.relation], _OPERATIONS[message[0]]
+        plan, operation = _described(mapped, row.relation), _OPERATIONS[message[0]]
         if run is None or run.mapped is not plan or run.operation is not operation or _length(run) >= _RUN_ROWS:
             self._flush(items, run)
             run = _Run(plan, operation)
@@ -213,6 +215,12 @@ class PgOutputDecoder:
             for number, place in enumerate(places):
                 if row[place] is UNCHANGED:
                     row[place] = values[number] if values is not None else _stand_in(mapped, place)
+
+
+def _described(mapped: dict[int, _Mapped], oid: int) -> _Mapped:
+    if oid not in mapped:
+        raise messages.corrupt(f"a change of table {oid} that its frame does not describe")
+    return mapped[oid]
 
 
 def _stand_in(mapped: _Mapped, place: int) -> Value:

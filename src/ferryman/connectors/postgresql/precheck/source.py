@@ -14,7 +14,7 @@ from ferryman.model.selection import matches, split_name, unquoted
 from ferryman.spi.precheck import CheckResult
 
 _LOG_STEPS = (StepName.CAPTURE, StepName.APPLY)
-_OLDEST = 10
+_OLDEST = 12
 _CLOCK_SECONDS = 5.0
 _MENDED = 20
 """So many statements are told to run."""
@@ -39,7 +39,7 @@ def check_version(look: Look) -> list[CheckResult]:
     """Ask for a version we know."""
     version = look.connection.version
     if version[0] < _OLDEST:
-        return refused(f"PostgreSQL {version[0]} has no logical replication of its own", "upgrade to 10 or later")
+        return refused(f"PostgreSQL {version[0]} is older than 12", "upgrade to 12 or later")
     return passed(".".join(map(str, version)))
 
 
@@ -138,7 +138,7 @@ def check_identity(look: Look) -> list[CheckResult]:
     wrong = [each for each in found if not _is_enough(each, look)]
     if wrong:
         fixes = "; ".join(each.mending for each in wrong[:_MENDED])
-        message = f"{len(wrong)} tables whose old rows the log does not name: {listed(each.name for each in wrong)}"
+        message = f"{len(wrong)} tables whose old rows the log does not name: {listed(each.relation for each in wrong)}"
         return refused(message, "run it before the project starts; it makes the server's log longer", fixes,
                        code="source.replica_identity")  # fmt: skip
     return _partial_images(look, found)
