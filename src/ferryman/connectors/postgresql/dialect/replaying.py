@@ -56,6 +56,7 @@ class _Writer:
         self.conversions: list[Conversion] = []
         self.known = True
         self.renamed: list[tuple[TableName, TableName]] = []
+        self.unlogged: list[TableName] = []
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
         for effect in effects:
@@ -67,6 +68,7 @@ class _Writer:
             conversions=tuple(self.conversions),
             known=self.known,
             renamed=tuple(self.renamed),
+            unlogged=tuple(dict.fromkeys(self.unlogged)),
         )
 
     def _write(self, effect: played.Effect) -> None:
@@ -133,10 +135,12 @@ class _Writer:
         self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
         first_values = self._first_values(effect, after)
         self.statements += alter_table(before, after, effect.renamed, first_values)
-        reasons = unlogged_values(effect.before, effect.after, effect.renamed)
-        for reason in [*reasons, *unlike_values(effect.before, effect.after, effect.renamed)]:
+        path = str(effect.after.name)
+        for reason in unlogged_values(effect.before, effect.after, effect.renamed):
+            self.unlogged.append(effect.before.name)
+            self.conversions.append(Conversion(path=path, message=f"{reason}: they are read again"))
+        for reason in unlike_values(effect.before, effect.after, effect.renamed):
             self.known = False
-            path = str(effect.after.name)
             self.conversions.append(Conversion(path=path, message=f"{reason}: load the table again", lossy=True))
 
     def _first_values(self, effect: played.Altered, after: Table) -> dict[str, str]:

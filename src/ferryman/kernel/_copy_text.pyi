@@ -1,0 +1,1 @@
+from ferryman.kernel.copy_text import encode_copy as encode_copy
