@@ -80,8 +80,25 @@ def test_run_report_and_run_again(
     assert json.loads(again.stdout) == json.loads(report.read_text())
     assert list(json.loads(again.stdout)) == MEMBERS
     assert json.loads(again.stdout)["tables"] == [{"name": f"{shop}.t", "rows": 4, "mismatches": 1}]
+    follows = ferryman("run", *common, "--types", "schema,full,incremental,verify")
+    assert follows.returncode == 0, follows.stdout + follows.stderr
+    assert execute(oceanbase, f"SELECT v FROM {shop}.t WHERE id = 4") == [("later",)], (
+        "the log was followed from the start"
+    )
     for server in (mariadb, oceanbase):
         assert server.password not in done.stdout + done.stderr + again.stdout + again.stderr + report.read_text()
+
+
+def test_rows_without_a_key_cannot_be_followed_later(
+    mariadb: MariaDb, shop: str, ends: tuple[str, ...], tmp_path: Path
+) -> None:
+    execute(mariadb, f"CREATE TABLE {shop}.nokey (a INT)", f"INSERT INTO {shop}.nokey VALUES (1), (1)")
+    common = ("run", *ends, "--data-dir", str(tmp_path / "d"))
+    done = ferryman(*common, "--types", "schema,full")
+    assert done.returncode == 0, done.stdout + done.stderr
+    refused = ferryman(*common, "--types", "schema,full,incremental")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "without following" in refused.stderr
 
 
 def test_interrupted_and_resumed(

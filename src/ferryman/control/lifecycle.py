@@ -190,7 +190,9 @@ def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> Non
         return
     known = {step.name: step for step in steps.of_project(tx, row.id)}
     load = known.get(StepName.LOAD)
-    if load is not None and load.started_at is not None and not _followable(tx, row.id, load.status):
+    unfollowed = notes.get(tx, row.id, UNFOLLOWED_NOTE)
+    begun = load is not None and load.started_at is not None
+    if unfollowed or (begun and load is not None and not _followable(tx, row.id, load.status)):
         raise UsageError(
             "project.invalid",
             f"project {row.spec.name!r} has copied rows without following the source's log: changes made since are not known",
@@ -202,9 +204,9 @@ def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> Non
 
 
 def _followable(tx: Transaction, project_id: str, load: StepStatus) -> bool:
-    """Whether the load left what apply needs to go on from: where it began and ended, and no table without a key."""
+    """Whether the load left what apply needs to go on from: where it began and where it ended."""
     places = [notes.get(tx, project_id, name) for name in (START_NOTE, LOAD_END_NOTE)]
-    return all(places) and load is StepStatus.FINISHED and not notes.get(tx, project_id, UNFOLLOWED_NOTE)
+    return all(places) and load is StepStatus.FINISHED
 
 
 def _reopen(tx: Transaction, project_id: str) -> None:

@@ -122,6 +122,7 @@ class Load:
             self._context.set_note("load.unfollowed", names)
 
     def _start(self, marks: Marks) -> list[threading.Thread]:
+        self._note_unfollowed()
         keyed = [job for job in self._jobs if job.keyed]
         keyless = self._unfinished([job for job in self._jobs if not job.keyed], marks)
         bodies: list[Callable[[], None]] = [Planner(self._work, keyed, marks).run]
@@ -165,7 +166,6 @@ class Load:
         """Note where the load ended: taken after the last chunk was read, written once (algorithms.md §9)."""
         if self._context.note("schema.start") is not None and self._context.note("load.end") is None:
             self._note_keyless(self._target.finished_chunks(self._context.project_id))
-            self._note_unfollowed()
             self._context.set_note("load.end", to_json(self._work.source.current_position()))
         self._report(finished=True)
 
