@@ -164,7 +164,8 @@ class Load:
 
     def _finish(self) -> None:
         """Note where the load ended: taken after the last chunk was read, written once (algorithms.md §9)."""
-        if self._context.note("schema.start") is not None and self._context.note("load.end") is None:
+        followable = self._work.captures or self._context.note("schema.start") is not None
+        if followable and self._context.note("load.end") is None:
             self._note_keyless(self._target.finished_chunks(self._context.project_id))
             self._context.set_note("load.end", to_json(self._work.source.current_position()))
         self._report(finished=True)
