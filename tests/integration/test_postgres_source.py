@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +19,14 @@ from ferryman.connectors.postgresql.precheck.checks import PostgresChecks
 from ferryman.connectors.postgresql.source import PostgresSource
 from ferryman.embedded import Postgres
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import Endpoint
+from ferryman.model.project import Endpoint, ProjectSpec
+from ferryman.model.serial import to_json
 from ferryman.spi.precheck import Verdict
 from postgres_project import PostgresProject, connected, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mariadb, pytest.mark.timeout(600)]
 
+PROCESS = Path(__file__).parent / "capture_process.py"
 SHOP = """
 CREATE TABLE item (id integer PRIMARY KEY, code text UNIQUE, place integer UNIQUE, body text, price numeric(10,2));
 CREATE TABLE note (a integer, b text, body text);
@@ -135,6 +140,90 @@ def test_a_live_writer_is_followed_exactly_whatever_is_stopped(shop: PostgresPro
     assert shop.mismatches() == {}, f"seed {seed}"
     assert shop.sql("SELECT count(*) FROM note") == list(shop.at_target("SELECT count(*) FROM note"))
     assert shop.sql("SELECT count(*) FROM child") == list(shop.at_target("SELECT count(*) FROM child"))
+
+
+class Killed:
+    """Capture in a process of its own, ended by `kill -9`."""
+
+    def __init__(self, project: PostgresProject, directory: Path) -> None:
+        (directory / "notes.json").write_text(f'{{"schema.start": {project.notes["schema.start"]}}}')
+        self._project, self._directory, self._epoch = project, directory, 100
+        self.start()
+
+    def start(self) -> None:
+        self._epoch += 1
+        config = self._directory / "config.json"
+        notes = str(self._directory / "notes.json")
+        project, data_dir = f"np_{self._project.name}", str(self._project.data_dir)
+        endpoint = to_json(self._project.spec.source)
+        document = {
+            "endpoint": endpoint,
+            "project": project,
+            "data_dir": data_dir,
+            "notes": notes,
+            "epoch": self._epoch,
+        }
+        config.write_text(json.dumps(document))
+        with (self._directory / "capture.log").open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, str(PROCESS), str(config)], stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        assert self.process.poll() is None, (self._directory / "capture.log").read_text()[-2000:]
+        self.process.kill()
+        self.process.wait()
+
+
+def test_a_capture_killed_at_any_instant_loses_nothing(shop: PostgresProject, tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    writer, chance = Writer(shop, seed), random.Random(seed)
+    reading = f"SELECT 1 FROM pg_replication_slots WHERE slot_name = '{slot_name(f'np_{shop.name}')}' AND active"
+    shop.begin()
+    shop.capture.end(stop=True)
+    capture = Killed(shop, tmp_path)
+    writer.start()
+    try:
+        shop.load()
+        shop.apply = shop.applying()
+        for _ in range(4):
+            until(lambda: shop.sql(reading), "capture to read the slot")
+            least = writer.transactions + chance.randrange(15)
+            until(lambda least=least: writer.transactions >= least, "transactions")
+            capture.kill()
+            capture.start()
+    finally:
+        writer.stop()
+    try:
+        shop.end_here()
+        shop.apply.end()
+        assert shop.mismatches() == {}, f"seed {seed}"
+    finally:
+        capture.kill()
+
+
+def test_a_server_without_logical_log_is_named_with_the_sql_that_mends_it(servers_directory: Path) -> None:
+    with Plain(servers_directory / "postgres-plain") as server:
+        connection = connected(server)
+        connection.execute("CREATE TABLE t (id integer PRIMARY KEY)")
+        source = PostgresSource(server.endpoint)
+        spec = ProjectSpec(name="p", source=server.endpoint, target=server.endpoint)
+        schema = source.read_schema(spec.selection)
+        found = {item.item: item for item in PostgresChecks(server.endpoint).source_checks(spec, schema)}
+        assert found["DB_WAL_LEVEL"].verdict is Verdict.FAILED
+        assert "wal_level = 'logical'" in found["DB_WAL_LEVEL"].fix_sql
+        with pytest.raises(FerrymanError) as refused:
+            source.keep_log("np_1", spec.selection)
+        assert refused.value.code == "source.no_log"
+        assert "wal_level" in refused.value.hint
+        assert connection.execute("SELECT count(*) FROM pg_publication").fetchall() == [(0,)]
+        connection.close()
+
+
+class Plain(Postgres):
+    """A server as it is installed: its log holds what a replica of the whole needs, and no more."""
+
+    def _command(self) -> list[str]:
+        return [part.replace("wal_level=logical", "wal_level=replica") for part in super()._command()]
 
 
 def test_columns_come_and_go_and_tables_are_emptied(shop: PostgresProject) -> None:
