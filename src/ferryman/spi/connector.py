@@ -24,11 +24,14 @@ class Connector:
         schemes: URL schemes, e.g. ``("mysql", "mariadb")``.
         oms_type: The endpoint type in OMS's API: ``MYSQL``, ``OB_MYSQL``.
         default_port: When a URL names none.
+        holds_schemas: Whether the URL's database holds schemas, which stand where other systems have databases: it is then
+            neither among the objects that move nor a new name for one.
     """
 
     schemes: tuple[str, ...]
     oms_type: str
     default_port: int
+    holds_schemas: bool = False
     source: Callable[[Endpoint], Source] | None = None
     target: Callable[[Endpoint], Target] | None = None
     dialect: Dialect | None = None

@@ -18,7 +18,7 @@ from ferryman.model.project import (
     VerifyOptions,
 )
 from ferryman.model.selection import Selection
-from ferryman.spi.connector import is_sink
+from ferryman.spi.connector import connectors, is_sink
 from ferryman.spi.publishing import publish_options
 
 STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
@@ -99,12 +99,18 @@ def selection_of(wish: Wish) -> Selection:
     then is its name there.
     """
     objects, rename = tuple(wish.objects), dict(wish.rename)
-    database, new_name = wish.source.database, wish.target.database
+    database, new_name = _named_database(wish.source), _named_database(wish.target)
     if database and not objects:
         objects = (f"{quoted(database)}.*",)
         if new_name and new_name != database:
             rename.setdefault(database, new_name)
     return Selection(objects=objects, exclude=tuple(wish.exclude), rename=rename, where=dict(wish.where))
+
+
+def _named_database(endpoint: Endpoint) -> str:
+    """Return the database that an endpoint's URL names; none where that one only holds the schemas that move."""
+    connector = connectors().get(endpoint.scheme)
+    return "" if connector is not None and connector.holds_schemas else endpoint.database
 
 
 def quoted(name: str) -> str:

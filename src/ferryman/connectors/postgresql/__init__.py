@@ -12,6 +12,7 @@ CONNECTOR = Connector(
     schemes=("postgresql", "postgres"),
     oms_type="POSTGRESQL",
     default_port=5432,
+    holds_schemas=True,
     source=PostgresSource,
     target=PostgreSqlTarget,
     dialect=PostgreSqlDialect(),
