@@ -5,22 +5,30 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pymysql
 import pytest
 from oceanbase_mirror import Mirror, Writers
 
+from ferryman.connectors.oceanbase.precheck import OceanBaseChecks
 from ferryman.connectors.oceanbase.scn import keyed
 from ferryman.connectors.oceanbase.scn.history import DdlLog
 from ferryman.connectors.oceanbase.scn.moments import is_history_gone
 from ferryman.connectors.oceanbase.scn.pace import Pace
 from ferryman.connectors.oceanbase.scn.place import place_of
 from ferryman.connectors.oceanbase.scn.window import HistoryLostError, Window
+from ferryman.connectors.oceanbase.source import OceanBaseSource
 from ferryman.embedded import OceanBase
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Batch
+from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import Operation
+from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.schema import Table
+from ferryman.model.selection import Selection
+from ferryman.spi.precheck import CheckResult, Verdict
+from ferryman.spi.source import Chunk, TableReader
 from real_pipeline import connect, execute
 
 pytestmark = [pytest.mark.oceanbase]
@@ -248,3 +256,60 @@ def test_without_the_list_of_statements_a_change_stops(
     with pytest.raises(FerrymanError) as caught:
         mirror.follow(lambda: False)
     assert caught.value.code == "source.schema_changed"
+
+
+def test_rows_of_one_moment(oceanbase: OceanBase, database_name: str) -> None:
+    """Readers show the moment asked for; when it is gone, those of tables with a key go on with what is there."""
+    execute(oceanbase, f"CREATE DATABASE {database_name}")
+    execute(oceanbase, "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)", database=database_name)
+    mirror = Mirror(oceanbase, database_name)
+    source, (table,) = mirror.source, mirror.tables.values()
+    then = source.current_position()
+    execute(oceanbase, "INSERT INTO t VALUES (3)", database=database_name)
+
+    def rows(reader: TableReader) -> list[Row]:
+        with closing(reader):
+            chunk = Chunk(start=(b"1",), end=(b"9",))
+            return [row for batch in reader.read(table, ["id"], chunk=chunk, ordered=True) for row in batch.rows()]
+
+    assert rows(source.at(then).reader()) == [(b"2",)]
+    reader, place = source.at(then).consistent_reader([table.name])
+    assert (rows(reader), place) == ([(b"2",)], then)
+    assert rows(source.reader()) == [(b"2",), (b"3",)]
+    execute(oceanbase, "ALTER TABLE t MODIFY id varchar(10)", database=database_name)  # built anew: its past is gone
+    (table,) = source.read_schema(mirror.selection).tables
+    gone = source.at(then)
+    with pytest.raises(FerrymanError) as caught:
+        rows(gone.reader())
+    assert caught.value.code == "source.history_lost"
+    assert rows(gone.reader()) == [(b"2",), (b"3",)]
+    with pytest.raises(FerrymanError) as caught:
+        rows(gone.consistent_reader([table.name])[0])
+    assert caught.value.code == "source.no_snapshot"
+
+
+def test_precheck_tries_what_polling_needs(oceanbase: OceanBase, database_name: str) -> None:
+    user = f"u{database_name}"
+    execute(
+        oceanbase,
+        f"CREATE DATABASE {database_name}",
+        f"CREATE TABLE {database_name}.t (id int PRIMARY KEY)",
+        f"CREATE USER {user} IDENTIFIED BY 'secret'",
+        f"GRANT SELECT ON {database_name}.* TO {user}",
+    )
+    endpoint = replace(oceanbase.endpoint, username=user, password="secret")
+    selection = Selection(objects=(f"{database_name}.*",))
+    spec = ProjectSpec(
+        name="p", source=endpoint, target=endpoint, selection=selection, steps=(StepName.CAPTURE, StepName.APPLY)
+    )
+    schema = OceanBaseSource(oceanbase.endpoint, selection).read_schema(selection)
+
+    def verdict() -> CheckResult:
+        found = OceanBaseChecks(endpoint).source_checks(spec, schema)
+        return next(each for each in found if each.item == "DB_ACCOUNT_INCR_READ_PRIVILEGE")
+
+    assert verdict().verdict is Verdict.FAILED
+    assert "GRANT SELECT ON oceanbase.*" in verdict().fix_sql
+    execute(oceanbase, f"GRANT SELECT ON oceanbase.* TO {user}")
+    assert verdict().verdict is Verdict.PASSED, verdict()
+    execute(oceanbase, f"DROP USER {user}")

@@ -101,6 +101,7 @@ class Poller:
             raise FerrymanError("source.table_changed", f"the schema does not come to rest: {error}") from error
         if isinstance(error, HistoryLostError):
             self._lost[error.table] = error.reason
+        time.sleep(min(0.05 * restarts, 1.0))
         self._broken = self._broken or self._place != self._border
         self._place = self._border
         self._schema_version = -1
