@@ -194,7 +194,7 @@ def open_connection(
         FerrymanError: ``endpoint.unreachable``, ``endpoint.access_denied``, ``endpoint.unknown_database``,
             `UsageError` ``usage.bad_url`` for options that cannot be.
     """
-    raw = _connect(endpoint)
+    raw = _connect(endpoint, CLIENT.LOCAL_FILES if writer else 0)  # PyMySQL itself still refuses to send any file
     try:
         connection = Connection(raw, endpoint, role)
         if not streaming:
@@ -225,7 +225,7 @@ def _unverifying() -> ssl.SSLContext:
     return context
 
 
-def _connect(endpoint: Endpoint) -> Raw:
+def _connect(endpoint: Endpoint, client_flags: int = 0) -> Raw:
     try:
         raw = _Session(
             host=endpoint.host,
@@ -238,7 +238,8 @@ def _connect(endpoint: Endpoint) -> Raw:
             connect_timeout=_connect_timeout(endpoint),
             conv={kind: encode for kind, encode in pymysql.converters.encoders.items()},  # noqa: C416  # no decoders
             program_name="ferryman",
-            client_flag=CLIENT.FOUND_ROWS,  # an UPDATE counts the rows it matched, not those that changed by it
+            client_flag=CLIENT.FOUND_ROWS
+            | client_flags,  # an UPDATE counts the rows it matched, not those that changed by it
             unix_socket=endpoint.options.get("unix_socket"),
             **_tls(endpoint),
         )
@@ -317,9 +318,10 @@ _EVERY_SESSION: dict[str, object] = {
     "group_concat_max_len": 1 << 20,
 }
 _BY_FLAVOR: dict[str, dict[str, object]] = {
-    "mariadb": {"max_statement_time": 0, "innodb_lock_wait_timeout": 50, "sql_auto_is_null": 0},
+    "mariadb": {"max_statement_time": 0, "innodb_lock_wait_timeout": 50, "sql_auto_is_null": 0, "sql_notes": 1},
     "mysql": {
         "max_execution_time": 0,
+        "sql_notes": 1,
         "innodb_lock_wait_timeout": 50,
         "sql_auto_is_null": 0,
         "information_schema_stats_expiry": 0,

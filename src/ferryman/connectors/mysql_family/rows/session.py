@@ -9,6 +9,7 @@ from ferryman.connectors.mysql_family.errors import VALUE_REFUSED, column_of, wi
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.connectors.mysql_family.rows import reader, statements
 from ferryman.connectors.mysql_family.rows.bookkeeping import CheckpointWriter, mark_chunk
+from ferryman.connectors.mysql_family.rows.bulk import BulkLoader
 from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
 from ferryman.connectors.mysql_family.rows.literals import columns_of
 from ferryman.connectors.mysql_family.rows.statements import PACKET_HEAD, RowWriter
@@ -32,7 +33,9 @@ class Session:
         self._connection = connection
         self._packet = int(connection.query("SELECT @@max_allowed_packet")[0][0]) - _PACKET_MARGIN
         self._statement_bytes = min(statements.STATEMENT_BYTES, self._packet)
-        self._rows = RowWriter(RowText(), self._statement_bytes)
+        text = RowText()
+        self._rows = RowWriter(text, self._statement_bytes)
+        self._bulk = BulkLoader(connection, text)
         flavor, version = connection.server.flavor, connection.server.version
         self._native_json = flavor != "mariadb"
         # MySQL calls VALUES() deprecated from 8.0.20 on, in a warning for each statement.
@@ -73,7 +76,9 @@ class Session:
 
     def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Insert rows; `DuplicateKeyError` leaves the transaction usable (the family undoes the statement alone)."""
-        self._write(table, columns, batch, self._rows.insert(table, columns, batch))
+        refuse_misfits(table, columns_of(table, columns), batch)
+        if not self._bulk.load(table, columns, batch):
+            self._write(table, columns, batch, self._rows.insert(table, columns, batch))
 
     def replace(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Write rows over whichever hold any of their unique values; foreign keys are off, so nothing cascades."""
