@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock console clean
+.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock console console-test console-shots clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,12 @@ storm: $(STAMP)  ## random rows and schema statements at a running project (FERR
 
 console: $(STAMP)  ## build the web console into the package (needs Node; users do not)
 	@tools/console build
+
+console-test: $(STAMP)  ## the console's types and logic, and that its bundle is the one its source makes
+	@tools/console test
+
+console-shots: $(STAMP)  ## every page, light and dark, wide and narrow, into screenshots/
+	@$(BIN)/python tests/end_to_end/console_shots.py screenshots
 
 lock:  ## renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \

@@ -10,7 +10,7 @@ import { Shell } from './layout/Shell';
 import { useDark } from './look';
 import { Login } from './pages/Login';
 import { Loading } from './parts/States';
-import { App, Button, ConfigProvider, Result } from './ui';
+import { App, Button, ConfigProvider, Result, theme } from './ui';
 
 const Overview = lazy(() => import('./pages/Overview'));
 const Projects = lazy(() => import('./pages/Projects'));
@@ -24,15 +24,36 @@ const Settings = lazy(() => import('./pages/Settings'));
 const FONT =
   "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif";
 
+// Greys of the theme that are too pale for small text (WCAG AA) are made darker, or lighter in the dark.
+const LIGHT = { token: { fontFamily: FONT, colorTextTertiary: '#4b5975', colorTextPlaceholder: '#66738f' } };
+const DARK = {
+  isDark: true,
+  algorithm: theme.darkAlgorithm,
+  token: {
+    fontFamily: FONT,
+    colorText: '#e6ebf5',
+    colorTextSecondary: '#c3ccdc',
+    colorTextTertiary: '#a3aec2',
+    colorTextPlaceholder: '#98a4ba',
+    colorTextDisabled: '#98a4ba',
+    colorLink: '#7db3ff',
+    colorBgContainer: '#181d27',
+    colorBgElevated: '#1f2531',
+    colorBorder: '#46536b',
+    colorIcon: '#c3ccdc',
+  },
+};
+
 export function Console() {
   const language = useLanguage();
   const dark = useDark();
-  // Greys of the theme that are too pale for small text on white (WCAG AA) are made darker.
-  const token = dark
-    ? { fontFamily: FONT, colorTextTertiary: '#a3aec2', colorTextPlaceholder: '#98a4ba' }
-    : { fontFamily: FONT, colorTextTertiary: '#5c6b8a', colorTextPlaceholder: '#66738f' };
   return (
-    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ isDark: dark, token }} form={{ requiredMark: true }}>
+    <ConfigProvider
+      locale={language === 'zh' ? zhCN : enUS}
+      theme={dark ? DARK : LIGHT}
+      form={{ requiredMark: true }}
+      button={{ autoInsertSpace: false }}
+    >
       <App>
         <BrowserRouter basename="/console">
           <Suspense fallback={<Loading />}>

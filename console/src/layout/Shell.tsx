@@ -110,7 +110,7 @@ function Navigation({ admin, onGo }: { admin: boolean; onGo?: () => void }) {
                   onGo?.();
                 }}
               >
-                {entry.icon}
+                <span aria-hidden="true">{entry.icon}</span>
                 {entry.text}
               </a>
             </li>

@@ -1,4 +1,4 @@
-import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{F as t,J as n}from"./design-5nPZKXYr.js";import{D as r,S as i,f as a,g as o,l as s,m as c,p as l,x as u}from"./index-CYuZ2oL-.js";var d=e(n(),1);function f(e){let t=e.split(`
+import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{I as t,Y as n}from"./design-Bmkuw5Md.js";import{D as r,S as i,f as a,g as o,l as s,m as c,p as l,x as u}from"./index-7UL_BSQr.js";var d=e(n(),1);function f(e){let t=e.split(`
 
 `),n=t.pop()??``;return{messages:t.map(p).filter(e=>e!==null),rest:n}}function p(e){let t=`message`,n=[];for(let r of e.split(`
 `))r.startsWith(`event: `)?t=r.slice(7):r.startsWith(`data: `)&&n.push(r.slice(6));return n.length?{name:t,data:n.join(`

@@ -1,1 +1,0 @@
-import{D as e,F as t,G as n,m as r}from"./design-5nPZKXYr.js";import{E as i,f as a}from"./index-CYuZ2oL-.js";var o=t();function s(){let t=a(),s=n();return i(`operator`)?(0,o.jsx)(r,{type:`primary`,icon:(0,o.jsx)(e,{}),onClick:()=>s(`/new`),children:t(`projects.new`)}):null}export{s as t};

@@ -1,0 +1,208 @@
+"""The console in a real Chromium, against a running service and real databases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pymysql
+import pytest
+
+pytest.importorskip("playwright")
+
+from console_browser import (
+    AXE,
+    PATIENCE_MS,
+    ConsoleService,
+    add_endpoint,
+    barriers,
+    chromium_path,
+    log_in,
+    open_page,
+    running_browser,
+)
+from playwright.sync_api import Browser, Page, expect
+
+from ferryman.embedded import MariaDb, OceanBase, Server
+
+pytestmark = [
+    pytest.mark.mariadb,
+    pytest.mark.oceanbase,
+    pytest.mark.skipif(chromium_path() is None and os.environ.get("CI") != "true", reason="Chromium is missing"),
+]
+
+PROJECT = "move-<b>🛒</b>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleService]:
+    running = ConsoleService(tmp_path_factory.mktemp("console"))
+    yield running
+    running.end()
+
+
+def run(server: Server, *statements: str) -> None:
+    with closing(connection(server)) as opened, opened.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def connection(server: Server) -> pymysql.connections.Connection:
+    end = server.endpoint
+    return pymysql.connect(
+        host=end.host, port=end.port, user=end.username, password=end.password, autocommit=True, charset="utf8mb4"
+    )
+
+
+def rows(server: Server, table: str) -> list:
+    with closing(connection(server)) as opened, opened.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
+        return list(cursor.fetchall())
+
+
+def fill(source: Server, target: Server, database: str) -> None:
+    made = f"CREATE TABLE {database}.orders (id INT PRIMARY KEY, word VARCHAR(40))"
+    run(source, f"CREATE DATABASE {database} CHARACTER SET utf8mb4", made)
+    values = ", ".join(f"({number}, 'word {number} 🛒')" for number in range(2000))
+    run(source, f"INSERT INTO {database}.orders VALUES {values}")
+    run(target, f"CREATE DATABASE {database}", made, f"INSERT INTO {database}.orders VALUES (1, 'in the way')")
+
+
+def test_from_the_login_to_zero_differences(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    fill(mariadb, oceanbase, database_name)
+    page = open_page(browser, service)
+    log_in(page, password="wrong")
+    expect(page.get_by_text("User or password is wrong.")).to_be_visible()
+    check(page)
+    log_in(page)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    check(page)
+    start_by_wizard(page, mariadb, oceanbase, database_name)
+    pause_and_resume(page)
+    run(mariadb, f"INSERT INTO {database_name}.orders VALUES (5000, 'while it runs')")
+    apply = page.locator("tr[data-step=apply]")
+    expect(apply).to_have_attribute("data-status", "MONITORING", timeout=PATIENCE_MS)
+    expect(page.locator("tr[data-step=verify]")).to_have_attribute("data-status", "FINISHED", timeout=PATIENCE_MS)
+    check(page)
+    for name in ("Tables", "Schema", "Why is it behind?", "Log", "Settings", "Verification"):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("tabpanel").locator("section.panel").first).to_be_visible()
+        check(page)
+    expect(page.get_by_text("Equal: every compared row")).to_be_visible()
+    wait_for_row(page, oceanbase, database_name)
+    assert rows(mariadb, f"{database_name}.orders") == rows(oceanbase, f"{database_name}.orders")
+    page.get_by_role("link", name="Migration", exact=True).click()
+    expect(page.get_by_role("link", name=PROJECT)).to_be_visible()  # as text: no element of the name has been made
+    assert page.locator("th b").count() == 0
+    check(page)
+    the_service_goes_and_comes_back(page, service)
+    sound(page)
+
+
+def start_by_wizard(page: Page, source: Server, target: Server, database: str) -> None:
+    page.get_by_role("button", name="New project").first.click()
+    page.get_by_label("Project name").fill(PROJECT)
+    page.get_by_role("button", name="New endpoint").first.click()
+    check(page)
+    add_endpoint(page, "the source", "MariaDB", source.url)
+    page.get_by_role("button", name="New endpoint").last.click()
+    add_endpoint(page, "the target", "OceanBase", target.url)
+    forward(page)
+    expect(page.get_by_label("Full verification")).to_be_checked()
+    forward(page)
+    page.get_by_label("Table or database").fill(database)
+    page.get_by_role("treeitem", name=f"{database} (1)").locator(".ant-tree-checkbox").click()
+    forward(page)
+    forward(page)
+    in_the_way = page.locator("li[data-item=DB_TABLE_NOT_EMPTY][data-verdict=FAILED]")
+    expect(in_the_way).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Create and start")).to_be_disabled()
+    check(page)
+    run(target, f"DELETE FROM {database}.orders")
+    page.get_by_role("button", name="Check again").click()
+    expect(in_the_way).to_be_hidden(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_role("heading", name=PROJECT)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def forward(page: Page) -> None:
+    check(page)
+    page.get_by_role("button", name="Next").click()
+
+
+def pause_and_resume(page: Page) -> None:
+    page.get_by_role("button", name="Pause").click()
+    question = page.get_by_role("dialog")
+    expect(question.get_by_text(f"Pause “{PROJECT}”?")).to_be_visible()
+    question.get_by_role("button", name="Pause").click()
+    expect(page.locator(".head .status")).to_have_text("Paused", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Release")).to_be_disabled()  # wants the name
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    expect(page.locator(".head .status")).to_have_text("Running", timeout=PATIENCE_MS)
+
+
+def wait_for_row(page: Page, target: Server, database: str) -> None:
+    for _ in range(600):
+        if any(row[0] == 5000 for row in rows(target, f"{database}.orders")):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("the row written meanwhile has not arrived")
+
+
+def the_service_goes_and_comes_back(page: Page, service: ConsoleService) -> None:
+    service.end()
+    away = page.get_by_text("The service does not answer.")
+    expect(away).to_be_visible(timeout=PATIENCE_MS)
+    service.start()
+    expect(away).to_be_hidden(timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name=PROJECT)).to_be_visible()
+
+
+def test_a_viewer_looks_and_changes_nothing(browser: Browser, service: ConsoleService) -> None:
+    service.call("POST", "/api/v1/accounts", {"name": "eve", "password": "only-looking-1", "role": "viewer"})
+    page = open_page(browser, service, width=390, color_scheme="dark")
+    page.get_by_role("button", name="中文").click()
+    page.get_by_label("用户名").fill("eve")
+    page.get_by_label("密码", exact=True).fill("only-looking-1")
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("heading", name="概览")).to_be_visible()
+    check(page)
+    assert page.get_by_role("button", name="新建项目").count() == 0
+    page.goto(f"{service.url}/console/new")
+    expect(page.get_by_text("您可以查看，但不能修改")).to_be_visible()
+    page.goto(f"{service.url}/console/audit")
+    expect(page.get_by_text("只有管理员可以查看此页。")).to_be_visible()
+    status = page.evaluate(
+        "async () => { const s = await (await fetch('/api/v1/session')).json();"
+        " return (await fetch('/api/v1/projects/x/start', {method: 'POST', headers: {'X-CSRF-Token': s.csrf}})).status }"
+    )
+    assert status == 403
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    check(page)
+    sound(page)
+
+
+def check(page: Page) -> None:
+    """Look at the page as it is now: what keeps people out is told at the end, all at once.
+
+    axe-core comes with what `make console-test` installs, which CI runs first.
+    """
+    if AXE.exists():
+        page.defects.extend(f"{page.url}: {each}" for each in barriers(page))  # type: ignore[attr-defined]
+
+
+def sound(page: Page) -> None:
+    """No script has failed, nothing has broken the policy, nothing keeps people out."""
+    assert page.defects == [], "\n".join(page.defects)  # type: ignore[attr-defined]
