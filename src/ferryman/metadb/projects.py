@@ -17,6 +17,9 @@ SPEC_VERSION = 1
 """Of the stored form of a spec; raise it together with a migration."""
 
 
+_STATUSES = {status.value: status for status in ProjectStatus}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRow:
     """One project; times in Unix seconds. `revision` is raised by each change of status or spec."""
@@ -192,15 +195,7 @@ def _row(box: SecretBox, row: Row) -> ProjectRow:
 
 
 def _head(row: Row) -> ProjectHead:
-    return ProjectHead(
-        id=row["id"],
-        name=row["name"],
-        type=row["type"],
-        status=ProjectStatus(row["status"]),
-        source_scheme=row["source_scheme"],
-        target_scheme=row["target_scheme"],
-        labels=tuple(json.loads(row["labels"])),
-        created_at=row["created_at"],
-        changed_at=row["changed_at"],
-        revision=row["revision"],
-    )
+    """Read a head; quickly, for a listing and each round of the control loop read all of them."""
+    (id_, name, type_, status_, source, target, labels, created, changed, revision) = row
+    marked = () if labels == "[]" else tuple(json.loads(labels))
+    return ProjectHead(id_, name, type_, _STATUSES[status_], source, target, marked, created, changed, revision)

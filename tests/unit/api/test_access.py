@@ -333,3 +333,18 @@ def test_a_second_action_is_not_the_one_carried_out(client, call, people, projec
     assert as_(client, "viewer").post(path, json={"id": project_id}).json()["data"][0]["status"] == "INIT"
     client.auth = ("admin", "open sesame")
     assert call("DescribeProjectProgress", id=project_id)["data"]["status"] == "INIT"
+
+
+def test_an_unknown_account_costs_and_answers_as_a_wrong_password(access, monkeypatch):
+    from ferryman.control import passwords
+
+    compared = []
+    real = passwords.matches
+    monkeypatch.setattr(passwords, "matches", lambda secret, given: compared.append(secret) or real(secret, given))
+    told = []
+    for name in ("admin", "nobody-here"):
+        with pytest.raises(FerrymanError) as caught:
+            access.login(name, "wrong password", "10.0.0.9")
+        told.append((caught.value.code, caught.value.message))
+    assert told[0] == told[1]
+    assert len(compared) == 2
