@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ferryman.model.schema import Column
-from ferryman.serializers.values import key_text, quote
+from ferryman.model.types import BYTES_KINDS
+from ferryman.serializers.values import key_text, quote, strings
 from ferryman.spi.sink import Origin, RowEvent
 
 SEPARATOR = "\x01"
@@ -38,6 +39,8 @@ def key_values(event: RowEvent) -> list[bytes]:
     if not places or image is None:
         return [b"null"] * event.row_count
     kinds = [event.columns[place].type for place in places]
+    if len(places) == 1 and kinds[0].kind not in BYTES_KINDS:
+        return strings(image.columns[places[0]])
     columns = [image.columns[place].values() for place in places]
     rows = zip(*columns, strict=True)
     return [quote(SEPARATOR.join(key_text(v, k).decode() for v, k in zip(row, kinds, strict=True))) for row in rows]

@@ -52,6 +52,7 @@ class KafkaSink:
         try:
             found = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
         except KafkaException as error:
+            self._admin.poll(0)  # a refused login is told by a callback only
             raise self._connection.converted(error, "asking for the topics") from error
         return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
 

@@ -20,6 +20,7 @@ CALL_SECONDS = 60.0
 GIVE_UP_SECONDS = 600.0
 """So long the outcome of a commit is waited for."""
 _FULL_WAIT = 0.1
+_PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
 class _Sender:
@@ -39,6 +40,7 @@ class _Sender:
             except BufferError:
                 self._wait(producer, partial(produce, topic, value, key, partition, self._delivered))
             except KafkaException as error:
+                self.raise_cause(producer)
                 raise self.connection.converted(error, f"publishing into {topic}") from error
         producer.poll(0)
         self.raise_failure()
@@ -56,8 +58,13 @@ class _Sender:
         raise FerrymanError("endpoint.unreachable", f"Kafka at {self.connection.servers} takes no more messages")
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
+        if error is not None and error.code() not in _PURGED:  # those follow from another failure
             self.failure = self.failure or error
+
+    def raise_cause(self, producer: Producer) -> None:
+        """Raise what a delivery failed with, if that is why the transaction cannot go on; it is told by a callback."""
+        producer.poll(0.2)
+        self.raise_failure()
 
     def raise_failure(self) -> None:
         """Raise what a delivery failed with."""
@@ -109,6 +116,8 @@ class TransactionalWriter:
     def commit(self, marks: Mapping[str, Any]) -> None:
         """Commit messages and marks."""
         producer = self._open()
+        producer.flush(CALL_SECONDS)  # so that what a message is refused for is known by its own name
+        self._sender.raise_failure()
         if marks:
             self._sender.send(producer, marks_message(self._marks_topic, marks))
         deadline = time.monotonic() + GIVE_UP_SECONDS
@@ -127,7 +136,9 @@ class TransactionalWriter:
         cause: KafkaError = error.args[0]
         if cause.retriable() and time.monotonic() < deadline:
             return
-        converted = self._connection.converted(self._sender.failure or cause, "committing a transaction")
+        if self._producer is not None:
+            self._sender.raise_cause(self._producer)
+        converted = self._connection.converted(cause, "committing a transaction")
         if isinstance(converted, LeaseLostError) or cause.txn_requires_abort():
             raise converted from error
         self._producer = None

@@ -1,0 +1,112 @@
+"""The Kafka sink against a real broker: fencing, marks, and what is refused with a clear code."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from ferryman.connectors.kafka.sink import KafkaSink
+from ferryman.embedded import Kafka
+from ferryman.embedded.server import free_port
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, UsageError
+from ferryman.model.project import Endpoint, PublishOptions
+from ferryman.spi.sink import Messages, TopicPlan
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(params=[True, False], ids=["exactly-once", "at-least-once"])
+def sink(kafka: Kafka, request: pytest.FixtureRequest) -> Iterator[KafkaSink]:
+    with closing(KafkaSink(kafka.endpoint, PublishOptions(exactly_once=request.param))) as found:
+        yield found
+
+
+def plan(name: str, **options: str) -> TopicPlan:
+    return TopicPlan(name=name, partitions=2, replication=1, options=options)
+
+
+def messages(topic: str, *values: bytes) -> Messages:
+    return Messages(topic=topic, partitions=[0] * len(values), keys=[None] * len(values), values=list(values))
+
+
+def commit(writer: Any, sent: Messages, marks: dict[str, Any]) -> None:
+    writer.begin()
+    writer.publish(sent)
+    writer.commit(marks)
+
+
+def test_marks_follow_their_messages_and_go_with_the_project(sink: KafkaSink, database_name: str) -> None:
+    sink.make_topic(plan(database_name))
+    sink.make_topic(plan(database_name))
+    assert sink.topics([database_name, "nowhere"]) == {database_name: 2}
+    assert sink.marks(database_name) == {}
+    with closing(sink.writer(f"{database_name}/load", 1, 0)) as writer:
+        commit(writer, messages(database_name, b"1"), {"a": {"n": 1}, "b": 2})
+        writer.begin()
+        writer.publish(messages(database_name, b"2"))
+        writer.rollback()
+        commit(writer, messages(database_name, b"3"), {"a": {"n": 3}, "b": None})
+    assert sink.marks(database_name) == {"a": {"n": 3}}
+    sink.forget(database_name)
+    assert sink.topics([f"_ferryman.{database_name}"]) == {}
+
+
+def test_a_message_too_large_is_refused_and_never_dropped(kafka: Kafka, database_name: str) -> None:
+    sink = KafkaSink(kafka.endpoint, PublishOptions(exactly_once=False))
+    sink.make_topic(plan(database_name, **{"max.message.bytes": "2000", "compression.type": "producer"}))
+    with closing(sink.writer(f"{database_name}/apply", 1, 0)) as writer:
+        noise = random.Random(1).randbytes(10_000)  # it must not shrink when compressed
+        with pytest.raises(FerrymanError) as refused:
+            commit(writer, messages(database_name, noise), {"checkpoint": 1})
+        assert refused.value.code == "sink.too_large"
+        writer.rollback()
+        assert sink.marks(database_name) == {}
+        commit(writer, messages(database_name, b"small"), {"checkpoint": 2})
+    assert sink.marks(database_name) == {"checkpoint": 2}
+
+
+def test_a_new_writer_shuts_out_the_one_before(kafka: Kafka, database_name: str) -> None:
+    sink = KafkaSink(kafka.endpoint, PublishOptions())
+    sink.make_topic(plan(database_name))
+    before = sink.writer(f"{database_name}/apply", 1, 0)
+    before.begin()
+    before.publish(messages(database_name, b"old"))
+    after = sink.writer(f"{database_name}/apply", 2, 0)
+    with pytest.raises(LeaseLostError):
+        before.commit({"checkpoint": "old"})
+    commit(after, messages(database_name, b"new"), {"checkpoint": "new"})
+    assert sink.marks(database_name) == {"checkpoint": "new"}
+
+
+def test_a_topic_that_cannot_be_is_refused(kafka: Kafka) -> None:
+    sink = KafkaSink(kafka.endpoint, PublishOptions())
+    with pytest.raises(UsageError, match="takes no topic named 'a b'"):
+        sink.make_topic(plan("a b"))
+    with pytest.raises(FerrymanError) as refused:
+        sink.make_topic(TopicPlan(name="copies", partitions=1, replication=9, options={}))
+    assert refused.value.code == "sink.topic_refused"
+
+
+def test_a_login_is_checked(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ferryman.connectors.kafka.sink.ANSWER_SECONDS", 5.0)
+
+    def answer(password: str) -> dict[str, int]:
+        endpoint = Endpoint(scheme="kafka", port=kafka.sasl_port, username=kafka.user, password=password)
+        return KafkaSink(endpoint, PublishOptions()).topics(["nowhere"])
+
+    assert answer(kafka.password) == {}
+    with pytest.raises(FerrymanError) as refused:
+        answer("wrong")
+    assert refused.value.code == "endpoint.access_denied"
+    assert "wrong" not in refused.value.message
+
+
+def test_a_broker_that_is_away_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ferryman.connectors.kafka.sink.ANSWER_SECONDS", 1.0)
+    with pytest.raises(FerrymanError) as refused:
+        KafkaSink(Endpoint(scheme="kafka", port=free_port()), PublishOptions()).check()
+    assert refused.value.code == "endpoint.unreachable"
