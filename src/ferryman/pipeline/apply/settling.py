@@ -9,15 +9,14 @@ Where the source can show itself at one known place of its log (a *view*), the l
 what is read then is neither older nor younger than the target, and one round is enough, however much is written
 meanwhile. Where it cannot, the reading is a small load of its own, whose end is the new place from which the target is
 consistent; what moves during that time matters only where it touches the values just read, so that the rounds become
-empty as soon as the cascades leave these alone. Rows whose parents went by a cascade of several steps, one of which found
-nothing, are found as orphans.
+empty as soon as the cascades leave these alone. Where a cascade of several steps may have found nothing on its way, the rows
+behind it are compared with the source's.
 
 An applier that has never seen such a cascade pays nothing for this.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
@@ -190,7 +189,7 @@ class Settler:
 
         Args:
             source: Where to read.
-            target: Where to look for orphans.
+            target: Where to write, and to look for rows that cascades have missed.
             transaction: Opens a fenced transaction of the target.
             target_of: Finds the target's table of a source table.
         """
@@ -244,14 +243,12 @@ class Settler:
                     rows = self._reread(view.reader, table, columns, some)
                     reread[name, columns].update(value for value in rows if None not in value)
                     count += len(rows)
-        removed = self._remove_orphans(view.reader, ledger.orphans, schema)
-        count += sum(removed.values())
-        # Its cascade is still to come in the log, and finds nothing then: whatever refers to such a table is suspect.
-        reread.update({(name, ()): set() for name in removed})
+        mended = self._mend_strays(view.reader, ledger.orphans, schema)
+        count += mended
         if view.place is not None:  # as old as the log's place, all of it: nothing is suspect any more
             unsettled.settled(view.place, Values())
-        else:
-            unsettled.settled(self._source.current_position(), None if whole else reread)
+        else:  # of rows read whole, and of strays, every value may be touched once more
+            unsettled.settled(self._source.current_position(), None if whole or mended else reread)
         return count
 
     def _is_there(self, table: Table) -> bool:
@@ -306,67 +303,39 @@ class Settler:
         places = [image.index(table.column(name).name) for name in columns]
         return [value for each in images for value in each.project(places).rows()]
 
-    def _remove_orphans(self, reader: TableReader, places: Iterable[Place], schema: Schema) -> Counter[TableName]:
-        """Remove rows without a parent, where the source has none of them; until no removal makes others.
+    def _mend_strays(self, reader: TableReader, places: Iterable[Place], schema: Schema) -> int:
+        """Bring rows that cascades of several steps may have missed to what the source has, in all tables behind these."""
+        family = ForeignKeys(schema).family(name for name, _ in places)
+        tables = [table for table in schema.tables if table.name in family and table.row_key is not None]
+        return sum(self._mend(reader, table, keys) for table in tables for keys in _cut(self._strays(reader, table)))
 
-        Returns:
-            Rows removed or mended, by table; tables without any are left out.
+    def _strays(self, reader: TableReader, table: Table) -> Iterator[Row]:
+        """Yield the target's keys of rows that the source does not have, or has under other parents.
+
+        Whether a row's parent is there does not tell: it may have gone and come back.
         """
-        foreign_keys = ForeignKeys(schema)
-        family = [
-            reference
-            for parent in foreign_keys.family(name for name, _ in places)
-            for reference in foreign_keys.children(parent)
-            if reference.child.row_key is not None
-        ]
-        asked = [r for t in schema.tables for r in foreign_keys.children(t.name)]
-        wanted = [r for r in asked if (r.child.name, r.key.columns) in set(places)]
-        references = list(dict.fromkeys([*wanted, *family]))
-        count: Counter[TableName] = Counter()
-        while removed := {r.child.name: n for r in references if (n := self._remove_orphans_of(reader, r, schema))}:
-            count.update(removed)
-        return count
+        assert table.row_key is not None
+        target, width = self._target_of(table), len(table.row_key.columns)
+        parents = dict.fromkeys(name for key in table.foreign_keys for name in key.columns)
+        names = [*table.row_key.columns, *parents]
+        with closing(self._target.reader()) as there:
+            for batch in there.read(target, [target.column(name).name for name in names]):
+                for rows in _cut(batch.rows()):
+                    keys = [row[:width] for row in rows]
+                    known = set(reader.rows_by(table, names, table.row_key.columns, keys).rows())
+                    yield from (row[:width] for row in rows if row not in known)
 
-    def _remove_orphans_of(self, reader: TableReader, reference: Reference, schema: Schema) -> int:
-        parent = schema.table(reference.key.parent)
-        if parent is None or reference.child.row_key is None:
-            return 0
-        return sum(self._mend(reader, reference, keys) for keys in _cut(self._orphans(reference, parent)))
-
-    def _orphans(self, reference: Reference, parent: Table) -> Iterator[Row]:
-        """Yield the row keys of the target's children whose parents are not there."""
-        assert reference.child.row_key is not None
-        child, target = self._target_of(reference.child), self._target_of(parent)
-        key = [child.column(name).name for name in reference.child.row_key.columns]
-        by = [child.column(name).name for name in reference.key.columns]
-        referred = tuple(target.column(name).name for name in reference.key.parent_columns)
-        with closing(self._target.reader()) as children, closing(self._target.reader()) as parents:
-            for batch in children.read(child, [*key, *by]):
-                rows = [(row[: len(key)], row[len(key) :]) for row in batch.rows()]
-                values = list({value for _, value in rows if None not in value})
-                there = _folded(target, referred, parents.rows_by(target, referred, referred, values).rows())
-                for row_key, value in rows:
-                    if None not in value and not _folded(target, referred, [value]) & there:
-                        yield row_key
-
-    def _mend(self, reader: TableReader, reference: Reference, keys: Sequence[Row]) -> int:
-        """Give the rows of these keys the foreign key that the source has now, or remove them with it."""
-        child, target = reference.child, self._target_of(reference.child)
-        assert child.row_key is not None
-        image = tuple(column.name for column in child.columns)
-        shape = shape_of(child, target, image)
-        batch = reader.rows_by(child, image, child.row_key.columns, keys)
-        places = [shape.image.index(child.column(name).name) for name in reference.key.columns]
-        columns = [image_column.values() for image_column in batch.project(places).columns]
-        moved = [place for place, value in enumerate(zip(*columns, strict=True)) if None in value]
-        rows, there = shape.rows(batch), shape.keys(batch)
-        present = {shape.row_key.value(key) for key in there}
-        gone = [key for key in keys if shape.row_key.value(key) not in present]
+    def _mend(self, reader: TableReader, table: Table, keys: Sequence[Row]) -> int:
+        """Give the target what the source has under these keys."""
+        assert table.row_key is not None
+        target, image = self._target_of(table), tuple(column.name for column in table.columns)
+        shape = shape_of(table, target, image)
+        rows = shape.rows(reader.rows_by(table, image, table.row_key.columns, keys))
         with self._transaction() as session:
-            session.delete_keys(target, shape.key_columns, [*gone, *(there[place] for place in moved)])
-            if moved:
-                session.replace(target, shape.written, shape.batch([rows[place] for place in moved]))
-        return len(gone) + len(moved)
+            session.delete_keys(target, shape.key_columns, keys)
+            if rows:
+                session.replace(target, shape.written, shape.batch(rows))
+        return len(keys)
 
 
 def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:
