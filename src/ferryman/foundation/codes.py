@@ -24,8 +24,8 @@ CODES: dict[str, Code] = {
     "account.invalid": Code(2, "never", "PARAM_ERROR"),
     "account.last_admin": Code(2, "never", "PARAM_ERROR", "make another account an admin first"),
     "account.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
-    "account.unknown": Code(2, "never", "PARAM_ERROR", "`ferryman users list` shows all accounts"),
-    "account.unknown_key": Code(2, "never", "PARAM_ERROR", "`ferryman keys list` shows all keys"),
+    "account.unknown": Code(2, "never", "PARAM_ERROR", "GET /api/v1/accounts shows them all"),
+    "account.unknown_key": Code(2, "never", "PARAM_ERROR", "GET /api/v1/keys shows your keys"),
     "account.weak_password": Code(2, "never", "PARAM_ERROR", "take at least 8 characters"),
     "api.body_too_large": Code(2, "never", "PARAM_ERROR", "send less in one call"),
     "api.cross_site": Code(
@@ -92,6 +92,7 @@ CODES: dict[str, Code] = {
     "checkpoint.unreadable": Code(
         1, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or start anew with --fresh"
     ),
+    "component.unknown": Code(2, "never", "PARAM_ERROR", "DescribeProjectComponents shows a project's components"),
     "ddl.syntax": Code(
         1, "manual", "CM-RESOIE000202", "see the statement in the report; skip it or run its like by hand"
     ),
@@ -100,7 +101,6 @@ CODES: dict[str, Code] = {
     "demo.step_failed": Code(1, "never", "INNER_ERROR"),
     "demo.too_slow": Code(1, "never", "INNER_ERROR"),
     "demo.writer_failed": Code(1, "never", "INNER_ERROR"),
-    "component.unknown": Code(2, "never", "PARAM_ERROR", "DescribeProjectComponents shows a project's components"),
     "disk.full": Code(
         3, "auto", "CM-RESONF000003", "make room on that disk; the task then goes on by itself, or resume it"
     ),

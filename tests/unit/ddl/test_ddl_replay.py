@@ -165,3 +165,26 @@ def test_view_gets_its_databases() -> None:
     effect = play("CREATE TABLE t (id INT)", "CREATE VIEW v AS WITH c AS (SELECT id FROM t) SELECT * FROM c")
     assert "`store`.`t`" in effect.statements[0]
     assert "`store`.`c`" not in effect.statements[0]
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        "CHANGE n v INT, CHANGE v n VARCHAR(9)",
+        "CHANGE n v VARCHAR(9), CHANGE v n INT",
+        "RENAME COLUMN n TO v, RENAME COLUMN v TO n",
+        "ADD n INT, CHANGE n w INT",
+        "CHANGE n w INT, ADD n INT",
+        "RENAME COLUMN n TO w, ADD n INT",
+        "DROP v, ADD v INT",
+        "ADD v INT, DROP COLUMN v",
+    ],
+)
+def test_a_name_that_passes_to_another_column_is_not_taken_for_a_change(actions):
+    """Whose values are whose cannot be told from the names: replay stops instead of leaving old values in place."""
+    dialect, selection = OceanBaseDialect(), Selection(objects=("s.*",))
+    made = dialect.replay(Schema(), selection, "CREATE TABLE t (id INT PRIMARY KEY, n INT, v VARCHAR(9))", "s")
+    effect = dialect.replay(made.schema, selection, f"ALTER TABLE t {actions}", "s")
+    assert not effect.known
+    assert not effect.statements
+    assert "t" in effect.conversions[-1].message

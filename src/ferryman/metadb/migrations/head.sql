@@ -176,37 +176,6 @@ CREATE TABLE label (
 	UNIQUE (name)
 );
 
-CREATE TABLE setting (
-	name VARCHAR(64) NOT NULL,
-	document BLOB NOT NULL,
-	changed_at DOUBLE NOT NULL,
-	PRIMARY KEY (name)
-);
-
-CREATE TABLE alert_channel (
-	id VARCHAR(40) NOT NULL,
-	name VARCHAR(64) NOT NULL,
-	kind VARCHAR(64) NOT NULL,
-	sealed TEXT NOT NULL,
-	created_at DOUBLE NOT NULL,
-	PRIMARY KEY (id),
-	UNIQUE (name)
-);
-
-CREATE TABLE alert (
-	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-	project_id VARCHAR(40) NOT NULL,
-	rule VARCHAR(64) NOT NULL,
-	level VARCHAR(64) NOT NULL,
-	message TEXT NOT NULL,
-	opened_at DOUBLE NOT NULL,
-	sent_at DOUBLE,
-	closed_at DOUBLE,
-	trouble TEXT NOT NULL
-);
-
-CREATE INDEX alert_project ON alert (project_id, closed_at);
-
 CREATE TABLE precheck_run (
 	id VARCHAR(40) NOT NULL,
 	project_id VARCHAR(40) NOT NULL,
@@ -214,16 +183,6 @@ CREATE TABLE precheck_run (
 	document BLOB NOT NULL,
 	created_at DOUBLE NOT NULL,
 	PRIMARY KEY (id)
-);
-
-CREATE TABLE idempotency (
-	account VARCHAR(64) NOT NULL,
-	token VARCHAR(128) NOT NULL,
-	digest VARCHAR(64) NOT NULL,
-	status INTEGER,
-	document BLOB NOT NULL,
-	created_at DOUBLE NOT NULL,
-	PRIMARY KEY (account, token)
 );
 
 INSERT INTO alembic_version (version_num) VALUES ('0002');

@@ -57,11 +57,24 @@ class Outcome:
 def altered(before: Table, actions: tuple[Action, ...], schema: Schema, database: str) -> Outcome:
     """Play actions in order; the new options of the table hold for its columns, as the server does it."""
     player = _Player(before, schema, database)
+    player.outcome.unsupported = _reused_name(actions)
     for action in sorted(actions, key=_rank):
         player.play(action)
     player.outcome.table = table = player.draft.table()
     player.outcome.schema = _with_parents_renamed(schema, before, player.outcome.renamed).with_table(table)
     return player.outcome
+
+
+def _reused_name(actions: tuple[Action, ...]) -> str:
+    """Return what is wrong where a new column takes the name that another one gives up in the same statement.
+
+    Seen by its name alone it is a change of that other column, which keeps its values.
+    """
+    left = {action.old.casefold() for action in actions if isinstance(action, RenameColumn)}
+    left |= {action.name.casefold() for action in actions if isinstance(action, DropColumn)}
+    left |= {a.old.casefold() for a in actions if isinstance(a, ChangeColumn) and not _is(a.old, a.column.name)}
+    made = [action.column.name for action in actions if isinstance(action, AddColumn)]
+    return next((f"column {name} goes, and is made anew" for name in made if name.casefold() in left), "")
 
 
 def _rank(action: Action) -> int:
@@ -171,7 +184,10 @@ class _Player:
                     self.outcome.unsupported = f"column {old} is not there"
                 return
             old = new  # it has its new name already
-        at = self.draft.place_of(old)
+        at, taken = self.draft.place_of(old), self.draft.place_of(new)
+        if taken not in {None, at}:  # the server means the names as they were before the statement
+            self.outcome.unsupported = f"columns {old} and {new} exchange names"
+            return
         kept = self.draft.columns[at].name if at is not None else old
         self.draft.change_column(old, action.column, action.place)
         self._note_rename(kept, new)

@@ -1,4 +1,4 @@
-"""Who may call, labels, and what else the service keeps for itself: alerts, prechecks, answers given before."""
+"""Who may call, labels, and prechecks that were asked for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,8 +22,7 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _access()
     _labels()
-    _alerts()
-    _calls()
+    _prechecks()
 
 
 def _access() -> None:
@@ -75,52 +74,12 @@ def _labels() -> None:
     )
 
 
-def _alerts() -> None:
-    op.create_table(
-        "setting",
-        sa.Column("name", NAME, primary_key=True),
-        sa.Column("document", DOCUMENT, nullable=False),
-        sa.Column("changed_at", TIME, nullable=False),
-    )
-    op.create_table(
-        "alert_channel",
-        sa.Column("id", ID, primary_key=True),
-        sa.Column("name", NAME, nullable=False, unique=True),
-        sa.Column("kind", NAME, nullable=False),
-        sa.Column("sealed", TEXT, nullable=False),  # addresses hold tokens, mail servers passwords
-        sa.Column("created_at", TIME, nullable=False),
-    )
-    op.create_table(
-        "alert",
-        sa.Column("id", SERIAL, primary_key=True, autoincrement=True),
-        sa.Column("project_id", ID, nullable=False),
-        sa.Column("rule", NAME, nullable=False),
-        sa.Column("level", NAME, nullable=False),
-        sa.Column("message", TEXT, nullable=False),
-        sa.Column("opened_at", TIME, nullable=False),
-        sa.Column("sent_at", TIME),  # the last notice
-        sa.Column("closed_at", TIME),
-        sa.Column("trouble", TEXT, nullable=False),  # why a notice could not be sent
-        sa.Index("alert_project", "project_id", "closed_at"),
-        sqlite_autoincrement=True,
-    )
-
-
-def _calls() -> None:
+def _prechecks() -> None:
     op.create_table(
         "precheck_run",
         sa.Column("id", ID, primary_key=True),
         sa.Column("project_id", ID, nullable=False),
         sa.Column("status", NAME, nullable=False),
-        sa.Column("document", DOCUMENT, nullable=False),
-        sa.Column("created_at", TIME, nullable=False),
-    )
-    op.create_table(
-        "idempotency",
-        sa.Column("account", NAME, primary_key=True),
-        sa.Column("token", sa.String(128), primary_key=True),
-        sa.Column("digest", DIGEST, nullable=False),  # of the request: the same key with another one is refused
-        sa.Column("status", sa.Integer),  # NULL: under way
         sa.Column("document", DOCUMENT, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
     )
