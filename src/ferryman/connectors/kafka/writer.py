@@ -23,6 +23,15 @@ _FULL_WAIT = 0.1
 _PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
+def cause_of(error: KafkaException | SystemError) -> KafkaException:
+    """Return the client's own error: a fatal one that comes amid its callbacks surfaces as Python's `SystemError`."""
+    if isinstance(error, KafkaException):
+        return error
+    if isinstance(error.__cause__, KafkaException | SystemError):
+        return cause_of(error.__cause__)
+    raise error
+
+
 class _Sender:
     """Hands messages to a producer; waits while its queue is full."""
 
@@ -39,16 +48,22 @@ class _Sender:
                 produce(topic, value, key, partition, self._delivered)
             except BufferError:
                 self._wait(producer, partial(produce, topic, value, key, partition, self._delivered))
-            except KafkaException as error:
+            except (KafkaException, SystemError) as error:
                 self.raise_cause(producer)
-                raise self.connection.converted(error, f"publishing into {topic}") from error
-        producer.poll(0)
+                raise self.connection.converted(cause_of(error), f"publishing into {topic}") from error
+        self._poll(producer, 0)
         self.raise_failure()
+
+    def _poll(self, producer: Producer, seconds: float) -> None:
+        try:
+            producer.poll(seconds)
+        except (KafkaException, SystemError) as error:
+            raise self.connection.converted(cause_of(error), "publishing") from error
 
     def _wait(self, producer: Producer, again: Callable[[], object]) -> None:
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < deadline:
-            producer.poll(_FULL_WAIT)
+            self._poll(producer, _FULL_WAIT)
             self.raise_failure()
             try:
                 again()
@@ -63,7 +78,7 @@ class _Sender:
 
     def raise_cause(self, producer: Producer) -> None:
         """Raise what a delivery failed with, if that is why the transaction cannot go on; it is told by a callback."""
-        producer.poll(0.2)
+        self._poll(producer, 0.2)
         self.raise_failure()
 
     def raise_failure(self) -> None:
@@ -100,8 +115,8 @@ class TransactionalWriter:
     def _call(self, action: Callable[[], object], what: str) -> None:
         try:
             action()
-        except KafkaException as error:
-            raise self._connection.converted(error, what) from error
+        except (KafkaException, SystemError) as error:
+            raise self._connection.converted(cause_of(error), what) from error
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -116,7 +131,8 @@ class TransactionalWriter:
     def commit(self, marks: Mapping[str, Any]) -> None:
         """Commit messages and marks."""
         producer = self._open()
-        producer.flush(CALL_SECONDS)  # so that what a message is refused for is known by its own name
+        # First, so that what a message is refused for is known by its own name.
+        self._call(lambda: producer.flush(CALL_SECONDS), "publishing")
         self._sender.raise_failure()
         if marks:
             self._sender.send(producer, marks_message(self._marks_topic, marks))
@@ -124,8 +140,8 @@ class TransactionalWriter:
         while True:
             try:
                 producer.commit_transaction(CALL_SECONDS)
-            except KafkaException as error:
-                self._judge(error, marks, deadline)
+            except (KafkaException, SystemError) as error:
+                self._judge(cause_of(error), marks, deadline)
                 if self._producer is None:
                     return
             else:
@@ -159,7 +175,7 @@ class TransactionalWriter:
             return
         try:
             producer.abort_transaction(CALL_SECONDS)
-        except KafkaException:
+        except (KafkaException, SystemError):
             self._producer = None
 
     def close(self) -> None:
