@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import random
+from types import SimpleNamespace
 
 import pytest
 
@@ -324,3 +325,35 @@ def test_a_snapshot_of_an_engine_without_one_is_refused(mariadb, database_name):
             open_snapshot(mariadb.endpoint, [TableName(database_name, "bag")])
         assert caught.value.code == "source.no_snapshot"
         writer.execute(f"DROP DATABASE {database_name}")
+
+
+def test_a_snapshot_gives_way_to_writers_while_a_long_transaction_holds_the_table(mariadb, database_name, monkeypatch):
+    """Who waits for the read lock holds up every writer behind it: the wait is short, and others pass between two tries."""
+    table = TableName(database_name, "held")
+    with open_connection(mariadb.endpoint) as holder, open_connection(mariadb.endpoint) as writer:
+        holder.execute(f"CREATE DATABASE {database_name}")
+        holder.execute(f"CREATE TABLE {database_name}.held (id INT) ENGINE=InnoDB")
+        holder.execute("BEGIN")
+        holder.execute(f"INSERT INTO {database_name}.held VALUES (1)")
+        pauses = []
+
+        def pause(seconds):
+            pauses.append(seconds)
+            writer.execute("SET SESSION lock_wait_timeout=5")
+            writer.execute(f"INSERT INTO {database_name}.held VALUES (2)")
+            if len(pauses) == 2:
+                holder.execute("COMMIT")
+
+        monkeypatch.setattr(snapshot, "time", SimpleNamespace(sleep=pause))
+        with open_connection(mariadb.endpoint) as connection:
+            snapshot._locked_snapshot(connection, mariadb.endpoint, [table])
+            assert len(pauses) == 2
+            assert len(connection.query(f"SELECT id FROM {database_name}.held")) == 3
+        holder.execute("BEGIN")
+        holder.execute(f"INSERT INTO {database_name}.held VALUES (4)")
+        monkeypatch.setattr(snapshot, "_LOCK_TRIES", 1)
+        with open_connection(mariadb.endpoint) as connection, pytest.raises(FerrymanError) as caught:
+            snapshot._locked_snapshot(connection, mariadb.endpoint, [table])
+        assert caught.value.code == "source.no_snapshot"
+        holder.execute("ROLLBACK")
+        holder.execute(f"DROP DATABASE {database_name}")

@@ -15,6 +15,10 @@ from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
 
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+_LOCK_WAIT_TIMEOUT = 1205
+_LOCK_SECONDS = 1
+_LOCK_TRIES = 12
+_LOCK_PAUSE_SECONDS = 4.0
 _TRANSACTIONAL = frozenset({"INNODB", "ROCKSDB", "TOKUDB"})
 
 
@@ -52,16 +56,26 @@ def _locked_snapshot(connection: Connection, endpoint: Endpoint, tables: Sequenc
     from ferryman.connectors.mysql_family.log.binlog import current_position
 
     with open_connection(endpoint) as locker:
-        locker.execute("SET SESSION lock_wait_timeout=60")
-        try:
-            locker.execute(f"FLUSH TABLES {','.join(map(quote_table, tables))} WITH READ LOCK")
-        except FerrymanError as error:
-            raise _lock_refused(error, tables) from error
+        locker.execute(f"SET SESSION lock_wait_timeout={_LOCK_SECONDS}")
+        _lock(locker, tables)
         try:
             connection.execute(_SNAPSHOT)
             return current_position(locker)
         finally:
             locker.execute("UNLOCK TABLES")
+
+
+def _lock(locker: Connection, tables: Sequence[TableName]) -> None:
+    """Take the read lock; who waits for it holds up all writers, so wait briefly, and let them pass before the next try."""
+    for left in reversed(range(_LOCK_TRIES)):
+        try:
+            locker.execute(f"FLUSH TABLES {','.join(map(quote_table, tables))} WITH READ LOCK")
+        except FerrymanError as error:
+            if error.context.get("errno") != _LOCK_WAIT_TIMEOUT or not left:
+                raise _lock_refused(error, tables) from error
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _refuse_engines(connection: Connection, tables: Sequence[TableName]) -> None:
@@ -89,10 +103,10 @@ def _lock_refused(error: FerrymanError, tables: Sequence[TableName]) -> Ferryman
             f"tables without a key need a read lock for a moment, which is not allowed: {names}",
             hint="GRANT RELOAD, LOCK TABLES ON *.* to the user, or give the tables a primary key",
         )
-    if error.context.get("errno") == 1205:
+    if error.context.get("errno") == _LOCK_WAIT_TIMEOUT:
         return FerrymanError(
             "source.no_snapshot",
-            f"no read lock within 60 s on {names}: a long transaction holds them",
+            f"no read lock on {names} in {_LOCK_TRIES} tries: a long transaction holds them",
             hint="resume when the long transaction has ended",
         )
     return error
