@@ -200,6 +200,8 @@ def check(page: Page) -> None:
     axe-core comes with what `make console-test` installs, which CI runs first.
     """
     if AXE.exists():
+        # A notice that fades out is paler than the eye or axe would have it.
+        expect(page.locator('[class*="-message-notice"]')).to_have_count(0, timeout=PATIENCE_MS)
         page.defects.extend(f"{page.url}: {each}" for each in barriers(page))  # type: ignore[attr-defined]
 
 

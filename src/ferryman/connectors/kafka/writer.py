@@ -188,7 +188,8 @@ class IdempotentWriter:
 
     def __init__(self, connection: Connection, settings: Mapping[str, Any], marks_topic: str) -> None:
         self._connection = connection
-        self._producer = Producer({**settings, "message.timeout.ms": TRANSACTION_MS // 2})
+        self._settings = {**settings, "message.timeout.ms": TRANSACTION_MS // 2}
+        self._producer = Producer(self._settings)
         self._marks_topic = marks_topic
         self._sender = _Sender(connection)
 
@@ -221,6 +222,7 @@ class IdempotentWriter:
         """Give up what has not been sent; what has been will come again."""
         self._producer.purge()
         self._producer.flush(5.0)
+        self._producer = Producer(self._settings)  # what was on its way when purged must not meet what comes next
         self._sender.failure = None
 
     def close(self) -> None:

@@ -25,6 +25,23 @@ LEASE_PATIENCE_SECONDS = 600.0
 _KEPT_BY_DDL = frozenset({"endpoint.connection_lost", "target.privilege", "target.full", "endpoint.unreachable"})
 
 
+_SCHEMA_TRY_AGAIN = 5627
+"""OceanBase's OB_SCHEMA_EAGAIN: its schema service is behind, and nothing has been done."""
+_TRIES = 20
+
+
+def _execute_patiently(connection: Connection, sql: str) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            connection.execute(sql)
+        except FerrymanError as error:
+            if error.context.get("errno") != _SCHEMA_TRY_AGAIN or not left:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
 class FamilyTarget:
     """Opens a connection for each call and each session."""
 
@@ -85,7 +102,7 @@ class FamilyTarget:
         """Run one DDL statement; foreign keys may name tables that come later."""
         with self._connect(writer=True) as connection:
             try:
-                connection.execute(sql)
+                _execute_patiently(connection, sql)
             except FerrymanError as error:
                 errno = int(str(error.context.get("errno", 0)))
                 if error.code in _KEPT_BY_DDL and CODE_OF.get(errno) == error.code:
