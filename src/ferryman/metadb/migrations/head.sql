@@ -185,5 +185,81 @@ CREATE TABLE precheck_run (
 	PRIMARY KEY (id)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+CREATE TABLE alert_rule (
+	name VARCHAR(64) NOT NULL,
+	document BLOB NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (name)
+);
+
+CREATE TABLE alert (
+	id VARCHAR(40) NOT NULL,
+	living_key VARCHAR(200) NOT NULL,
+	rule VARCHAR(64) NOT NULL,
+	project_id VARCHAR(40) NOT NULL,
+	project_name VARCHAR(128) NOT NULL,
+	level VARCHAR(64) NOT NULL,
+	state VARCHAR(64) NOT NULL,
+	message TEXT NOT NULL,
+	since DOUBLE NOT NULL,
+	opened_at DOUBLE,
+	clear_since DOUBLE,
+	recovered_at DOUBLE,
+	sent_at DOUBLE,
+	sent_count INTEGER NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (living_key)
+);
+
+CREATE INDEX ix_alert_project_id ON alert (project_id);
+
+CREATE INDEX ix_alert_state ON alert (state);
+
+CREATE INDEX ix_alert_opened_at ON alert (opened_at);
+
+CREATE TABLE alert_silence (
+	id VARCHAR(40) NOT NULL,
+	project_id VARCHAR(40) NOT NULL,
+	rule VARCHAR(64) NOT NULL,
+	label_id VARCHAR(40) NOT NULL,
+	reason VARCHAR(300) NOT NULL,
+	account VARCHAR(64) NOT NULL,
+	created_at DOUBLE NOT NULL,
+	ends_at DOUBLE NOT NULL,
+	PRIMARY KEY (id)
+);
+
+CREATE TABLE alert_channel (
+	id VARCHAR(40) NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	kind VARCHAR(64) NOT NULL,
+	enabled INTEGER NOT NULL,
+	sealed TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+
+CREATE TABLE alert_outbox (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	channel_id VARCHAR(40) NOT NULL,
+	alert_id VARCHAR(40) NOT NULL,
+	event VARCHAR(64) NOT NULL,
+	state VARCHAR(64) NOT NULL,
+	document BLOB NOT NULL,
+	created_at DOUBLE NOT NULL,
+	attempts INTEGER NOT NULL,
+	next_at DOUBLE NOT NULL,
+	sent_at DOUBLE,
+	error TEXT NOT NULL
+);
+
+CREATE INDEX ix_alert_outbox_channel ON alert_outbox (channel_id);
+
+CREATE INDEX ix_alert_outbox_alert ON alert_outbox (alert_id);
+
+CREATE INDEX ix_alert_outbox_due ON alert_outbox (state, next_at);
+
+INSERT INTO alembic_version (version_num) VALUES ('0003');
 
