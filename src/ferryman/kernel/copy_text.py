@@ -251,6 +251,9 @@ def _misfit(reason: str) -> MisfitError:
     return MisfitError(0, reason)
 
 
+_NO_NUMBERS = frozenset({b"NaN", b"Infinity", b"-Infinity"})
+
+
 def _write_text(value: bytes, width: int) -> bytes:
     if width and len(value) > width and len(value) - sum(0x80 <= byte < 0xC0 for byte in value) > width:
         raise _misfit(f"more than {width} characters")
@@ -264,7 +267,9 @@ def _write_decimal(value: bytes, width: int) -> bytes:
 
 
 def _write_single(value: bytes, width: int) -> bytes:
-    """Nine digits name a single whichever way they are rounded."""
+    """Nine digits name a single whichever way they are rounded; what is no number has a name."""
+    if value in _NO_NUMBERS:
+        return value
     try:
         single = _rounded(float(value))
         text = single_text(single)
@@ -286,13 +291,13 @@ def _write_bits(value: bytes, width: int) -> bytes:
 
 
 def _write_clock(value: bytes, width: int) -> bytes:
-    if value.partition(b".")[2][width:].strip(b"0"):
+    if value.partition(b".")[2].removesuffix(b" BC")[width:].strip(b"0"):
         raise _misfit(f"more than {width} digits of fractional seconds")
     return value
 
 
 def _write_date(value: bytes, width: int) -> bytes:
-    if len(value) > 10:
+    if b":" in value:
         raise _misfit("a date with a time of day")
     return value
 

@@ -69,7 +69,12 @@ class KeyPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An index; the primary key is one with `primary` set and the name ``PRIMARY``."""
+    """An index; the primary key is one with `primary` set and the name ``PRIMARY``.
+
+    Attributes:
+        definition: All of it in the server's own words, from ``USING`` on, where the server tells (PostgreSQL): methods,
+            conditions and classes that `parts` do not say. An exclusion constraint begins with ``EXCLUDE``.
+    """
 
     name: str
     parts: tuple[KeyPart, ...]
@@ -78,6 +83,7 @@ class Index:
     kind: IndexKind = IndexKind.BTREE
     invisible: bool = False
     comment: str = ""
+    definition: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class DdlStatement:
     """One statement of the schema step.
 
     Attributes:
-        kind: ``database``, ``table``, ``index``, ``check``, ``foreign_key``, ``view``.
+        kind: ``database``, ``type``, ``table``, ``index``, ``check``, ``foreign_key``, ``view``.
         object: What it makes, by the target's name: ``db.table``; of a table's parts ``db.table.part``.
         sql: The statement, in the target's dialect.
         after_load: Whether it may (or must) wait until the rows are there.

@@ -25,6 +25,7 @@ SETTINGS: dict[str, str] = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "bytea_output": "hex",
+    "lc_monetary": "C",
     "standard_conforming_strings": "on",
     "statement_timeout": "0",
     "search_path": "",

@@ -18,7 +18,7 @@ SELECT a.attrelid, a.attname,
        CASE WHEN a.attcollation <> 0 THEN cn.nspname || '.' || co.collname END,
        coalesce(col_description(a.attrelid, a.attnum), ''),
        (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e
-        WHERE e.enumtypid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END),
+        WHERE e.enumtypid IN (CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END, t.typelem)),
        EXISTS (SELECT 1 FROM pg_depend s JOIN pg_class q ON q.oid = s.objid AND q.relkind = 'S'
                WHERE s.classid = 'pg_class'::regclass AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid

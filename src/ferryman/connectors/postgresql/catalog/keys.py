@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ SELECT i.indrelid, c.relname, i.indisunique, i.indisprimary, m.amname, pg_get_ex
        ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS k
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum <> 0 ORDER BY k),
        ARRAY(SELECT pg_get_indexdef(i.indexrelid, k + 1, true) FROM generate_series(0, i.indnkeyatts - 1) AS k ORDER BY k),
-       i.indoption::smallint[]
+       i.indoption::smallint[], pg_get_indexdef(i.indexrelid), i.indisexclusion
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
 WHERE i.indrelid = ANY(%s::oid[]) ORDER BY i.indrelid, NOT i.indisprimary, c.relname
 """
@@ -39,6 +40,7 @@ _ACTIONS = {
     "n": ReferenceAction.SET_NULL,
     "d": ReferenceAction.SET_DEFAULT,
 }
+_USING = re.compile(r" USING [a-z_]+ \(")
 _KINDS = {"gin": IndexKind.FULLTEXT, "gist": IndexKind.SPATIAL, "spgist": IndexKind.SPATIAL}
 
 
@@ -52,7 +54,7 @@ def read_indexes(connection: Connection, oids: Sequence[int]) -> dict[int, tuple
 
 def _index(
     name: str, unique: bool, primary: bool, method: str, predicate: str | None, comment: str, valid: bool,
-    columns: list[str | None], definitions: list[str], options: list[int],
+    columns: list[str | None], definitions: list[str], options: list[int], whole: str, excludes: bool,
 ) -> Index:  # fmt: skip
     parts = [
         _part(column, definition, bool(option & 1))
@@ -67,7 +69,15 @@ def _index(
         primary=primary,
         kind=_KINDS.get(method, IndexKind.BTREE),
         comment=comment,
+        definition="" if primary else _definition(whole, excludes),
     )
+
+
+def _definition(whole: str, excludes: bool) -> str:
+    """Return an index's definition without its names: ``USING gin (tags) WHERE …``."""
+    start = _USING.search(whole)
+    text = whole[start.start() + 1 :] if start is not None else ""
+    return f"EXCLUDE {text}" if excludes else text
 
 
 def _part(column: str | None, definition: str, descending: bool) -> KeyPart:

@@ -33,6 +33,13 @@ FROM unnest(%s::oid[]) AS t (oid) CROSS JOIN LATERAL (
   SELECT t.oid::regclass AS relid UNION SELECT relid FROM pg_partition_tree(t.oid) WHERE isleaf
 ) AS p JOIN pg_class c ON c.oid = p.relid GROUP BY t.oid
 """
+_NUMBERS = """
+SELECT d.refobjid, max(q.last_value) FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequences q ON q.schemaname = n.nspname AND q.sequencename = c.relname
+WHERE d.classid = 'pg_class'::regclass AND d.refobjid = ANY(%s::oid[]) AND d.deptype IN ('a', 'i')
+GROUP BY d.refobjid HAVING max(q.last_value) IS NOT NULL
+"""
+"""The last number of each table's sequences, where we may see it."""
 _LEFT_OUT = {
     "m": "a materialized view: make it anew over the tables",
     "f": "a foreign table: its rows are elsewhere",
@@ -87,6 +94,7 @@ def _tables(connection: Connection, relations: Sequence[Relation]) -> list[Table
     columns, indexes = read_columns(connection, oids), read_indexes(connection, oids)
     foreign_keys, checks = read_foreign_keys(connection, oids), read_checks(connection, oids)
     sizes = {oid: (int(size or 0), int(rows or 0)) for oid, size, rows in connection.query(_SIZES, [oids])}
+    numbers = {oid: int(last) for oid, last in connection.query(_NUMBERS, [oids])}
     return [
         Table(
             name=each.name,
@@ -97,6 +105,7 @@ def _tables(connection: Connection, relations: Sequence[Relation]) -> list[Table
             charset="UTF8",
             comment=each.comment,
             partitions=each.partition_key,
+            auto_increment=numbers[each.oid] + 1 if each.oid in numbers else None,
             byte_estimate=sizes.get(each.oid, (0, 0))[0],
             row_estimate=sizes.get(each.oid, (0, 0))[1] or each.rows,
         )

@@ -7,6 +7,7 @@ their canonical value is the text that the server prints and reads.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ferryman.model.types import ColumnType, Kind
 
@@ -41,9 +42,11 @@ def column_type(native: str, *, labels: tuple[str, ...] = (), collation: str | N
 
     Args:
         native: What ``format_type`` says: ``numeric(10,2)``, ``timestamp(6) with time zone``.
-        labels: Of an enumeration, in order.
+        labels: Of an enumeration, or of the one that an array is made of, in order.
         collation: Full name, e.g. ``pg_catalog.default``; `None` for types that have none.
     """
+    if labels and native.endswith("[]"):
+        return replace(_as_text(native, collation), values=labels)
     if labels:
         return ColumnType(kind=Kind.ENUM, native=native, values=labels, charset=CHARSET, collation=collation)
     match = _WORDS.fullmatch(native)

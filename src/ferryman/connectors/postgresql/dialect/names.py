@@ -25,6 +25,8 @@ def index_name(table: str, index: Index) -> str:
     """Return the name of an index (or primary key) of a table of that name."""
     if index.primary:
         return bounded(f"{table}_pkey")
+    if index.definition:
+        return bounded(index.name)
     return bounded(f"{table}_{index.name}_{'key' if index.unique else 'idx'}")
 
 

@@ -1,4 +1,4 @@
-"""The dialect of PostgreSQL as a target of the MySQL family: plans a schema, converts tables, replays DDL."""
+"""The dialect of PostgreSQL as a target: plans a schema, converts tables, replays DDL."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ferryman.connectors.mysql_family.dialect.columns import Notes
-from ferryman.connectors.postgresql.catalog.reading import FLAVOUR
 from ferryman.connectors.postgresql.dialect import keys, statements
 from ferryman.connectors.postgresql.dialect.columns import convert_column
 from ferryman.connectors.postgresql.dialect.differences import table_differences
+from ferryman.connectors.postgresql.dialect.kindred import is_kindred, kindred_table, type_schemas, type_statements
 from ferryman.connectors.postgresql.dialect.names import index_name, refuse_long_names
 from ferryman.connectors.postgresql.quoting import quote
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class PostgreSqlDialect:
         self, table: Table, selection: Selection, known: Mapping[TableName, Table] | None, notes: Notes
     ) -> Table:
         """Convert one table; `known` are the source tables that move."""
+        if is_kindred(table):
+            kindred = kindred_table(table, selection, known, notes)
+            refuse_long_names([kindred])
+            return kindred
         by_name = {column.name.casefold(): column for column in table.columns}
         columns = tuple(convert_column(column, by_name, notes) for column in table.columns)
         if table.partitions:
@@ -75,15 +79,13 @@ class PostgreSqlDialect:
         Raises:
             FerrymanError: ``schema.unsupported_type``, ``schema.name_collision``, ``schema.name_too_long``.
         """
-        if schema.traits.flavour == FLAVOUR:
-            raise UsageError("usage.bad_url", "a PostgreSQL target takes sources of the MySQL family, not PostgreSQL")
         known = {table.name: table for table in schema.tables}
         notes = [Notes(str(table.name)) for table in schema.tables]
         tables = [self.convert(table, selection, known, note) for table, note in zip(schema.tables, notes, strict=True)]
         refuse_unsupported(notes)
         _refuse_collisions(schema.tables, tables)
         made = [statement for table in tables for statement in table_statements(table, defer_indexes)]
-        every = [*_schemas(schema, selection, tables), *made]
+        every = [*_schemas(schema, selection, tables), *type_statements(tables), *made]
         return SchemaPlan(
             tables={source.name: table for source, table in zip(schema.tables, tables, strict=True)},
             statements=tuple(sorted(every, key=lambda s: (s.after_load, s.kind == "foreign_key"))),
@@ -92,8 +94,11 @@ class PostgreSqlDialect:
 
     def replay(self, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
         """Read one DDL statement of the source's log and say what it does to the schema and to the target."""
+        from ferryman.connectors.postgresql.dialect.described import effect_of
         from ferryman.connectors.postgresql.dialect.replaying import replay
 
+        if (change := TableChange.of_statement(sql)) is not None:
+            return effect_of(self, schema, selection, change)
         return replay(self, schema, selection, sql, database)
 
 
@@ -125,7 +130,7 @@ def schema_sql(name: str) -> str:
 
 def _schemas(schema: Schema, selection: Selection, tables: Sequence[Table]) -> list[DdlStatement]:
     names = [selection.target_name(TableName(database.name, "")).database for database in schema.databases]
-    every = dict.fromkeys([*names, *(table.name.database for table in tables)])
+    every = dict.fromkeys([*names, *(table.name.database for table in tables), *type_schemas(tables)])
     return [DdlStatement(kind="database", object=name, sql=schema_sql(name)) for name in every]
 
 

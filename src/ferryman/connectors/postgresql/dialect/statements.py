@@ -88,8 +88,10 @@ def primary_key(name: TableName, index: Index) -> str:
 def create_index(table: Table, index: Index) -> str:
     """Return the statement that makes an index."""
     unique = "UNIQUE " if index.unique else ""
-    parts = ", ".join(_part(table, part) for part in index.parts)
     name = quote(index_name(table.name.table, index))
+    if index.definition:
+        return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {quote_table(table.name)} {index.definition}"
+    parts = ", ".join(_part(table, part) for part in index.parts)
     return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {quote_table(table.name)} ({parts})"
 
 

@@ -90,9 +90,15 @@ class Framer:
         return []
 
     def _change(self, message: bytes) -> list[LogRecord]:
-        self._describe(messages.relation_id(message))
+        oid = messages.relation_id(message)
+        out = [self._cut()] if self._is_altered(oid) else []
+        self._describe(oid)
         self._append(message)
-        return [self._cut()] if self._size >= self._frame_bytes else []
+        return [*out, self._cut()] if self._size >= self._frame_bytes else out
+
+    def _is_altered(self, oid: int) -> bool:
+        """Whether the frame describes the table as it was before: a frame knows one shape of each table only."""
+        return oid in self._known and self._known[oid] is not self._relations.get(oid)
 
     def _describe(self, oid: int) -> None:
         """Put the table's description into the frame, unless it stands there as it is now."""
