@@ -18,19 +18,27 @@ from ferryman.api.events import events_router
 from ferryman.api.incidents import internal_error
 from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
+from ferryman.api.native.alert_routes import alert_router
 from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.oms.surroundings import Surroundings
 from ferryman.api.protection import BODY_LIMIT, Protection, error_response
 from ferryman.control.access import Access
+from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError, UsageError
 
 
 def create_application(
-    service: Service, labels: Labels, access: Access, prechecks: Prechecks, *, body_limit: int = BODY_LIMIT
+    service: Service,
+    labels: Labels,
+    access: Access,
+    prechecks: Prechecks,
+    alerts: Alerts,
+    *,
+    body_limit: int = BODY_LIMIT,
 ) -> ASGIApp:
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
@@ -40,6 +48,7 @@ def create_application(
     app.include_router(events_router(service))
     app.include_router(console_router())
     app.include_router(access_router(access))
+    app.include_router(alert_router(service, alerts))
     _add_pages(app, service)
     _add_error_answers(app)
     return Protection(app, access, body_limit)

@@ -19,6 +19,9 @@ OPEN_CALLS = frozenset({("POST", "/api/v1/session")})
 ADMIN_PATHS = ("/api/v1/accounts", "/api/v1/keys", "/api/v1/audit")
 """Paths, with all below them, that only admins may see."""
 
+ADMIN_CHANGES = ("/api/v1/alerts/rules", "/api/v1/alerts/channels")
+"""Everybody may see these, with all below them; only admins change them."""
+
 OWN_CALLS = frozenset({("DELETE", "/api/v1/session"), ("PUT", "/api/v1/session/password")})
 """Changes that everybody may make: to their own session and password."""
 
@@ -54,4 +57,4 @@ def needed_role(method: str, path: str, action: str) -> Role:
         return Role.ADMIN
     if (method, path) in OWN_CALLS or not changes(method, path, action):
         return Role.VIEWER
-    return Role.ADMIN if path.startswith("/api/v1/alerts/") else Role.OPERATOR
+    return Role.ADMIN if path.startswith(ADMIN_CHANGES) else Role.OPERATOR

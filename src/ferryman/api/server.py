@@ -20,6 +20,8 @@ from ferryman.api.application import create_application
 from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_access
 from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
+from ferryman.control.alerts.book import Alerts
+from ferryman.control.alerts.watch import AlertWatch
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
@@ -54,15 +56,19 @@ def serve(
         tls.check()
     with listening_socket(host, port) as listener:
         service = Service(data_dir, executor=executor)
+        watch = AlertWatch(service.metadb)
         try:
             opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
             _require_password(host, opened)
-            application = create_application(service, Labels(service.metadb), opened.access, Prechecks(service.metadb))
+            metadb = service.metadb
+            application = create_application(service, Labels(metadb), opened.access, Prechecks(metadb), Alerts(metadb))
             service.start()
+            watch.start()
             url = _url(host, listener.getsockname()[1], secure=tls is not None)
             server = _Server(_config(application, tls), lambda: ready(url, opened))
             server.run(sockets=[listener])
         finally:
+            watch.close()
             service.close()
 
 

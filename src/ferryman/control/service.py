@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
-import string
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +28,7 @@ from ferryman.foundation.clock import as_datetime, unix_now
 from ferryman.foundation.disk import disk_full_error, is_disk_full
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.foundation.files import FileLock, make_private_directory
+from ferryman.foundation.identifiers import new_id
 from ferryman.metadb import endpoints, events, migration, mismatches, notes, projects, samples
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
@@ -357,11 +356,6 @@ def check_endpoint(endpoint: Endpoint) -> None:
         return
     with contextlib.closing(make(endpoint)) as end:
         end.check()
-
-
-def new_id(prefix: str) -> str:
-    """Make an identifier: the prefix and twelve random characters."""
-    return prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
 
 
 def _mentions(search: str, *texts: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ferryman.metadb.alerts import AlertSummary
 from ferryman.model.project import (
     Endpoint,
     ProjectSpec,
@@ -73,6 +74,7 @@ class ProjectView:
     finished_at: datetime | None = None
     error: ErrorView | None = None
     alarm_count: int = 0
+    alerts: AlertSummary = AlertSummary()
     notes: dict[str, Any] = field(default_factory=dict)
 
     def step(self, name: StepName) -> StepView | None:

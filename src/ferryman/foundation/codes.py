@@ -27,6 +27,10 @@ CODES: dict[str, Code] = {
     "account.unknown": Code(2, "never", "PARAM_ERROR", "GET /api/v1/accounts shows them all"),
     "account.unknown_key": Code(2, "never", "PARAM_ERROR", "GET /api/v1/keys shows your keys"),
     "account.weak_password": Code(2, "never", "PARAM_ERROR", "take at least 8 characters"),
+    "alert.invalid": Code(2, "never", "PARAM_ERROR", "docs/operations.md lists rules, channels and what can be set"),
+    "alert.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
+    "alert.not_delivered": Code(3, "auto", "INNER_ERROR", "check the channel's address, its secret, and the receiver"),
+    "alert.unknown": Code(2, "never", "PARAM_ERROR", "`ferryman alerts` lists alerts, silences and channels"),
     "api.body_too_large": Code(2, "never", "PARAM_ERROR", "send less in one call"),
     "api.cross_site": Code(
         2, "never", "PARAM_ERROR", "call the service from its own address, not from another web page"
@@ -160,6 +164,16 @@ CODES: dict[str, Code] = {
     "metadb.secret_key": Code(
         3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
     ),
+    "network.forbidden": Code(
+        3, "manual", "PARAM_ERROR", "ask who runs the service to name the network in FERRYMAN_ALLOWED_NETWORKS"
+    ),
+    "network.invalid": Code(
+        3,
+        "manual",
+        "PARAM_ERROR",
+        "FERRYMAN_ALLOWED_NETWORKS is a list like 10.0.0.0/8,192.0.2.7; start the service again",
+    ),
+    "network.unknown_host": Code(3, "manual", "PARAM_ERROR", "check the name of the host"),
     "position.other_log": Code(
         1,
         "manual",

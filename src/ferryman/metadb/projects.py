@@ -116,6 +116,12 @@ def status(tx: Transaction, project_id: str) -> ProjectStatus | None:
     return None if found is None else ProjectStatus(found)
 
 
+def labels_of(tx: Transaction, project_id: str) -> tuple[str, ...]:
+    """Return the ids of a project's labels; none when there is no such project."""
+    found: str | None = tx.value("SELECT labels FROM project WHERE id = :id", id=project_id)
+    return tuple(json.loads(found)) if found else ()
+
+
 def set_status(
     tx: Transaction, project_id: str, new: ProjectStatus, now: float, *, revision: int | None = None
 ) -> bool:

@@ -12,6 +12,7 @@ from ferryman.api.application import create_application
 from ferryman.api.credentials import open_access
 from ferryman.api.labels import Labels
 from ferryman.api.oms import endpoint_types
+from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
 from ferryman.metadb import migration
 from ferryman.metadb.store import MetaDb
@@ -66,7 +67,7 @@ def labels(metadb):
 
 @pytest.fixture
 def application(service, labels, access, metadb):
-    return create_application(service, labels, access, Prechecks(metadb), body_limit=100_000)
+    return create_application(service, labels, access, Prechecks(metadb), Alerts(metadb), body_limit=100_000)
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ class ProjectDocument(_Model):
     finished_at: datetime | None
     current_step: str | None
     error: ErrorDocument | None
+    open_alerts: int = Field(description="Alerts of the project that are open now.")
     steps: list[StepDocument]
 
 
@@ -257,6 +258,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         finished_at=_maybe_utc(project.finished_at),
         current_step=current.name.value if current else None,
         error=error_document(project.error),
+        open_alerts=project.alerts.open,
         steps=[step_document(step, with_tables=with_tables) for step in project.steps],
     )
 

@@ -162,8 +162,8 @@ def _is_current(step: StepView, project: ProjectView) -> bool:
 def _alarm_stats(project: ProjectView) -> dict[str, Any]:
     return {
         "target": project.id,
-        "alarming": project.alarm_count > 0,
-        "recentlyTriggerCount": project.alarm_count,
-        "ruleToRecentlyTriggerCount": {},
-        "alarmContent": project.error.message if project.error else None,
+        "alarming": project.alerts.open > 0,
+        "recentlyTriggerCount": sum(project.alerts.recent.values()),
+        "ruleToRecentlyTriggerCount": project.alerts.recent,
+        "alarmContent": project.alerts.message or None,
     }
