@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench kill-campaign storm lock console console-test console-shots clean
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm lock console console-test console-shots clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,9 @@ bench: $(STAMP)  ## measure; writes docs/benchmarks.md
 	@command -v mariadb-dump >/dev/null || apt-get install -y -qq --no-install-recommends mariadb-client >/dev/null \
 	  || { echo "bench: mariadb-dump is missing: install the package mariadb-client"; exit 1; }
 	@$(BIN)/python -m bench
+
+fuzz: $(STAMP)  ## a million mutated packets and events for the kernel, some with AddressSanitizer (INPUTS=n SEED=n)
+	@tools/fuzz $${INPUTS:-1000000} $(SEED)
 
 kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)
 	@FERRYMAN_KILLS=$$(($${KILLS:-200} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
