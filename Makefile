@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm lock console console-test console-shots clean
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi api-fuzz lock console console-test console-shots clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,6 +62,12 @@ console-test: $(STAMP)  ## the console's types and logic, and that its bundle is
 
 console-shots: $(STAMP)  ## every page, light and dark, wide and narrow, into screenshots/
 	@$(BIN)/python tests/end_to_end/console_shots.py screenshots
+
+openapi: $(STAMP)  ## write the API's description, docs/openapi.json
+	@$(BIN)/python tools/openapi > docs/openapi.json
+
+api-fuzz: $(STAMP)  ## 10,000 generated calls of every route and every OMS action (CASES=10000 SEED=n)
+	@FERRYMAN_FUZZ_CASES=$${CASES:-10000} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/end_to_end/test_api_fuzz.py
 
 lock:  ## renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \

@@ -14,6 +14,7 @@ from ferryman import __version__
 from ferryman.api import metrics, pages
 from ferryman.api.console import console_router
 from ferryman.api.credentials import USER
+from ferryman.api.description import ERRORS, description_of
 from ferryman.api.events import events_router
 from ferryman.api.incidents import internal_error
 from ferryman.api.labels import Labels
@@ -41,17 +42,28 @@ def create_application(
     body_limit: int = BODY_LIMIT,
 ) -> ASGIApp:
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
+    return Protection(routed_application(service, labels, access, prechecks, alerts), access, body_limit)
+
+
+def routed_application(
+    service: Service, labels: Labels, access: Access, prechecks: Prechecks, alerts: Alerts
+) -> FastAPI:
+    """Return the application without what protects it: routes and their description."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
+    app.openapi = lambda: description_of(app)  # type: ignore[method-assign]
     app.include_router(oms_router(Surroundings(service, labels, prechecks, USER)))
-    app.include_router(browsing_router(service))
-    app.include_router(native_router(service))
-    app.include_router(events_router(service))
+    for router in (
+        browsing_router(service),
+        native_router(service),
+        events_router(service),
+        access_router(access),
+        alert_router(service, alerts),
+    ):
+        app.include_router(router, responses=ERRORS)
     app.include_router(console_router())
-    app.include_router(access_router(access))
-    app.include_router(alert_router(service, alerts))
     _add_pages(app, service)
     _add_error_answers(app)
-    return Protection(app, access, body_limit)
+    return app
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:

@@ -70,16 +70,21 @@ def detail_of(body: bytes) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         return {"bytes": len(body)}
-    return {str(name): _masked(str(name), value) for name, value in document.items()}
+    return {_whole(name): _masked(name, value) for name, value in document.items()}
 
 
 def _masked(name: str, value: Any) -> Any:
     folded = name.lower()
     if isinstance(value, dict):
-        return {str(key): _masked(str(key), item) for key, item in value.items()}
+        return {_whole(key): _masked(key, item) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked(name, item) for item in value]
     if any(word in folded for word in _SECRET_WORDS):
         return "******"
     # A URL may hold a password; nothing of it is needed to see who did what.
-    return "(url)" if isinstance(value, str) and "://" in value else value
+    return _whole("(url)" if "://" in value else value) if isinstance(value, str) else value
+
+
+def _whole(text: str) -> str:
+    """Replace halves of characters, which JSON can carry in and no answer can carry out."""
+    return text.encode("utf-8", "replace").decode()

@@ -59,9 +59,19 @@ class Streams:
 STREAMS = Streams()
 
 
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events until the caller goes.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
 def events_router(service: Service) -> APIRouter:
     """Return the routes of all streams."""
-    router = APIRouter(prefix="/api/v1/live", tags=["live"], default_response_class=StreamingResponse)
+    router = APIRouter(
+        prefix="/api/v1/live", tags=["live"], default_response_class=StreamingResponse, responses=_STREAM
+    )
 
     @router.get("/overview")
     async def overview() -> StreamingResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_service import FAILURE
+from fake_service import FAILURE, START
 
 from ferryman.model.mismatch import Mismatch, MismatchKind
 from ferryman.model.names import TableName
@@ -40,7 +40,7 @@ def test_showing(client, service, project_id):
     assert client.get("/api/v1/projects", params={"status": "INIT"}).json()["total"] == 1
     assert next(s["name"] for s in client.get(f"/api/v1/projects/{project_id}/steps").json()) == "precheck"
     service.kept_events = [
-        {"id": n, "at": "t", "level": "info", "step": None, "message": "m", "fields": {}} for n in (1, 2, 3)
+        {"id": n, "at": START, "level": "info", "step": "", "message": "m", "fields": {}} for n in (1, 2, 3)
     ]
     events = client.get(f"/api/v1/projects/{project_id}/events", params={"after": 1, "limit": 1}).json()
     assert [event["id"] for event in events] == [2]

@@ -7,10 +7,9 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
 
 from ferryman.api.native import documents
-from ferryman.api.native.routes import endpoint_of, project_id_of, spec_of_request
+from ferryman.api.native.routes import PageNumber, PageSize, endpoint_of, project_id_of, spec_of_request
 from ferryman.control.service import Service, check_endpoint
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, ProjectSpec, StepName
@@ -24,22 +23,21 @@ SAMPLES_SHOWN = 400
 """Points of a chart: longer spans are thinned to the worst of each interval."""
 
 
-class ConnectionTest(BaseModel):
+class ConnectionTest(documents.Model):
     """What to connect to: a URL, or the id of an endpoint."""
 
-    model_config = ConfigDict(extra="forbid")
     url: str
 
 
-class ConnectionOutcome(BaseModel):
+class ConnectionOutcome(documents.Model):
     """How the connection went; `error` says why not."""
 
     ok: bool
     milliseconds: int
-    error: dict[str, Any] | None = None
+    error: documents.Problem | None = None
 
 
-class ObjectDocument(BaseModel):
+class ObjectDocument(documents.Model):
     """A table or a view of an endpoint."""
 
     name: str
@@ -49,14 +47,14 @@ class ObjectDocument(BaseModel):
     rows: int | None = None
 
 
-class DatabaseDocument(BaseModel):
+class DatabaseDocument(documents.Model):
     """A database with its objects."""
 
     name: str
     objects: list[ObjectDocument]
 
 
-class CheckDocument(BaseModel):
+class CheckDocument(documents.Model):
     """One item of a precheck."""
 
     item: str
@@ -70,7 +68,7 @@ class CheckDocument(BaseModel):
     code: str
 
 
-class SampleDocument(BaseModel):
+class SampleDocument(documents.Model):
     """Rates of a step at one moment (Unix seconds)."""
 
     at: int
@@ -79,7 +77,15 @@ class SampleDocument(BaseModel):
     latency_seconds: float | None
 
 
-class ObjectSchema(BaseModel):
+class ConversionDocument(documents.Model):
+    """One thing that is not the same at the target; `lossy`: information is lost."""
+
+    path: str
+    message: str
+    lossy: bool = False
+
+
+class ObjectSchema(documents.Model):
     """One object on both sides; `source` is empty for what only the target has."""
 
     object: str
@@ -88,10 +94,10 @@ class ObjectSchema(BaseModel):
     message: str
     source: str
     target: str
-    conversions: list[dict[str, Any]]
+    conversions: list[ConversionDocument]
 
 
-class SchemaDocument(BaseModel):
+class SchemaDocument(documents.Model):
     """A page of the objects of a project's schema."""
 
     items: list[ObjectSchema]
@@ -118,7 +124,7 @@ def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
         try:
             check_endpoint(endpoint)
         except FerrymanError as problem:
-            error = problem.to_json()
+            error = documents.Problem.model_validate(problem.to_json())
         return ConnectionOutcome(ok=error is None, milliseconds=int(1000 * (time.monotonic() - began)), error=error)
 
     @router.get("/endpoints/{endpoint_id}/objects", tags=["endpoints"])
@@ -157,8 +163,8 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
         project_id: str,
         search: str = "",
         only: Annotated[str, Query(pattern="^(|converted|failed)$")] = "",
-        page: Annotated[int, Query(ge=1)] = 1,
-        size: Annotated[int, Query(ge=1, le=500)] = 50,
+        page: PageNumber = 1,
+        size: PageSize = 50,
     ) -> SchemaDocument:
         """Show what each object is at the source, what it became at the target, and every conversion."""
         found = [each for each in _schema(service, project_id_of(service, project_id)) if _wanted(each, search, only)]
@@ -221,7 +227,7 @@ def _schema(service: Service, project_id: str) -> list[ObjectSchema]:
             message=each["message"],
             source=sources.get((each["kind"], each["object"]), ""),
             target=each["sql"],
-            conversions=[change for change in conversions if _concerns(change["path"], each)],
+            conversions=[ConversionDocument(**change) for change in conversions if _concerns(change["path"], each)],
         )
         for each in info.get("objects", [])
     ]

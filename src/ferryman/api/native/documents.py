@@ -13,11 +13,28 @@ from ferryman.model.project import TableProgress
 from ferryman.spi.url import format_url
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """What goes over the wire: no member is taken or answered that is not described."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class ErrorDocument(_Model):
+class Problem(Model):
+    """What is wrong, and what to do about it."""
+
+    code: str = Field(description="Ferryman's own code, as docs/errors lists them; never renamed.")
+    message: str
+    hint: str
+    retry: Literal["auto", "manual", "never"]
+
+
+class ErrorAnswer(Model):
+    """The answer to a call that failed."""
+
+    error: Problem
+
+
+class ErrorDocument(Model):
     """What stopped a step or a project."""
 
     code: str
@@ -28,7 +45,7 @@ class ErrorDocument(_Model):
     context: dict[str, Any] = Field(description="Names and numbers: where it stopped, which choices there are.")
 
 
-class TableDocument(_Model):
+class TableDocument(Model):
     """How far a table is within a step."""
 
     table: str
@@ -40,7 +57,7 @@ class TableDocument(_Model):
     message: str
 
 
-class StepDocument(_Model):
+class StepDocument(Model):
     """A step as it stands."""
 
     order: int
@@ -65,7 +82,7 @@ class StepDocument(_Model):
     tables: list[TableDocument]
 
 
-class ProjectDocument(_Model):
+class ProjectDocument(Model):
     """A project as it stands."""
 
     id: str
@@ -92,7 +109,7 @@ class ProjectDocument(_Model):
     steps: list[StepDocument]
 
 
-class ProjectPage(_Model):
+class ProjectPage(Model):
     """A page of projects."""
 
     items: list[ProjectDocument]
@@ -101,7 +118,7 @@ class ProjectPage(_Model):
     size: int
 
 
-class EndpointDocument(_Model):
+class EndpointDocument(Model):
     """An endpoint; never its password."""
 
     id: str
@@ -113,7 +130,7 @@ class EndpointDocument(_Model):
     changed_at: datetime
 
 
-class EndpointPage(_Model):
+class EndpointPage(Model):
     """A page of endpoints."""
 
     items: list[EndpointDocument]
@@ -122,7 +139,7 @@ class EndpointPage(_Model):
     size: int
 
 
-class MismatchDocument(_Model):
+class MismatchDocument(Model):
     """A row that differs."""
 
     table: str
@@ -134,7 +151,7 @@ class MismatchDocument(_Model):
     correction: str
 
 
-class MismatchPage(_Model):
+class MismatchPage(Model):
     """A page of differences."""
 
     items: list[MismatchDocument]
@@ -143,7 +160,18 @@ class MismatchPage(_Model):
     size: int
 
 
-class NewEndpoint(_Model):
+class EventDocument(Model):
+    """Something that happened to a project."""
+
+    id: int
+    at: datetime
+    level: str
+    step: str
+    message: str
+    fields: dict[str, Any] = Field(description="Names and numbers, never values of rows.")
+
+
+class NewEndpoint(Model):
     """An endpoint to keep."""
 
     name: str = Field(min_length=1, max_length=128)
@@ -155,7 +183,7 @@ class NewEndpoint(_Model):
 Kind = Literal["schema", "full", "incremental", "verify"]
 
 
-class NewProject(_Model):
+class NewProject(Model):
     """A project to make: the options of ``ferryman run``."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^\S+$")
@@ -173,7 +201,7 @@ class NewProject(_Model):
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
 
 
-class Choice(_Model):
+class Choice(Model):
     """What to do with the schema statement at which apply has stopped."""
 
     choice: Literal["skip", "apply", "done"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from ferryman.api.native.documents import ProjectDocument, project_document
+from ferryman.api.native.documents import Model, ProjectDocument, project_document
 from ferryman.control.service import Service
 from ferryman.control.views import ProjectView
 from ferryman.model.project import ProjectStatus, StepName, StepStatus
@@ -15,7 +13,7 @@ LOOKED_AT = 200
 """Rates are summed over at most so many running projects."""
 
 
-class OverviewDocument(BaseModel):
+class OverviewDocument(Model):
     """Everything on one page.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -19,7 +19,10 @@ from ferryman.model.project import (
 )
 from ferryman.spi.url import parse_url
 
-PageNumber = Annotated[int, Query(ge=1)]
+LARGEST = 2**53
+"""Numbers beyond are no ids or places of ours, and not every client of JSON holds them exactly."""
+
+PageNumber = Annotated[int, Query(ge=1, le=10**9)]
 PageSize = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -102,11 +105,12 @@ def _add_detail_routes(router: APIRouter, service: Service) -> None:
     @router.get("/projects/{project_id}/events", tags=["details"])
     def list_events(
         project_id: str,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-    ) -> list[dict[str, Any]]:
+    ) -> list[documents.EventDocument]:
         """Show events, oldest first, those with an id greater than `after`."""
-        return service.events(project_id_of(service, project_id), after=after, limit=limit)
+        found = service.events(project_id_of(service, project_id), after=after, limit=limit)
+        return [documents.EventDocument(**event) for event in found]
 
     @router.get("/projects/{project_id}/mismatches", tags=["details"])
     def list_mismatches(

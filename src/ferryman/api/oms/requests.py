@@ -195,7 +195,7 @@ class Paging(Document):
     @property
     def number(self) -> int:
         """The page asked for."""
-        return max(1, self.page_number or 1)
+        return min(10**9, max(1, self.page_number or 1))
 
     @property
     def size(self) -> int:
@@ -330,8 +330,8 @@ class Metric(Document):
     step_name: Annotated[str, BeforeValidator(word)]
     metric_type: Annotated[str, BeforeValidator(word)]
     aggregator: Annotated[Word, one_of("NONE", "AVG")] = None
-    begin_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
-    end_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
+    begin_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0, le=2**53)
+    end_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0, le=2**53)
     max_point_num: Integer = Field(default=None, ge=1)
 
 
@@ -360,7 +360,7 @@ class StartTimestamp(Document):
 
     id: str = Field(min_length=1)
     reverse: Boolean = None
-    start_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0)
+    start_timestamp: Annotated[int, BeforeValidator(loose_int)] = Field(ge=0, le=2**53)
 
 
 class PreCheck(Document):
