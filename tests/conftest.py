@@ -8,15 +8,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres
+from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres, RocketMq
 from ferryman.embedded.mysql56 import WITHOUT_GTID
 from ferryman.foundation.errors import FerrymanError
 
 LONGEST_FIRST = ("fault", "end_to_end", "integration", "property", "kernel", "unit")
 _names = itertools.count(1)
+Broker = TypeVar("Broker", Kafka, RocketMq)
 
 
 def pytest_report_header() -> str:
@@ -76,7 +78,16 @@ def running_mysql56(directory: Path, settings: Mapping[str, str]) -> Iterator[My
 @pytest.fixture(scope="session")
 def kafka(servers_directory: Path) -> Iterator[Kafka]:
     """A running Kafka, shared by the session: make your own topics; skipped where Java or the jars are not to be had."""
-    server = Kafka(servers_directory / "kafka")
+    yield from _broker(Kafka(servers_directory / "kafka"))
+
+
+@pytest.fixture(scope="session")
+def rocketmq(servers_directory: Path) -> Iterator[RocketMq]:
+    """A running RocketMQ, likewise."""
+    yield from _broker(RocketMq(servers_directory / "rocketmq"))
+
+
+def _broker(server: Broker) -> Iterator[Broker]:
     try:
         server.start()
     except FerrymanError as missing:

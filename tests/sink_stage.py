@@ -260,7 +260,8 @@ class Consumer:
         if names is not None or meta["uniqueId"] is not None:
             self.messages[table, identity, kind] += 1
         if names is None:
-            self._bag(table, before, after)
+            if meta["uniqueId"] is None or self.messages[table, identity, kind] == 1:
+                self._bag(table, before, after)
         else:
             self._keyed(table, names.split("\x01"), before, after)
 
@@ -308,7 +309,10 @@ def check(stage: Stage, *, kills: int, seed: int, exactly_once: bool) -> None:
     for table, rows in expected.items():
         missing, extra = rows - found[table], found[table] - rows
         assert not missing, (table, "missing", len(missing), list(missing)[:3])
-        assert not extra, (table, "extra", len(extra), list(extra)[:3])
+        # Rows of the load have no name: of a table without a key, a repetition cannot be told from an equal row.
+        if exactly_once or table in consumer.keyed:
+            assert not extra, (table, "extra", len(extra), list(extra)[:3])
+    print(f"{sum(n - 1 for n in consumer.repeated().values())} messages came again")
     if exactly_once:
         assert not consumer.repeated()
 

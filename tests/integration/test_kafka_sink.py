@@ -55,18 +55,30 @@ def test_marks_follow_their_messages_and_go_with_the_project(sink: KafkaSink, da
     assert sink.topics([f"_ferryman.{database_name}"]) == {}
 
 
-def test_a_message_too_large_is_refused_and_never_dropped(kafka: Kafka, database_name: str) -> None:
-    sink = KafkaSink(kafka.endpoint, PublishOptions(exactly_once=False))
+def test_a_message_too_large_is_refused_and_never_dropped(sink: KafkaSink, database_name: str) -> None:
     sink.make_topic(plan(database_name, **{"max.message.bytes": "2000", "compression.type": "producer"}))
     with closing(sink.writer(f"{database_name}/apply", 1, 0)) as writer:
         noise = random.Random(1).randbytes(10_000)  # it must not shrink when compressed
+        small = [b"%d" % n for n in range(1000)]
         with pytest.raises(FerrymanError) as refused:
-            commit(writer, messages(database_name, noise), {"checkpoint": 1})
+            commit(writer, messages(database_name, *small, noise, *small), {"checkpoint": 1})
         assert refused.value.code == "sink.too_large"
         writer.rollback()
         assert sink.marks(database_name) == {}
         commit(writer, messages(database_name, b"small"), {"checkpoint": 2})
     assert sink.marks(database_name) == {"checkpoint": 2}
+
+
+def test_the_last_message_of_each_partition_names_its_change(kafka: Kafka, database_name: str) -> None:
+    with closing(KafkaSink(kafka.endpoint, PublishOptions(exactly_once=False))) as sink:
+        sink.make_topic(plan(database_name))
+        assert sink.latest([database_name]) == {}
+        with closing(sink.writer(f"{database_name}/apply", 1, 0)) as writer:
+            named = Messages(
+                topic=database_name, partitions=[0, 0], keys=[None] * 2, values=[b"1", b"2"], names=["7:0", "7:1"]
+            )
+            commit(writer, named, {"checkpoint": 1})
+        assert sink.latest([database_name]) == {(database_name, 0): "7:1"}
 
 
 def test_a_new_writer_shuts_out_the_one_before(kafka: Kafka, database_name: str) -> None:

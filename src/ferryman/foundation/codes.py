@@ -232,6 +232,7 @@ CODES: dict[str, Code] = {
         1, "manual", "PARAM_ERROR", "make the topic, or switch structure synchronization on, then resume"
     ),
     "sink.topic_refused": Code(1, "manual", "PARAM_ERROR"),
+    "sink.topic_shrunk": Code(1, "auto", "PARAM_ERROR", "is a broker away? start it; keys keep their partition"),
     "source.history_lost": Code(
         3, "auto", "INNER_ERROR", "raise undo_retention at the source (ALTER SYSTEM SET undo_retention = 21600)"
     ),

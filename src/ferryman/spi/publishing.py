@@ -52,6 +52,9 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 }
 """Option of a URL → member of `PublishOptions`, and how it is read."""
 
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"rocketmq": {"topic": "{database}-{table}", "exactly_once": False}}
+"""Where a kind of queue differs: RocketMQ's topics have no dots in their names, and it has no way to commit marks."""
+
 PUBLISH_OPTIONS = frozenset(_READERS)
 
 
@@ -61,8 +64,8 @@ def publish_options(endpoint: Endpoint) -> tuple[Endpoint, PublishOptions]:
     Raises:
         UsageError: ``usage.bad_url`` for a value that cannot be read.
     """
+    wanted: dict[str, Any] = dict(_DEFAULTS.get(endpoint.scheme, {}))
     kept = {name: value for name, value in endpoint.options.items() if name not in _READERS}
-    wanted: dict[str, Any] = {}
     for name, text in endpoint.options.items():
         if name in _READERS:
             member, read = _READERS[name]

@@ -98,12 +98,14 @@ class Messages:
         partitions: Where each goes; a sink without partitions ignores it.
         keys: What names the row; messages of one key stay in order. `None` where nothing does.
         values: The messages; `None` is a tombstone (the key is gone).
+        names: What names each change for good, for sinks that are not exactly once: they keep it beside the message.
     """
 
     topic: str
     partitions: Sequence[int]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    names: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,13 @@ class Sink(Protocol):
             task: ``<project id>/load``, ``<project id>/apply``.
             epoch: Raised by each new holder.
             lane: Each lane is a stream of its own.
+        """
+        ...
+
+    def latest(self, topics: Iterable[str]) -> dict[tuple[str, int], str]:
+        """Return the name of the last message of each topic and partition that has one, as `Messages.names`.
+
+        A task that goes on knows by it which messages it repeats. Nothing where a sink is exactly once.
         """
         ...
 

@@ -23,7 +23,7 @@ OPTIONS = frozenset(
 )
 """Options an endpoint may have; any other is refused, lest a misspelt ``ssl_mode`` pass unseen."""
 
-QUEUE_PORTS = {"kafka": 9092, "rocketmq": 8081}
+QUEUE_PORTS = {"kafka": 9092, "rocketmq": 9876}
 """Message queues; several ``host:port`` may stand there, joined by commas."""
 
 QUEUE_OPTIONS = PUBLISH_OPTIONS | {

@@ -59,7 +59,8 @@ def create_kafka(service: Service, request: CreateKafkaDataSource) -> str:
     """Keep a Kafka data source and return its id."""
     options: dict[str, str] = {}
     if request.enable_ssl:
-        options["ssl_mode"] = "VERIFY_CA" if request.disable_identification_algorithm else "VERIFY_IDENTITY"
+        options["security_protocol"] = "SASL_SSL" if request.enable_sasl else "SSL"
+        options["ssl_check_host"] = "false" if request.disable_identification_algorithm else "true"
     if request.enable_sasl:
         options["sasl_mechanism"] = (request.sasl_mechanism or "PLAIN").replace("_", "-")
     return _create_queue(service, "kafka", request, options)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ferryman.connectors.kafka.checks import KafkaChecks
+from ferryman.connectors.queue_family.checks import QueueChecks
 from ferryman.model.project import Endpoint, PublishOptions
 from ferryman.spi.connector import Connector
+from ferryman.spi.precheck import EndpointChecks
 from ferryman.spi.sink import Sink
 
 
@@ -14,5 +15,9 @@ def _sink(endpoint: Endpoint, options: PublishOptions) -> Sink:
     return KafkaSink(endpoint, options)
 
 
-CONNECTOR = Connector(schemes=("kafka",), oms_type="KAFKA", default_port=9092, sink=_sink, checks=KafkaChecks)
+def _checks(endpoint: Endpoint) -> EndpointChecks:
+    return QueueChecks(endpoint, _sink)
+
+
+CONNECTOR = Connector(schemes=("kafka",), oms_type="KAFKA", default_port=9092, sink=_sink, checks=_checks)
 """What the entry point ``ferryman.connectors:kafka`` names."""

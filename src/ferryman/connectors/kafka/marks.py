@@ -27,7 +27,7 @@ def read_marks(connection: Connection, topic: str) -> dict[str, Any]:
             still being settled.
     """
     end = _end_of(connection, topic)
-    consumer = Consumer(_settings(connection, "read_committed"))
+    consumer = Consumer(reading(connection, "read_committed"))
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
         return _read(consumer, topic, end)
@@ -37,7 +37,8 @@ def read_marks(connection: Connection, topic: str) -> dict[str, Any]:
         consumer.close()
 
 
-def _settings(connection: Connection, isolation: str) -> dict[str, Any]:
+def reading(connection: Connection, isolation: str) -> dict[str, Any]:
+    """Return settings of a consumer that reads to the end of a topic and keeps no place of its own."""
     return connection.settings(
         **{
             "group.id": "ferryman",
@@ -50,7 +51,7 @@ def _settings(connection: Connection, isolation: str) -> dict[str, Any]:
 
 
 def _end_of(connection: Connection, topic: str) -> int:
-    consumer = Consumer(_settings(connection, "read_uncommitted"))
+    consumer = Consumer(reading(connection, "read_uncommitted"))
     try:
         return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=15.0)[1])
     except KafkaException as error:

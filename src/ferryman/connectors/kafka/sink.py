@@ -14,6 +14,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from ferryman.connectors.kafka.marks import SETTINGS, read_marks
 from ferryman.connectors.kafka.settings import Connection
+from ferryman.connectors.kafka.tails import last_names
 from ferryman.connectors.kafka.writer import IdempotentWriter, TransactionalWriter
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint, PublishOptions
@@ -110,6 +111,10 @@ class KafkaSink:
                 "delivery.report.only.error": True,
             }
         )
+
+    def latest(self, topics: Iterable[str]) -> dict[tuple[str, int], str]:
+        """Return the name of the last message of each partition; nothing where no message comes twice."""
+        return {} if self.exactly_once else last_names(self._connection, self.topics(topics))
 
     def marks(self, project: str) -> dict[str, Any]:
         """Return the marks of a project."""

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ferryman.connectors.kafka.marks import mark_bytes, read_marks
 from ferryman.connectors.kafka.settings import Connection
+from ferryman.connectors.kafka.tails import ID
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
 from ferryman.spi.sink import Messages
 
@@ -19,6 +20,7 @@ TRANSACTION_MS = 600_000
 CALL_SECONDS = 60.0
 GIVE_UP_SECONDS = 600.0
 """So long the outcome of a commit is waited for."""
+_Headers = list[tuple[str, str | bytes | None]] | None
 _FULL_WAIT = 0.1
 _PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
@@ -38,16 +40,18 @@ class _Sender:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.failure: KafkaError | None = None
+        self.refused = False
 
     def send(self, producer: Producer, messages: Messages) -> None:
         """Queue messages."""
-        produce, topic = producer.produce, messages.topic
-        rows = zip(messages.partitions, messages.keys, messages.values, strict=True)
-        for partition, key, value in rows:
+        topic, produce = messages.topic, partial(producer.produce, on_delivery=self._delivered)
+        names = messages.names or [None] * len(messages.values)
+        for value, key, partition, name in zip(messages.values, messages.keys, messages.partitions, names, strict=True):
+            headers: _Headers = [(ID, name)] if name else None
             try:
-                produce(topic, value, key, partition, self._delivered)
+                produce(topic, value, key, partition, headers=headers)
             except BufferError:
-                self._wait(producer, partial(produce, topic, value, key, partition, self._delivered))
+                self._wait(producer, partial(produce, topic, value, key, partition, headers=headers))
             except (KafkaException, SystemError) as error:
                 self.raise_cause(producer)
                 raise self.connection.converted(cause_of(error), f"publishing into {topic}") from error
@@ -75,6 +79,7 @@ class _Sender:
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and error.code() not in _PURGED:  # those follow from another failure
             self.failure = self.failure or error
+            self.refused = True
 
     def raise_cause(self, producer: Producer) -> None:
         """Raise what a delivery failed with, if that is why the transaction cannot go on; it is told by a callback."""
@@ -169,13 +174,16 @@ class TransactionalWriter:
         return all(kept.get(name) == mark for name, mark in marks.items())
 
     def rollback(self) -> None:
-        """Abort; a producer that cannot is replaced, which has the same effect."""
-        producer, self._sender.failure = self._producer, None
+        """Abort; a producer that cannot, or that was refused a message, is replaced, which has the same effect."""
+        producer, refused = self._producer, self._sender.refused
+        self._sender.failure, self._sender.refused = None, False
         if producer is None:
             return
         try:
             producer.abort_transaction(CALL_SECONDS)
         except (KafkaException, SystemError):
+            refused = True
+        if refused:  # it may be in a state without a way on
             self._producer = None
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
 from ferryman.model.project import PartitionRule, PublishOptions
 from ferryman.serializers.contract import Serializer
-from ferryman.serializers.identity import key_places
+from ferryman.serializers.identity import key_places, place_text
 from ferryman.serializers.values import Family, Objects
 from ferryman.spi.sink import Messages, Origin, RowEvent, StatementEvent
 
@@ -38,24 +38,28 @@ class _Key:
 class Router:
     """Turns events into messages with their places."""
 
-    def __init__(self, options: PublishOptions, serializer: Serializer, partitions: Mapping[str, int]) -> None:
+    def __init__(
+        self, options: PublishOptions, serializer: Serializer, partitions: Mapping[str, int], *, named: bool = False
+    ) -> None:
         """Make a router.
 
         Args:
             options: Topic, rule and key columns.
             serializer: Makes the messages.
             partitions: Topic → partitions to use; fixed for the project's life, so that a key never moves.
+            named: Whether messages carry what names their change for good.
         """
         self._options = options
         self._serializer = serializer
         self._partitions = dict(partitions)
+        self._named = named
         self._keys = Objects(Family.PLAIN)
         self._last = 0
         _refuse_unknown_partition(options, partitions)
 
     def with_partitions(self, partitions: Mapping[str, int]) -> Router:
         """Return a router that knows more topics and goes on counting."""
-        router = Router(self._options, self._serializer, partitions)
+        router = Router(self._options, self._serializer, partitions, named=self._named)
         router._last = self._last
         return router
 
@@ -79,7 +83,7 @@ class Router:
         if value is None:
             return []
         topic = topic_of(self._options, event.name)
-        return [self._everywhere(topic, event.name, value)]
+        return [self._everywhere(topic, event.name, value, place_text(event.origin))]
 
     def heartbeats(self, origin: Origin) -> list[Messages]:
         """Return a heartbeat for each partition of each topic."""
@@ -111,10 +115,12 @@ class Router:
             return [zlib.crc32(str(name).encode()) % count]
         return [0] if count == 1 else None
 
-    def _everywhere(self, topic: str, name: TableName | None, value: bytes) -> Messages:
+    def _everywhere(self, topic: str, name: TableName | None, value: bytes, change: str | None = None) -> Messages:
         places = self._places(topic, name) if name is not None else None
         places = places or list(range(self._count(topic)))
-        return Messages(topic=topic, partitions=places, keys=[None] * len(places), values=[value] * len(places))
+        count = len(places)
+        names = [change] * count if self._named else ()
+        return Messages(topic=topic, partitions=places, keys=[None] * count, values=[value] * count, names=names)
 
     def _key(self, event: RowEvent) -> _Key:
         chosen = self._options.key_columns.get(str(event.name))
@@ -147,7 +153,12 @@ class Router:
             partitions=partitions,
             keys=keys if key.named else [None] * count,
             values=self._serializer.rows(event),
+            names=self._names(event),
         )
+
+    def _names(self, event: RowEvent) -> list[str]:
+        place = place_text(event.origin) if self._named else None
+        return [f"{place}:{ordinal}" for ordinal in event.ordinals or range(event.row_count)] if place else []
 
     # Rows whose key changes ------------------------------------------------------------------------------------------
 
@@ -169,6 +180,7 @@ class Router:
             partitions=[made[part].partitions[n] for part, n in order],
             keys=[made[part].keys[n] for part, n in order],
             values=[made[part].values[n] for part, n in order],
+            names=[made[part].names[n] for part, n in order] if self._named else (),
         )
 
     def _numbers(self, event: RowEvent, gone: set[int]) -> list[int]:

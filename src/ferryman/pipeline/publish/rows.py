@@ -46,7 +46,7 @@ class RowsTarget:
 
     def __init__(self, context: TaskContext, sink: Sink) -> None:
         self.context = context
-        self.router = router_of(context)
+        self.router = router_of(context, sink)
         self.exactly_once = sink.exactly_once
         self.origin = Origin(position=None, seconds=0.0, database_type=connector_for(context.spec.source).oms_type)
         self._sink = sink

@@ -110,9 +110,20 @@ def makes_topics(context: TaskContext) -> bool:
     return StepName.SCHEMA in context.spec.steps
 
 
-def router_of(context: TaskContext) -> Router:
-    """Return the project's router."""
-    return Router(context.spec.publish, serializer_for(context.spec.publish), context.note(NOTE) or {})
+def router_of(context: TaskContext, sink: Sink) -> Router:
+    """Return the project's router.
+
+    Raises:
+        FerrymanError: ``sink.topic_shrunk`` when a topic has fewer partitions than it had: keys would move.
+    """
+    known: dict[str, int] = context.note(NOTE) or {}
+    there = sink.topics(known)
+    for name, count in known.items():
+        if there.get(name, 0) < count:
+            message = f"topic {name} has {there.get(name, 0)} partitions now, and had {count} when the project began"
+            raise FerrymanError("sink.topic_shrunk", message)
+    options = context.spec.publish
+    return Router(options, serializer_for(options), known, named=not sink.exactly_once)
 
 
 def sink_of(context: TaskContext) -> Sink:

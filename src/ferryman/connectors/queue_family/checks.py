@@ -1,31 +1,34 @@
-"""Precheck items of a Kafka cluster."""
+"""Precheck items of any message queue."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.project import Endpoint, ProjectSpec, PublishOptions, StepName
 from ferryman.model.schema import Schema
 from ferryman.spi.precheck import CheckResult, Verdict
+from ferryman.spi.sink import Sink
 
 
-class KafkaChecks:
+class QueueChecks:
     """Looks whether the cluster answers, and whether the topics are there."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, sink: Callable[[Endpoint, PublishOptions], Sink]) -> None:
+        self._endpoint, self._sink = endpoint, sink
 
     def source_checks(self, spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
-        """Refuse: Kafka is no source."""
-        raise FerrymanError("usage.bad_url", "kafka cannot be a source")
+        """Refuse: a queue is no source."""
+        raise FerrymanError("usage.bad_url", f"{self._endpoint.scheme} cannot be a source")
 
     def target_checks(self, spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
         """Ask for the topics."""
-        from ferryman.connectors.kafka.sink import KafkaSink
-
-        sink = KafkaSink(self._endpoint, spec.publish)
         names = {_topic(spec, schema, place) for place in range(len(schema.tables))}
         try:
-            there = sink.topics(names)
+            with closing(self._sink(self._endpoint, spec.publish)) as sink:
+                sink.check()
+                there = sink.topics(names)
         except FerrymanError as error:
             return [_item("RDB_CONNECT", Verdict.FAILED, "the cluster answers", error)]
         connected = _item("RDB_CONNECT", Verdict.PASSED, "the cluster answers")

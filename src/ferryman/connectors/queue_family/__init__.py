@@ -1,0 +1,1 @@
+"""What message queues share."""
