@@ -21,6 +21,7 @@ from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.alert_routes import alert_router
 from ferryman.api.native.browsing import browsing_router
+from ferryman.api.native.following import following_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.oms.surroundings import Surroundings
@@ -55,6 +56,7 @@ def routed_application(
     for router in (
         browsing_router(service),
         native_router(service),
+        following_router(service),
         events_router(service),
         access_router(access),
         alert_router(service, alerts),

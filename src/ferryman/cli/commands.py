@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferryman.cli.problems import default_data_dir
-from ferryman.cli.project_commands import projects
+from ferryman.cli.project_commands import Password, Url, User, projects
 
 app = typer.Typer(
     name="ferryman",
@@ -240,6 +240,24 @@ def serve(
 
     tls = certificate(tls_cert, tls_key)
     return serve_until_told(data_dir or default_data_dir(), host, port, executor, tls)
+
+
+@app.command("explain-lag")
+def explain_lag(
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="Name or id of the project.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Read the state of a `ferryman run` there, without a service."),
+    ] = None,
+    json: Json = False,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Say how far a project is behind its source, and what holds it up."""
+    from ferryman.cli.following import print_lag
+
+    return print_lag(project, data_dir, (url, user, password), json=json)
 
 
 @app.command()

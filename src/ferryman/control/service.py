@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.control import lifecycle
+from ferryman.control.lag import Lag, explain
 from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
@@ -288,6 +289,10 @@ class Service:
         with self._metadb.reading() as tx:
             found = events.after(tx, project_id, after, limit)
         return [event | {"at": as_datetime(event["at"])} for event in found]
+
+    def lag(self, project_id: str) -> Lag:
+        """Say how far a project is behind its source, and why."""
+        return explain(self.project(project_id, tables=False), unix_now())
 
     def note(self, project_id: str, name: str) -> Any | None:
         """Return one note, however large, or `None`."""

@@ -216,6 +216,15 @@ class PolledSource(Protocol):
 
 
 @runtime_checkable
+class MeasuredSource(Protocol):
+    """What a source offers besides when its log has a length."""
+
+    def log_bytes_behind(self, position: Position) -> int | None:
+        """Return how many bytes of log the server has written behind `position`; `None` where that cannot be told."""
+        ...
+
+
+@runtime_checkable
 class FlashbackSource(Protocol):
     """What a source offers besides when it can be read as it was."""
 

@@ -53,6 +53,11 @@ class FamilySource:
         """Return the last position at or before that second."""
         return seconds.position_at(self._endpoint, unix_seconds)
 
+    def log_bytes_behind(self, position: Position) -> int | None:
+        """Return how many bytes the server's log has behind `position`."""
+        with self._connect() as connection:
+            return binlog.bytes_behind(connection, position)
+
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Return the end of the log now: the server keeps its log for as long as it is configured to."""
         return self.current_position()

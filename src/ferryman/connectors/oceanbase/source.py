@@ -87,6 +87,10 @@ class OceanBaseSource(FamilySource):
             return history.version_at(unix_seconds * 1_000_000)
         return history.version()
 
+    def log_bytes_behind(self, position: Position) -> int | None:
+        """Return `None`: what is polled has no length."""
+        return None
+
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Return this moment: history is kept for `undo_retention`, whoever asks."""
         return OceanBaseSource(self._endpoint, selection).current_position()

@@ -70,6 +70,10 @@ class PostgresSource:
             hint="begin with a load, or at the present",
         )
 
+    def log_bytes_behind(self, position: Position) -> int | None:
+        """Return how many bytes of WAL lie behind `position`, those of other databases among them."""
+        return max(0, self.current_position().order[0] - position.order[0])
+
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Make a publication and a replication slot for the selected tables; returns where the slot begins.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ferryman.foundation.errors import FerrymanError
@@ -22,11 +22,13 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.cascades import ForeignKeys
 from ferryman.pipeline.apply.compaction import Compaction, TableChanges
+from ferryman.pipeline.apply.current import Current, current_values
 from ferryman.pipeline.apply.groups import Spread, conflict_groups
 from ferryman.pipeline.apply.lanes import Job, Lanes
 from ferryman.pipeline.apply.sequence import Plan, Planner, SequenceWriter
 from ferryman.pipeline.apply.settling import Settler, Unsettled
 from ferryman.pipeline.apply.shapes import Shapes
+from ferryman.pipeline.apply.stages import LANES, PLANNING, Stages
 from ferryman.pipeline.apply.statement import Outcome, State, Statements, torn
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
@@ -36,8 +38,6 @@ from ferryman.spi.target import Target, TargetSession
 
 _SMALL = 256
 """Keys that one transaction writes sooner than several lanes would."""
-
-Current = dict[TableName, dict[Row | None, list[Row]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,7 @@ class Surroundings:
             it is not known.
         unsettled: Is told of cascades before then.
         small: Keys that one transaction writes sooner than several lanes would.
+        stages: Where the time goes.
     """
 
     project_id: str
@@ -72,6 +73,7 @@ class Surroundings:
     consistent_from: Callable[[], Position | None]
     unsettled: Unsettled
     small: int = _SMALL
+    stages: Stages = field(default_factory=Stages)
 
 
 class _Tables:
@@ -192,7 +194,7 @@ class Applier:
             raise
 
     def _apply(self, part: Part) -> None:
-        plan = self._tables.planner.plan(part.changes)
+        plan = self._plan(part)
         repeated, consistent = self._is_repeated(part), self._is_consistent()
         mode = (Mode.REPEATED if repeated else Mode.FRESH) if consistent else Mode.CONVERGING
         if plan.parallel.row_count <= self._around.small:
@@ -200,10 +202,19 @@ class Applier:
             return
         intent = self._intent(part, part.start, consistent=consistent)
         with self._transaction() as session:
-            current = _current(session, plan.parallel) if mode is Mode.CONVERGING else {}
+            current = current_values(session, plan.parallel) if mode is Mode.CONVERGING else {}
             if not repeated:
                 self._save(session, replace(self.checkpoint, intent=intent))
         self._apply_in_lanes(part, plan, current, mode, consistent=consistent)
+
+    def _plan(self, part: Part) -> Plan:
+        """Sort and compact the changes of a part."""
+        stages = self._around.stages
+        began = stages.clock()
+        plan = self._tables.planner.plan(part.changes)
+        stages.add(PLANNING, stages.clock() - began)
+        stages.see_crowds(part, plan.parallel)
+        return plan
 
     def _apply_at_once(self, part: Part, plan: Plan, mode: Mode, *, consistent: bool) -> None:
         """Rows and checkpoint in one transaction: nothing to announce, nothing to repeat."""
@@ -237,7 +248,9 @@ class Applier:
         else:
             after = replace(self.checkpoint, intent=self._intent(part, part.end, consistent=consistent))
         self._around.unsettled.keep()
+        began = self._around.stages.clock()
         wait()  # I2: the checkpoint passes only what the lanes have committed
+        self._around.stages.add(LANES, self._around.stages.clock() - began)
         self._save(session, after)
 
     def _jobs(self, parallel: Compaction, current: Current, mode: Mode) -> list[Job]:
@@ -367,21 +380,3 @@ def _hidden(name: TableName, statement: SchemaStatement) -> FerrymanError:
         f"{name} has no key, and was changed at {statement.position}, before its rows were read: {shown_sql(statement.sql)}",
         context={"table": str(name), "position": str(statement.position), "sql": shown_sql(statement.sql)},
     )
-
-
-def _current(session: TargetSession, compaction: Compaction) -> Current:
-    """Read the unique values that the touched rows hold in the target now (I4).
-
-    Before the project is consistent they may be neither those before the window nor those behind it.
-    """
-    found: Current = {}
-    for name, changes in compaction.tables.items():
-        shape = changes.shape
-        if not shape.unique:
-            continue
-        columns = (*shape.key_columns, *shape.unique_columns)
-        width = len(shape.key_columns)
-        by_key = found[name] = {}
-        for row in session.rows_by_key(shape.target, shape.key_columns, list(changes.after), columns).rows():
-            by_key.setdefault(shape.row_key.value(row[:width]), []).append(row[width:])
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.pipeline.apply.watched import Watch, WatchedSession
 from ferryman.spi.target import Lease, Target, TargetSession
 
 MOST_LANES = 16
@@ -34,6 +35,7 @@ class Lanes:
         count: int,
         pause: Callable[[float], bool],
         threads: Executor | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """Make `count` lanes; sessions open when first used.
 
@@ -44,12 +46,14 @@ class Lanes:
             count: Of parallel lanes, at most `MOST_LANES`.
             pause: Sleeps for some seconds; returns whether the task shall end.
             threads: Runs the jobs; a thread a lane when not given.
+            watch: Is told what the lanes do.
         """
         self.count = max(1, min(count, MOST_LANES))
         self._target = target
         self._leases = [Lease(task=task, epoch=epoch, lane=lane) for lane in range(self.count + 1)]
         self._sessions: dict[int, TargetSession] = {}
         self._pause = pause
+        self._watch = watch
         self._threads = threads or ThreadPoolExecutor(self.count, thread_name_prefix="apply-lane")
 
     def open(self) -> TargetSession:
@@ -95,7 +99,8 @@ class Lanes:
 
     def _session(self, lane: int) -> TargetSession:
         if lane not in self._sessions:
-            self._sessions[lane] = self._target.session()
+            session = self._target.session()
+            self._sessions[lane] = session if self._watch is None else WatchedSession(session, lane, self._watch)
         return self._sessions[lane]
 
     def close(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 from ferryman.model.changes import Operation
 from ferryman.model.position import Position
 from ferryman.model.project import StepProgress
+from ferryman.pipeline.apply.latency import LatencyWindow
 from ferryman.pipeline.apply.statement import Outcome
 from ferryman.pipeline.apply.window import Part
 
@@ -24,7 +26,7 @@ class Progress:
     def __init__(self, *, caught_up_seconds: float) -> None:
         """Begin with nothing applied by this task."""
         self._caught_up_seconds = caught_up_seconds
-        self._rows: Counter[Operation] = Counter()
+        self._rows: Counter[Operation] = Counter(dict.fromkeys(Operation, 0))
         self._bytes = 0
         self._windows = 0
         self._parts = 0
@@ -32,17 +34,20 @@ class Progress:
         self._samples: deque[tuple[float, int, int]] = deque()
         self._last_commit = 0.0
         self._idle = False
+        self._latencies = LatencyWindow()
 
     @property
     def rows(self) -> int:
         """Row changes applied by this task."""
         return self._rows.total()
 
-    def add_part(self, part: Part) -> int:
-        """Count an applied part; returns its bytes."""
+    def add_part(self, part: Part, now: float) -> int:
+        """Count a part that was committed at `now`; returns its bytes."""
         before = self._bytes
         for placed in part.changes:
             change = placed.change
+            if placed.position.time:
+                self._latencies.add(now, now - placed.position.time, change.row_count)
             self._rows[change.operation] += change.row_count
             self._bytes += sum(image.byte_size for image in (change.before, change.after) if image is not None)
         self._windows += part.whole
@@ -73,9 +78,16 @@ class Progress:
         return max(0.0, now - self._last_commit) if self._last_commit else None
 
     def report(
-        self, now: float, seen: float, checkpoint: Position, *, consistent: bool, finished: bool = False
+        self,
+        now: float,
+        seen: float,
+        checkpoint: Position,
+        *,
+        consistent: bool,
+        finished: bool = False,
+        evidence: Mapping[str, Any] | None = None,
     ) -> StepProgress:
-        """Make the report."""
+        """Make the report; `evidence` says where the time goes (`evidence.Evidence`)."""
         latency = 0.0 if finished else self.latency(now, seen)
         caught_up = consistent and latency is not None and latency <= self._caught_up_seconds
         rows_rate, bytes_rate = self._rates(now)
@@ -90,7 +102,7 @@ class Progress:
             checkpoint_seconds=int(reached) or None,
             caught_up=caught_up,
             message="" if consistent else "catching up with the changes made while rows were loaded",
-            info=self._info(consistent),
+            info=self._info(consistent) | {"latency": self._latencies.report(now)} | dict(evidence or {}),
         )
 
     def _info(self, consistent: bool) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry, UsageError
@@ -18,12 +19,15 @@ from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.applier import Applier, Surroundings
+from ferryman.pipeline.apply.evidence import Evidence
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.progress import Progress
 from ferryman.pipeline.apply.replay import Replay
 from ferryman.pipeline.apply.settling import Unsettled
+from ferryman.pipeline.apply.stages import HELD, Stages, TimedDecoder, TimedLog
 from ferryman.pipeline.apply.statement import Decision, Statements
+from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
 from ferryman.pipeline.logstore import open_reader
@@ -36,6 +40,8 @@ from ferryman.spi.task import TaskContext, apply_options
 POLL_SECONDS = 0.2
 """So long the log is waited for; a change that comes wakes at once."""
 REPORT_SECONDS = 0.5
+STUCK_SECONDS = 2.0
+"""A step that takes longer is reported of meanwhile."""
 NOTE_SECONDS = 1.0
 PATIENCE_SECONDS = 600.0
 """So long a lost server is waited for, counted from the first failure since something was committed."""
@@ -95,20 +101,22 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
     target.prepare()
     target.raise_epoch(task, context.epoch, FENCED_LANES)  # I7: whoever held the task before can write no more
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
-    lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait)
+    watch = Watch(Stages())
+    lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait, watch=watch)
     with closing(lanes), ExitStack() as stack:
-        applier = stack.enter_context(closing(Applier(_surroundings(context, source, target, lanes), checkpoint)))
+        around = _surroundings(context, source, target, lanes, watch.stages)
+        applier = stack.enter_context(closing(Applier(around, checkpoint)))
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
-            log,
-            source.decoder(applier.table_at, applier.wants),
+            TimedLog(log, watch.stages),
+            TimedDecoder(source.decoder(applier.table_at, applier.wants), watch.stages),
             checkpoint.position,
             window_changes=context.spec.apply.window_changes,
             concerns=applier.concerns,
             fence=lambda: applier.fence,
         )
         applier.resume(cutter)
-        Follower(context, applier, cutter, patience, progress).run()
+        Follower(context, applier, cutter, patience, progress, Evidence(watch, log)).run()
 
 
 class Follower:
@@ -121,6 +129,7 @@ class Follower:
         cutter: Cutter,
         patience: Patience,
         progress: Progress,
+        evidence: Evidence,
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
@@ -132,18 +141,43 @@ class Follower:
         self._between = True
         self._reported = self._noted = self._moved = 0.0
         self._limit = SpeedLimit()
+        self._evidence = evidence
+        self._telling = threading.Lock()
 
     def run(self) -> None:
         """Follow the log to the place to stop at, or until asked to end."""
         self._look_at_notes()
+        with self._told_meanwhile():
+            finished = self._follow()
+        self._tell(finished=finished, ended=True)
+
+    def _follow(self) -> bool:
+        """Take one thing after the other; returns whether the place to stop at is reached."""
         while not self._context.stop_requested():
             self._step()
             self._tell()
             self._hold_back()
             if self._is_finished():
-                self._tell(finished=True)
-                return
-        self._tell(ended=True)
+                return True
+        return False
+
+    @contextmanager
+    def _told_meanwhile(self) -> Iterator[None]:
+        """Report from a second thread while a single step takes long: it is then that people ask."""
+        ended = threading.Event()
+        teller = threading.Thread(target=self._tell_while_stuck, args=(ended,), name="apply-teller", daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+
+    def _tell_while_stuck(self, ended: threading.Event) -> None:
+        while not ended.wait(REPORT_SECONDS):
+            if time.monotonic() - self._reported > STUCK_SECONDS:
+                with suppress(LeaseLostError):  # the thread that works finds out by itself
+                    self._report(finished=False)
 
     def _step(self) -> None:
         if count := self._applier.settle():
@@ -151,7 +185,7 @@ class Follower:
         item = self._cutter.next(POLL_SECONDS)
         if isinstance(item, Part):
             self._applier.apply(item)
-            self._limit.spend(item.row_count, self._progress.add_part(item))
+            self._limit.spend(item.row_count, self._progress.add_part(item, time.time()))
             self._between = item.whole
         elif isinstance(item, SchemaStatement):
             outcome = self._applier.run(item)
@@ -186,7 +220,15 @@ class Follower:
         now = time.monotonic()
         last = finished or ended
         if last or now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+            self._report(finished=finished)
+        if last or now - self._noted >= NOTE_SECONDS:
+            self._noted = now
+            self._context.set_note("apply.position", to_json(self._applier.checkpoint.position))
+            self._look_at_notes()
+
+    def _report(self, *, finished: bool) -> None:
+        with self._telling:
+            self._reported = time.monotonic()
             self._context.report(
                 self._progress.report(
                     time.time(),
@@ -194,17 +236,18 @@ class Follower:
                     self._applier.checkpoint.position,
                     consistent=self._applier.consistent,
                     finished=finished,
+                    evidence=self._evidence.report(self._cutter),
                 )
             )
-        if last or now - self._noted >= NOTE_SECONDS:
-            self._noted = now
-            self._context.set_note("apply.position", to_json(self._applier.checkpoint.position))
-            self._look_at_notes()
 
     def _hold_back(self) -> None:
         """Wait for the limit of speed, between transactions only; a limit that is changed meanwhile counts at once."""
+        stages = self._evidence.stages
         while self._between and (owed := self._limit.owed_seconds()) > 0:
-            if self._context.wait(min(owed, POLL_SECONDS)):
+            began = stages.clock()
+            ends = self._context.wait(min(owed, POLL_SECONDS))
+            stages.add(HELD, stages.clock() - began)
+            if ends:
                 return
             self._tell()
 
@@ -217,7 +260,7 @@ class Follower:
 # What it works with ---------------------------------------------------------------------------------------------------
 
 
-def _surroundings(context: TaskContext, source: Source, target: Target, lanes: Lanes) -> Surroundings:
+def _surroundings(context: TaskContext, source: Source, target: Target, lanes: Lanes, stages: Stages) -> Surroundings:
     selection = context.spec.selection
     dialect = _dialect(context, target)
     return Surroundings(
@@ -241,6 +284,7 @@ def _surroundings(context: TaskContext, source: Source, target: Target, lanes: L
             Ledger.of(context.note(NOTE)),
             lambda ledger: context.set_note(NOTE, ledger.to_document()),
         ),
+        stages=stages,
     )
 
 

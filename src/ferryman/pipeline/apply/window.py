@@ -92,6 +92,8 @@ class Cutter:
     Attributes:
         seen: When the source was last known to be alive, Unix seconds.
         drained: Whether `next` last returned because the log had nothing more; not, because it had read for long enough.
+        handed_rows: Rows handed out of a transaction in parts that is not over; 0 between transactions.
+        handed_bytes: Their bytes.
     """
 
     def __init__(
@@ -130,12 +132,18 @@ class Cutter:
         self._border = self._last = start
         self.seen = start.time
         self.drained = False
+        self.handed_rows = self.handed_bytes = 0
 
     def resume(self, applied: Position, end: Position) -> None:
         """Cut the first part as it was cut before a crash: ``applied < record <= end``."""
         self._applied = applied
         if end > applied:
             self._forced_end = end
+
+    @property
+    def border(self) -> Position:
+        """The last place between two transactions that has been read."""
+        return self._border
 
     @property
     def idle_border(self) -> Position | None:
@@ -238,6 +246,7 @@ class Cutter:
         self._ready.take(self._open)
         self._open = _Pile()
         self._border = border
+        self.handed_rows = self.handed_bytes = 0
 
     def _cut_ready(self) -> Part:
         pile, self._ready = self._ready, _Pile()
@@ -246,6 +255,8 @@ class Cutter:
     def _cut_open(self, record: LogRecord) -> Part:
         """One transaction alone is larger than a window: hand out what has been read of it."""
         pile, self._open, self._savepoints = self._open, _Pile(), {}
+        self.handed_rows += pile.rows
+        self.handed_bytes += pile.bytes
         return self._cut(pile, record.position, whole=False)
 
     def _cut(self, pile: _Pile, end: Position, *, whole: bool) -> Part:

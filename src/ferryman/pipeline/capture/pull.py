@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.stopwatch import Stopwatch
 from ferryman.model.position import Position
 from ferryman.model.project import StepProgress
 from ferryman.model.serial import from_json
+from ferryman.pipeline.capture.lag import Lag
 from ferryman.pipeline.capture.upkeep import Upkeep
 from ferryman.pipeline.logstore import LogWriter, open_writer
 from ferryman.spi.connector import connector_for
@@ -42,6 +44,8 @@ class Pull:
         self._idle = False
         self._remark = ""
         self._looked_at = self._reported_at = 0.0
+        self._stopwatch = Stopwatch()
+        self._lag = Lag()
 
     def run(self) -> None:
         """Capture until a stop is requested."""
@@ -49,7 +53,7 @@ class Pull:
         source = _source_of(context)
         writer = self._open_writer()
         try:
-            with Upkeep(context, writer):
+            with Upkeep(context, writer), self._lag.measured(source, lambda: writer.position):
                 while not context.stop_requested():
                     self._follow_patiently(source, writer)
         finally:
@@ -88,11 +92,22 @@ class Pull:
         """Read one connection's stream to its end, or until a stop is requested."""
         self._with_room(writer, writer.rewind)
         with source.log(writer.position, lambda: writer.durable) as records:
-            for record in records:
+            for record in self._timed(records):
                 if record is not None:
                     self._keep(record, writer)
                 if self._look(writer):
                     return
+
+    def _timed(self, records: Iterator[LogRecord | None]) -> Iterator[LogRecord | None]:
+        """Pass records on; counts what is spent on waiting for the source, and on keeping what it sent."""
+        clock, add = self._stopwatch.clock, self._stopwatch.add
+        asked = clock()
+        for record in records:
+            came = clock()
+            add("source", came - asked)
+            yield record
+            asked = clock()
+            add("storing", asked - came)
 
     def _keep(self, record: LogRecord, writer: LogWriter) -> None:
         if self._tries:
@@ -173,6 +188,7 @@ class Pull:
                 checkpoint_seconds=int(seconds) or None,
                 caught_up=caught_up,
                 message=message,
+                info={"stages": self._stopwatch.report(), "source_bytes_waiting": self._lag.bytes_waiting},
             )
         )
 

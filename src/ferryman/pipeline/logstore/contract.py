@@ -34,6 +34,16 @@ class LogReader(Protocol):
         """The position of the last record delivered; at first the start."""
         ...
 
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes in the store behind the last record delivered."""
+        ...
+
+    @property
+    def bytes_whole(self) -> int:
+        """How many of those are known to belong to whole transactions: amid a long one, what is left of it."""
+        ...
+
     def close(self) -> None:
         """Release what is held; never raises."""
         ...

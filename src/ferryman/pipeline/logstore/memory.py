@@ -42,5 +42,12 @@ class MemoryReader:
             raise StopIteration
         return record
 
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes behind the last record delivered."""
+        return sum(len(record.payload) for record in self._waiting)
+
+    bytes_whole = bytes_waiting
+
     def close(self) -> None:
         """Do nothing."""

@@ -17,6 +17,7 @@ from ferryman.pipeline.logstore.segment import (
     read_header,
     segment_exists,
     segment_of,
+    segment_path,
     sequences,
 )
 from ferryman.spi.source import LogRecord
@@ -73,6 +74,11 @@ class _Cursor:
         self.end = self.committed = end
 
     @property
+    def offset(self) -> int:
+        """Bytes taken of this segment."""
+        return self._walk.offset
+
+    @property
     def is_finished(self) -> bool:
         """Whether everything has been taken and the next segment is there."""
         return self.end is not None and self._walk.offset >= self.end
@@ -90,6 +96,9 @@ class StoreReader:
         self._seen = start.order
         self._cursor: _Cursor | None = None
         self._ready: deque[LogRecord] = deque()
+        self._ready_bytes = 0
+        self._lengths: dict[int, int] = {}
+        """Bytes of closed segments, which do not change any more."""
 
     @property
     def position(self) -> Position:
@@ -101,8 +110,41 @@ class StoreReader:
         if not self._ready and not self._fill() and not self._wait(timeout):
             return None
         record = self._ready.popleft()
+        self._ready_bytes -= len(record.payload)
         self._position = record.position
         return record
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes of the store behind the last record delivered, uncompressed; what is being written counts, too."""
+        waiting = self._ready_bytes
+        cursor = self._cursor
+        if cursor is None:
+            return waiting
+        later = [sequence for sequence in sequences(self._directory) if sequence > cursor.sequence]
+        ends = [cursor.end if cursor.end is not None else self._length(cursor.sequence, later[:1])]
+        ends += [self._length(sequence, later[place + 1 : place + 2]) for place, sequence in enumerate(later)]
+        return max(0, sum(ends) - cursor.offset) + waiting
+
+    @property
+    def bytes_whole(self) -> int:
+        """Bytes behind the last record delivered that are known to be whole transactions: amid one, what is left of it.
+
+        At most `READY_BYTES` of what follows that transaction is among them.
+        """
+        cursor = self._cursor
+        return self._ready_bytes + (cursor.committed - cursor.offset if cursor is not None else 0)
+
+    def _length(self, sequence: int, following: list[int]) -> int:
+        """Return a segment's length: the header of the next one tells it, else the open file's size."""
+        if sequence not in self._lengths:
+            try:
+                if not following:
+                    return segment_path(self._directory, sequence).stat().st_size
+                self._lengths[sequence] = read_header(self._directory, following[0])[0].previous_length
+            except FileNotFoundError:
+                return 0
+        return self._lengths[sequence]
 
     def __iter__(self) -> StoreReader:
         return self
@@ -167,6 +209,7 @@ class StoreReader:
             if self._is_news(record):
                 self._seen = record.position.order
                 self._ready.append(record)
+                self._ready_bytes += len(record.payload)
                 size += len(record.payload) + 64
         return bool(self._ready)
 

@@ -13,8 +13,11 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError, UsageError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json
+from ferryman.pipeline.apply.evidence import Evidence
 from ferryman.pipeline.apply.progress import Progress
+from ferryman.pipeline.apply.stages import Stages, TimedDecoder, TimedLog
 from ferryman.pipeline.apply.task import Follower, Patience, load_end_of
+from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter
 from ferryman.pipeline.logstore import open_reader
 from ferryman.pipeline.plan import source_of
@@ -78,9 +81,10 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
             checkpoint,
         )
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
+        watch = Watch(Stages())
         cutter = Cutter(
-            log,
-            source.decoder(publisher.table_at, context.spec.selection.includes),
+            TimedLog(log, watch.stages),
+            TimedDecoder(source.decoder(publisher.table_at, context.spec.selection.includes), watch.stages),
             checkpoint.position,
             window_changes=apply_options(context).window_changes,
             concerns=publisher.concerns,
@@ -89,7 +93,7 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
         publisher.idle_since = lambda: cutter.seen if cutter.idle_border is not None else None
         if applied is not None:
             cutter.resume(applied, applied)
-        Follower(context, publisher, cutter, patience, progress).run()
+        Follower(context, publisher, cutter, patience, progress, Evidence(watch, log)).run()
 
 
 def _counting(context: TaskContext, sink: Sink, router: Router, writer: SinkWriter) -> SinkWriter:

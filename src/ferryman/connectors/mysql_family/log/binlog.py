@@ -27,6 +27,7 @@ from ferryman.connectors.mysql_family.log.position import (
     GtidState,
     binlog_position,
     file_and_offset,
+    file_number,
     lost_gtid,
 )
 from ferryman.foundation.clock import unix_now
@@ -73,6 +74,18 @@ def _log_end(connection: Connection) -> tuple[str, int, *tuple[Any, ...]]:
     if not rows:
         raise FerrymanError("source.no_log", f"the binary log of {connection.where} is off", hint=_NO_LOG_HINT)
     return str(rows[0][0]), int(rows[0][1]), *rows[0][2:]
+
+
+def bytes_behind(connection: Connection, position: Position) -> int:
+    """Return how many bytes the server has written to its log behind `position`; files that are gone count nothing."""
+    file, offset = file_and_offset(position)
+    last, end, *_ = _log_end(connection)
+    if last == file:
+        return max(0, end - offset)
+    first, final = file_number(file), file_number(last)
+    sizes = {file_number(str(row[0])): int(row[1]) for row in connection.query("SHOW BINARY LOGS")}
+    between = sum(size for number, size in sizes.items() if first < number < final)
+    return max(0, sizes.get(first, offset) - offset) + between + end
 
 
 def _gtid_at(connection: Connection, file: str, offset: int) -> str | None:
