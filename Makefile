@@ -51,6 +51,10 @@ fuzz: $(STAMP)  ## a million mutated packets and events for the kernel, some wit
 kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)
 	@FERRYMAN_KILLS=$$(($${KILLS:-200} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
 
+sink-campaign: $(STAMP)  ## every sink and partition rule under random kills (KILLS=100 SEED=n)
+	@FERRYMAN_KILLS=$${KILLS:-100} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_sink_file.py tests/fault/test_sink_kafka.py \
+	  tests/fault/test_sink_rocketmq.py
+
 storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
 	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py
 

@@ -37,6 +37,6 @@ class Queues:
 @pytest.mark.rocketmq
 def test_queues_rebuild_every_table(mariadb: MariaDb, rocketmq: RocketMq, tmp_path: Path, database_name: str) -> None:
     queues = Queues(rocketmq, database_name)
-    options = PublishOptions(exactly_once=False, topic="{database}-{table}")
+    options = PublishOptions(exactly_once=False, topic="{database}-{table}", rule=rule)
     stage = sink_stage.Stage(mariadb, queues, tmp_path, database_name, options)
     sink_stage.check(stage, kills=KILLS, seed=SEED, exactly_once=False)

@@ -263,11 +263,12 @@ def explain_lag(
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service and the databases up.")] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Show OceanBase into Kafka instead.")] = False,
 ) -> int:
     """Watch a live move: MariaDB into OceanBase, while it is being written to."""
     from ferryman.cli.demonstration import run_demo
 
-    return run_demo(keep=keep)
+    return run_demo(keep=keep, sync=sync)
 
 
 @app.command()
