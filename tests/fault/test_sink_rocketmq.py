@@ -35,7 +35,10 @@ class Queues:
 
 @pytest.mark.mariadb
 @pytest.mark.rocketmq
-def test_queues_rebuild_every_table(mariadb: MariaDb, rocketmq: RocketMq, tmp_path: Path, database_name: str) -> None:
+@pytest.mark.parametrize("rule", list(PartitionRule) if KILLS > 10 else [PartitionRule.HASH])
+def test_queues_rebuild_every_table(
+    mariadb: MariaDb, rocketmq: RocketMq, tmp_path: Path, database_name: str, rule: PartitionRule
+) -> None:
     queues = Queues(rocketmq, database_name)
     options = PublishOptions(exactly_once=False, topic="{database}-{table}", rule=rule)
     stage = sink_stage.Stage(mariadb, queues, tmp_path, database_name, options)
