@@ -10,7 +10,7 @@ import pytest
 
 import sink_stage
 from ferryman.embedded import MariaDb, RocketMq
-from ferryman.model.project import PublishOptions
+from ferryman.model.project import PartitionRule, PublishOptions
 from rocketmq_reading import queues_of
 
 SEED = int(os.environ.get("FERRYMAN_SEED", random.SystemRandom().randrange(10**9)))
