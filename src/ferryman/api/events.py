@@ -18,8 +18,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from ferryman.api.native import documents
+from ferryman.api.native.naming import project_id_of
 from ferryman.api.native.overview import overview_document
-from ferryman.api.native.routes import PageNumber, PageSize, project_id_of
+from ferryman.api.native.routes import PageNumber, PageSize
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectStatus, ProjectType

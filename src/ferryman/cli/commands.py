@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ferryman.cli.object_commands import projects
 from ferryman.cli.problems import default_data_dir
-from ferryman.cli.project_commands import Password, Url, User, projects
+from ferryman.cli.project_commands import Password, Url, User
 
 app = typer.Typer(
     name="ferryman",

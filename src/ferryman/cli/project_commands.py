@@ -36,8 +36,8 @@ def list_projects(
     from ferryman.cli import project_views
 
     wanted = [name.upper() for name in status or ()]
-    found = _client(url, user, password).get("projects", search=search, status=wanted, page=page, size=size)
-    return _print(found, json, project_views.listing)
+    found = client_for(url, user, password).get("projects", search=search, status=wanted, page=page, size=size)
+    return print_document(found, json, project_views.listing)
 
 
 @projects.command()
@@ -45,7 +45,7 @@ def show(name: Name, json: Json = False, url: Url = None, user: User = None, pas
     """Show a project with its steps and tables."""
     from ferryman.cli import project_views
 
-    return _print(_client(url, user, password).get("projects", name), json, project_views.project)
+    return print_document(client_for(url, user, password).get("projects", name), json, project_views.project)
 
 
 @projects.command()
@@ -89,11 +89,11 @@ def create(
         "allow_not_empty": allow_not_empty,
         "skip_prechecks": options.patterns(skip_precheck),
     }
-    client = _client(url, user, password)
+    client = client_for(url, user, password)
     made = client.post("projects", body=body)
     if start:
         made = client.post("projects", made["id"], "start")
-    return _print(made, json, project_views.project)
+    return print_document(made, json, project_views.project)
 
 
 @projects.command("start")
@@ -123,7 +123,7 @@ def release(name: Name, url: Url = None, user: User = None, password: Password =
 @projects.command()
 def delete(name: Name, url: Url = None, user: User = None, password: Password = None) -> int:
     """Remove a project that was never started, or is released."""
-    _client(url, user, password).delete("projects", name)
+    client_for(url, user, password).delete("projects", name)
     sys.stdout.write(f"{name} is deleted\n")
     return 0
 
@@ -140,10 +140,10 @@ def events(
     """Tell the story of a project, oldest first."""
     from ferryman.cli import project_views
 
-    client, after = _client(url, user, password), 0
+    client, after = client_for(url, user, password), 0
     while True:
         found = client.get("projects", name, "events", after=after, limit=1000)
-        _print(found, json, project_views.events)
+        print_document(found, json, project_views.events)
         after = max([after, *(int(event["id"]) for event in found)])
         if not found and not follow:
             return 0
@@ -165,8 +165,8 @@ def mismatches(
     """Show the rows that differ."""
     from ferryman.cli import project_views
 
-    found = _client(url, user, password).get("projects", name, "mismatches", table=table, page=page, size=size)
-    return _print(found, json, project_views.mismatches)
+    found = client_for(url, user, password).get("projects", name, "mismatches", table=table, page=page, size=size)
+    return print_document(found, json, project_views.mismatches)
 
 
 @projects.command()
@@ -179,24 +179,26 @@ def choose(
     password: Password = None,
 ) -> int:
     """Decide about the schema statement at which applying has stopped; then resume the project."""
-    _client(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
+    client_for(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
     sys.stdout.write(f"{name}: {choice}. `ferryman projects resume {name}` goes on\n")
     return 0
 
 
-def _client(url: str | None, user: str | None, password: str | None) -> Any:
+def client_for(url: str | None, user: str | None, password: str | None) -> Any:
+    """Return a client of the service that is meant."""
     from ferryman.cli.client import client_of
 
     return client_of(url, user, password)
 
 
 def _tell(action: str, name: str, url: str | None, user: str | None, password: str | None) -> int:
-    project = _client(url, user, password).post("projects", name, action)
+    project = client_for(url, user, password).post("projects", name, action)
     sys.stdout.write(f"{project['name']} is {project['status']}\n")
     return 0
 
 
-def _print(document: Any, json: bool, show_: Any) -> int:
+def print_document(document: Any, json: bool, show_: Any) -> int:
+    """Print an answer, as JSON or for people."""
     from ferryman.cli.report import as_text
 
     sys.stdout.write(as_text(document) if json else show_(document))

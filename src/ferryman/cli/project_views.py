@@ -36,6 +36,25 @@ def listing(page: dict[str, Any]) -> str:
     )
 
 
+def object_changes(items: Sequence[dict[str, Any]]) -> str:
+    """Return the changes of a project's objects."""
+    if not items:
+        return "no objects were added or removed\n"
+    kinds = {"INCREASE_OBJECT": "add", "DECREASE_OBJECT": "remove"}
+    rows = [("CHANGE", "WHAT", "STATUS", "OBJECTS", "WHY")]
+    rows += [
+        (
+            item["id"],
+            kinds[item["kind"]],
+            item["status"],
+            ", ".join(item["objects"]),
+            _clean(item["error"]["message"]) if item["error"] else "",
+        )
+        for item in items
+    ]
+    return columns(rows)
+
+
 def project(item: dict[str, Any]) -> str:
     """Return a project with its steps and tables."""
     lines = [

@@ -30,6 +30,10 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
         }
     ),
     "advance": frozenset({ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}),
+    "add objects": frozenset({ProjectStatus.INIT, ProjectStatus.RUNNING, ProjectStatus.SUSPEND}),
+    "remove objects": frozenset(
+        {ProjectStatus.INIT, ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}
+    ),
     "update": frozenset({ProjectStatus.INIT, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
 }
 """Action → the statuses in which it is allowed."""

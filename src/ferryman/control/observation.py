@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferryman.control.steps import RELEASE, ProjectState, StepState
+from ferryman.control.steps import LONG_RUNNING, RELEASE, ProjectState, StepState
 from ferryman.control.workers import Workers
 from ferryman.metadb import notes, steps
 from ferryman.metadb.database import Transaction
@@ -10,7 +10,7 @@ from ferryman.metadb.projects import ProjectHead
 from ferryman.metadb.steps import StepRow
 from ferryman.metadb.tasks import TaskKey, get
 from ferryman.model.position import Position
-from ferryman.model.project import ProjectSpec, StepName
+from ferryman.model.project import ProjectSpec, StepName, StepStatus
 from ferryman.model.serial import from_json
 
 DRAIN_NOTE = "apply.drain"
@@ -66,3 +66,15 @@ def _consistent(tx: Transaction, project_id: str, rows: list[StepRow]) -> bool:
         return True
     applied = notes.get(tx, project_id, APPLIED_NOTE)
     return applied is not None and from_json(Position, applied) >= from_json(Position, load_end)
+
+
+def follows(tx: Transaction, project_id: str, workers: Workers, *, alone: bool) -> bool:
+    """Whether a project's apply has caught up and is consistent; `alone`: and nothing else is left to do."""
+    rows = steps.of_project(tx, project_id)
+    states = {row.name: _step(tx, row, workers) for row in rows}
+    apply = states.get(StepName.APPLY)
+    if apply is None or apply.status is not StepStatus.MONITORING or not apply.caught_up:
+        return False
+    others = (state for name, state in states.items() if name not in LONG_RUNNING)
+    done = all(state.status is StepStatus.FINISHED for state in others)
+    return (done or not alone) and _consistent(tx, project_id, rows)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
 from ferryman.foundation.clock import as_datetime, as_optional_datetime, unix_now
-from ferryman.metadb import alerts, notes, steps
+from ferryman.metadb import alerts, notes, object_changes, steps
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectHead, ProjectRow
@@ -63,6 +63,8 @@ def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectVi
         alarm_count=row.alarm_count,
         alerts=alerts.summary(tx, row.id, unix_now()),
         notes=notes.small(tx, row.id, SHOWN_NOTE_BYTES),
+        change=object_changes.open_one(tx, row.id),
+        parent_id=object_changes.parent_of(tx, row.id) or "",
     )
 
 

@@ -14,6 +14,7 @@ from functools import partial
 
 from ferryman.control import observation
 from ferryman.control.changes import Changes
+from ferryman.control.object_changes import ObjectChanges
 from ferryman.control.settlement import settle
 from ferryman.control.steps import Command, Drain, Launch, SetProject, SetStep, Stop, decide
 from ferryman.control.workers import Workers
@@ -38,9 +39,10 @@ _LOGGER = logging.getLogger("ferryman.control")
 class Reconciler:
     """Brings what runs in line with what is wanted."""
 
-    def __init__(self, metadb: MetaDb, workers: Workers, on_change: Callable[[], None]) -> None:
+    def __init__(self, metadb: MetaDb, workers: Workers, objects: ObjectChanges, on_change: Callable[[], None]) -> None:
         self._metadb = metadb
         self._workers = workers
+        self._objects = objects
         self._on_change = on_change
         self._wake = threading.Event()
         self._closing = False
@@ -88,6 +90,7 @@ class Reconciler:
             self._guarded("projects", lambda: heads.extend(self._watched())),
         ]
         well += [self._guarded(head.id, partial(self._reconcile, head)) for head in heads if not self._is_quiet(head)]
+        well.append(self._guarded("changes of objects", self._objects.advance))
         return all(well)
 
     def _guarded(self, what: str, work: Callable[[], None]) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ferryman.control import lifecycle
 from ferryman.control.lag import Lag, explain
+from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
 from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
@@ -30,7 +31,7 @@ from ferryman.foundation.disk import disk_full_error, is_disk_full
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.foundation.files import FileLock, make_private_directory
 from ferryman.foundation.identifiers import new_id
-from ferryman.metadb import endpoints, events, migration, mismatches, notes, projects, samples
+from ferryman.metadb import endpoints, events, migration, mismatches, notes, object_changes, projects, samples
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectRow
@@ -70,7 +71,8 @@ class Service:
         self._changed = threading.Condition()
         local = LocalExecutor(self.data_dir, on_exit=self._wake, command=task_command)
         self._workers = Workers(self._metadb, local, f"{socket.gethostname()}:{os.getpid()}")
-        self._reconciler = Reconciler(self._metadb, self._workers, self._say_changed)
+        self.objects = ObjectChanges(self._metadb, self._workers, self._notice)
+        self._reconciler = Reconciler(self._metadb, self._workers, self.objects, self._say_changed)
 
     @property
     def metadb(self) -> MetaDb:
@@ -197,6 +199,7 @@ class Service:
         target_schemes: Sequence[str] = (),
         sort: str = "created",
         descending: bool = True,
+        sub_projects: bool = False,
         page: int = 1,
         size: int = 10,
     ) -> Page:
@@ -206,10 +209,12 @@ class Service:
         """
         living = [status for status in ProjectStatus if status is not ProjectStatus.DELETED]
         with self._metadb.reading() as tx:
+            hidden = frozenset() if sub_projects else object_changes.sub_projects(tx)
             found = [
                 head
                 for head in projects.heads(tx, statuses or living)
-                if _mentions(search, head.name, head.id)
+                if head.id not in hidden
+                and _mentions(search, head.name, head.id)
                 and (type_ is None or head.type == type_.value)
                 and (not labels or set(labels) & set(head.labels))
                 and (not source_schemes or head.source_scheme in source_schemes)
@@ -235,11 +240,21 @@ class Service:
 
     def release_project(self, project_id: str) -> None:
         """SUSPEND, FAILED or FINISHED → RELEASING → RELEASED: frees the log store and the marks in the target."""
-        self._do(lambda tx: lifecycle.release(tx, project_id))
+
+        def release(tx: Transaction) -> None:
+            lifecycle.release(tx, project_id)
+            end_all(tx, project_id)
+
+        self._do(release)
 
     def delete_project(self, project_id: str) -> None:
         """INIT or RELEASED → DELETED."""
-        self._do(lambda tx: lifecycle.delete(tx, project_id))
+
+        def delete(tx: Transaction) -> None:
+            lifecycle.delete(tx, project_id)
+            delete_all(tx, project_id)
+
+        self._do(delete)
 
     def update_project(self, project_id: str, spec: ProjectSpec) -> ProjectView:
         """Replace the spec of a project that is not running (``ferryman run`` again with other steps or options).
@@ -260,16 +275,14 @@ class Service:
             changed = lifecycle.change(tx, self._metadb.box, project_id, change)
         for name in changed.restarts:
             self._workers.ask_restart(TaskKey(project_id, name.value))
-        self._wake()
-        self._say_changed()
+        self._notice()
         return changed.event_id
 
     def advance_project(self, project_id: str) -> StepName:
         """Leave verification behind (skip it when it is not done); returns the step that goes on."""
         with self._metadb.writing() as tx:
             step = lifecycle.advance(tx, project_id)
-        self._wake()
-        self._say_changed()
+        self._notice()
         return step
 
     def choose(self, project_id: str, choice: str, *, sql: str = "") -> None:
@@ -321,14 +334,17 @@ class Service:
     def _do(self, action: Callable[[Transaction], None]) -> None:
         with self._metadb.writing() as tx:
             action(tx)
-        self._wake()
-        self._say_changed()
+        self._notice()
 
     def _row(self, tx: Transaction, project_id: str) -> ProjectRow:
         row = projects.get(tx, self._metadb.box, project_id)
         if row is None:
             raise UsageError("project.unknown", f"there is no project {project_id!r}")
         return row
+
+    def _notice(self) -> None:
+        self._wake()
+        self._say_changed()
 
     def _wake(self) -> None:
         self._reconciler.wake()

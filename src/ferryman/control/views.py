@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ferryman.metadb.alerts import AlertSummary
+from ferryman.model.object_change import ObjectChange
 from ferryman.model.project import (
     Endpoint,
     ProjectSpec,
@@ -76,6 +77,10 @@ class ProjectView:
     alarm_count: int = 0
     alerts: AlertSummary = AlertSummary()
     notes: dict[str, Any] = field(default_factory=dict)
+    change: ObjectChange | None = None
+    """The change of its objects under way."""
+    parent_id: str = ""
+    """Of a sub-project: whose objects it brings up."""
 
     def step(self, name: StepName) -> StepView | None:
         """Return a step, or `None` when the project does not have it."""

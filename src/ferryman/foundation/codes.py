@@ -191,6 +191,7 @@ CODES: dict[str, Code] = {
     "project.invalid": Code(2, "never", "PARAM_ERROR"),
     "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
+    "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
     "project.wrong_status": Code(2, "never", "PARAM_ERROR"),
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"

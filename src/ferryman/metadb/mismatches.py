@@ -22,6 +22,11 @@ def replace(tx: Transaction, project_id: str, table: str, found: Sequence[Mismat
     )
 
 
+def move(tx: Transaction, project_id: str, other: str) -> None:
+    """Make the differences of a project those of another one."""
+    tx.execute("UPDATE mismatch SET project_id = :other WHERE project_id = :id", other=other, id=project_id)
+
+
 def clear(tx: Transaction, project_id: str) -> None:
     """Remove the differences of a project."""
     tx.execute("DELETE FROM mismatch WHERE project_id = :id", id=project_id)

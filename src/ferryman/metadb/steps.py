@@ -167,6 +167,13 @@ def tables(tx: Transaction, project_id: str, name: StepName) -> tuple[TableProgr
     return tuple(_table(row) for row in rows)
 
 
+def forget_table(tx: Transaction, project_id: str, table: str) -> None:
+    """Remove the progress of a table in all steps."""
+    tx.execute(
+        "DELETE FROM table_progress WHERE project_id = :project AND name = :name", project=project_id, name=table
+    )
+
+
 _INSERT_TABLE = (
     "INSERT INTO table_progress (project_id, step, name, place, done_rows, total_rows, done_bytes, mismatches, state,"
     " message) VALUES (:project, :step, :name, :place, :done_rows, :total_rows, :done_bytes, :mismatches, :state,"

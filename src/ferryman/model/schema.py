@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ferryman.model.names import TableName
@@ -257,6 +258,11 @@ class Schema:
         """Return a schema in which `table` stands in place of the one named so (or of `instead_of`), or is added."""
         gone = {table.name, instead_of or table.name}
         return self._with_tables((*(t for t in self.tables if t.name not in gone), table))
+
+    def with_tables(self, tables: Sequence[Table]) -> Schema:
+        """Return a schema in which all of these stand, in place of those named so or added."""
+        gone = {table.name for table in tables}
+        return self._with_tables((*(t for t in self.tables if t.name not in gone), *tables))
 
     def without_table(self, name: TableName) -> Schema:
         """Return a schema without that table."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,17 @@ from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 
 
+class LogScope(enum.Enum):
+    """Of which tables a project's log holds the changes: it decides whether objects can join or leave a running project."""
+
+    WHOLE = "whole"
+    """Of all tables of the server."""
+    CHOSEN = "chosen"
+    """Of those that the project moved when it began."""
+    POLLED = "polled"
+    """Of those that are being looked at: one that is looked at no more seems to be gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """What one kind of database or queue can do; a role it does not have is `None`.
@@ -26,12 +38,14 @@ class Connector:
         default_port: When a URL names none.
         holds_schemas: Whether the URL's database holds schemas, which stand where other systems have databases: it is then
             neither among the objects that move nor a new name for one.
+        log_scope: What a project's log of such a source holds.
     """
 
     schemes: tuple[str, ...]
     oms_type: str
     default_port: int
     holds_schemas: bool = False
+    log_scope: LogScope = LogScope.CHOSEN
     source: Callable[[Endpoint], Source] | None = None
     target: Callable[[Endpoint], Target] | None = None
     dialect: Dialect | None = None

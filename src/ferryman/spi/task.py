@@ -16,11 +16,13 @@ from ferryman.model.project import (
     TableProgress,
     VerifyOptions,
 )
+from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json
 
 LOAD_OPTIONS_NOTE = "options.load"
 APPLY_OPTIONS_NOTE = "options.apply"
 VERIFY_OPTIONS_NOTE = "options.verify"
+SELECTION_NOTE = "objects.selection"
 
 
 class TaskContext(Protocol):
@@ -55,6 +57,11 @@ class TaskContext(Protocol):
     ``options.load``      LoadOptions as they are now, changed in a live project control     load
     ``options.apply``     ApplyOptions, likewise                                 control     apply
     ``options.verify``    VerifyOptions, likewise                                control     verify
+    ``objects.selection`` Selection as it is now, once it has been changed       control     every step
+    ``objects.hold``      {record}: apply shall stand still                      control     apply
+    ``objects.held``      {record, position}: apply stands there and stays       apply       control
+    ``objects.join``      {record, project, selection}: take its tables over     control     apply
+    ``objects.joined``    {record}: they are part of apply's checkpoint          apply       control
     ====================  =====================================================  ==========  ======================
     """
 
@@ -117,3 +124,9 @@ def verify_options(context: TaskContext) -> VerifyOptions:
     """Return verification's options as they are now; see `load_options`."""
     noted = context.note(VERIFY_OPTIONS_NOTE)
     return context.spec.verify if noted is None else from_json(VerifyOptions, noted)
+
+
+def selection_of(context: TaskContext) -> Selection:
+    """Return what the project moves as it is now: objects are added and removed while tasks run."""
+    noted = context.note(SELECTION_NOTE)
+    return context.spec.selection if noted is None else from_json(Selection, noted)

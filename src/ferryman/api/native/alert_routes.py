@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request
 
 from ferryman.api.callers import PRINCIPAL
 from ferryman.api.native import alert_documents as documents
-from ferryman.api.native.routes import PageNumber, PageSize, project_id_of
+from ferryman.api.native.naming import project_id_of
+from ferryman.api.native.routes import PageNumber, PageSize
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.alerts.rules import RuleName
 from ferryman.control.service import Service

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from ferryman.api.native import documents
-from ferryman.api.native.routes import PageNumber, PageSize, endpoint_of, project_id_of, spec_of_request
+from ferryman.api.native.naming import project_id_of
+from ferryman.api.native.routes import PageNumber, PageSize, endpoint_of, spec_of_request
 from ferryman.control.service import Service, check_endpoint
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, ProjectSpec, StepName

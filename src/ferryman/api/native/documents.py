@@ -107,6 +107,7 @@ class ProjectDocument(Model):
     error: ErrorDocument | None
     open_alerts: int = Field(description="Alerts of the project that are open now.")
     steps: list[StepDocument]
+    parent_id: str = Field(description="Of a sub-project: the project whose new objects it brings up.")
 
 
 class ProjectPage(Model):
@@ -288,6 +289,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         error=error_document(project.error),
         open_alerts=project.alerts.open,
         steps=[step_document(step, with_tables=with_tables) for step in project.steps],
+        parent_id=project.parent_id,
     )
 
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query
 
 from ferryman.api.native import documents
 from ferryman.api.native.creation import Wish, spec_of
+from ferryman.api.native.naming import project_id_of as project_id_of
+from ferryman.api.native.object_routes import add_object_routes
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -33,6 +35,7 @@ def native_router(service: Service) -> APIRouter:
     _add_life_cycle_routes(router, service)
     _add_detail_routes(router, service)
     _add_endpoint_routes(router, service)
+    add_object_routes(router, service)
     return router
 
 
@@ -142,14 +145,6 @@ def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
     def show_endpoint(endpoint_id: str) -> documents.EndpointDocument:
         """Show one endpoint."""
         return documents.endpoint_document(service.endpoint(endpoint_id))
-
-
-def project_id_of(service: Service, wanted: str) -> str:
-    """Take a project's name for its id."""
-    if wanted.startswith(("np_", "p_")):
-        return wanted
-    found = service.find_project(wanted)
-    return found.id if found else wanted
 
 
 def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpec:

@@ -10,6 +10,7 @@ from ferryman.api.oms.changing import CHANGING
 from ferryman.api.oms.endpoint_types import schemes_of
 from ferryman.api.oms.envelope import Answer
 from ferryman.api.oms.monitoring import MONITORING
+from ferryman.api.oms.object_records import OBJECT_RECORDS
 from ferryman.api.oms.projects import project_document
 from ferryman.api.oms.steps import step_documents
 from ferryman.api.oms.surroundings import Body, Operation, Surroundings, identifier
@@ -275,6 +276,7 @@ OPERATIONS: dict[str, Operation] = {
     "StartProjectsByLabel": start_projects_by_label,
     "StopProjectsByLabel": stop_projects_by_label,
     **MONITORING,
+    **OBJECT_RECORDS,
     **CHANGING,
 }
 """By documented name; `operation` compares without case."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman.api.oms.steps import STEP_NAMES, percent, wire_status
+from ferryman.api.oms.steps import STEP_NAMES, percent, shown_status, wire_status
 from ferryman.control.views import ProjectView, StepView
 from ferryman.model.project import ProjectType, StepName, StepStatus
 
@@ -18,7 +18,7 @@ def project_progress(project: ProjectView) -> dict[str, Any]:
     """Return ``data`` of DescribeProjectProgress."""
     return {
         "projectId": project.id,
-        "status": project.status.value,
+        "status": shown_status(project),
         "alarmLevel": project.spec.importance.value,
         "enableIncrSync": _enabled(project, StepName.APPLY),
         "currentStep": current_step(project),

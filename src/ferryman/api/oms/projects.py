@@ -6,7 +6,15 @@ from typing import Any
 
 from ferryman.api.oms.endpoint_types import oms_type
 from ferryman.api.oms.progress import current_step
-from ferryman.api.oms.steps import STEP_NAMES, failure_document, percent, step_documents, time_text, unix_seconds
+from ferryman.api.oms.steps import (
+    STEP_NAMES,
+    failure_document,
+    percent,
+    shown_status,
+    step_documents,
+    time_text,
+    unix_seconds,
+)
 from ferryman.control.views import EndpointView, ProjectView, StepView
 from ferryman.model.project import Endpoint, ProjectSpec, StepName, StepStatus
 from ferryman.model.selection import Selection, split_name
@@ -37,15 +45,15 @@ def project_document(
         "labels": [{"id": key, "name": labels[key]} for key in spec.labels if key in labels],
         "owner": owner,
         "importance": spec.importance.value,
-        "status": project.status.value,
+        "status": shown_status(project),
         "gmtCreate": time_text(project.created_at),
         "gmtModified": time_text(project.changed_at),
         "gmtStart": time_text(project.started_at),
         "gmtFinish": time_text(project.finished_at),
         "destConnId": _connection_id(spec.target_endpoint_id),
-        "isMerging": False,
-        "isModifying": False,
-        "isSubProject": False,
+        "isMerging": shown_status(project) == "RUNNING_MERGING",
+        "isModifying": shown_status(project) == "RUNNING_MODIFYING",
+        "isSubProject": bool(project.parent_id),
         "sourceEndpointType": oms_type(spec.source.scheme),
         "sinkEndpointType": oms_type(spec.target.scheme),
         "transferMapping": asked.get("transferMapping") or mapping_document(spec.selection),

@@ -36,6 +36,11 @@ REQUEST_KINDS: dict[str, type[Document]] = {
     "UpdateProjectConfig": requests.ProjectConfig,
     "SubmitPreCheck": requests.PreCheck,
     "ResetIncrStartTimestamp": requests.StartTimestamp,
+    "CreateProjectModifyRecords": requests.ModifyRecord,
+    "ListProjectModifyRecords": requests.Identifier,
+    "CancelProjectModifyRecord": requests.Identifier,
+    "RetryProjectModifyRecords": requests.Identifier,
+    "StopProjectModifyRecords": requests.Identifier,
 }
 """By documented name of the operation."""
 

@@ -180,6 +180,14 @@ class CreateProject(Document):
     incr_transfer_config: IncrTransferConfig | None = None
 
 
+class ModifyRecord(Document):
+    """CreateProjectModifyRecords; without a type, objects are added."""
+
+    id: str = Field(min_length=1)
+    type: Annotated[Word, one_of("INCREASE_OBJECT", "DECREASE_OBJECT")] = None
+    databases: Databases
+
+
 class Identifier(Document):
     """The operations that take just an id."""
 

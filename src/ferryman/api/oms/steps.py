@@ -7,6 +7,7 @@ from typing import Any
 
 from ferryman.control.views import ErrorView, ProjectView, StepView
 from ferryman.foundation.codes import CODES
+from ferryman.model.object_change import ObjectChangeStatus
 from ferryman.model.project import ProjectStatus, ProjectType, StepName, StepStatus, StopWhen
 
 ADVANCED_NOTE = "verify.advanced"
@@ -31,6 +32,12 @@ DESCRIPTIONS = {
     StepName.VERIFY: "Full verification",
 }
 
+_CHANGING = {
+    ObjectChangeStatus.RUNNING: "RUNNING_MODIFYING",
+    ObjectChangeStatus.FAILED: "RUNNING_MODIFYING",
+    ObjectChangeStatus.MERGING: "RUNNING_MERGING",
+}
+"""What a running project is called while its objects are being changed."""
 _MIGRATION_ORDER = {name: place for place, name in enumerate(STEP_NAMES, 1)}
 _QUEUE_ORDER = {
     name: place
@@ -60,6 +67,14 @@ def step_document(step: StepView, project: ProjectView) -> dict[str, Any]:
         "progress": _progress(step, status),
         "stepInfo": _step_info(step, project),
     }
+
+
+def shown_status(project: ProjectView) -> str:
+    """Return the project's status as the newer operations tell it: also that its objects are being changed."""
+    change = project.change
+    if project.status is not ProjectStatus.RUNNING or change is None or change.status not in _CHANGING:
+        return project.status.value
+    return _CHANGING[change.status]
 
 
 def wire_status(step: StepView) -> StepStatus:

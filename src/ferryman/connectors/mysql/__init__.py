@@ -6,12 +6,13 @@ from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
 from ferryman.connectors.mysql_family.precheck.checks import MySqlChecks
 from ferryman.connectors.mysql_family.source import FamilySource
 from ferryman.connectors.mysql_family.target import FamilyTarget
-from ferryman.spi.connector import Connector
+from ferryman.spi.connector import Connector, LogScope
 
 CONNECTOR = Connector(
     schemes=("mysql", "mariadb"),
     oms_type="MYSQL",
     default_port=3306,
+    log_scope=LogScope.WHOLE,
     source=FamilySource,
     target=FamilyTarget,
     dialect=MySqlDialect(),

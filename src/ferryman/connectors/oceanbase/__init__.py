@@ -6,12 +6,13 @@ from ferryman.connectors.mysql_family.target import FamilyTarget
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.connectors.oceanbase.precheck import OceanBaseChecks
 from ferryman.connectors.oceanbase.source import OceanBaseSource
-from ferryman.spi.connector import Connector
+from ferryman.spi.connector import Connector, LogScope
 
 CONNECTOR = Connector(
     schemes=("oceanbase",),
     oms_type="OB_MYSQL",
     default_port=2881,
+    log_scope=LogScope.POLLED,
     source=OceanBaseSource,
     target=FamilyTarget,
     dialect=OceanBaseDialect(),

@@ -261,5 +261,23 @@ CREATE INDEX ix_alert_outbox_alert ON alert_outbox (alert_id);
 
 CREATE INDEX ix_alert_outbox_due ON alert_outbox (state, next_at);
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+CREATE TABLE object_change (
+	id VARCHAR(40) NOT NULL,
+	project_id VARCHAR(40) NOT NULL,
+	sub_project_id VARCHAR(40) NOT NULL,
+	kind VARCHAR(64) NOT NULL,
+	status VARCHAR(64) NOT NULL,
+	document BLOB NOT NULL,
+	created_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (id)
+);
+
+CREATE INDEX object_change_project_id ON object_change (project_id);
+
+CREATE INDEX object_change_sub_project_id ON object_change (sub_project_id);
+
+CREATE INDEX object_change_status ON object_change (status);
+
+INSERT INTO alembic_version (version_num) VALUES ('0004');
 

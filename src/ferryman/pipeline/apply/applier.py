@@ -181,6 +181,17 @@ class Applier:
             return 0  # gone: the log tells so further on
         return self._settler.settle(unsettled, self.checkpoint.schema) if self._has_passed_fence() else 0
 
+    def join(self, schema: Schema) -> None:
+        """Take over tables that another project has brought to the very place of our checkpoint.
+
+        What foreign keys between them and ours did before is in neither project's work: such rows are read again.
+        """
+        after = self.checkpoint.schema.with_tables(schema.tables)
+        self._around.unsettled.unlogged(ForeignKeys(after).crossing({table.name for table in schema.tables}))
+        with self._transaction() as session:
+            self._save(session, replace(self.checkpoint, schema=after))
+        self._tables = _Tables(after, self._around)
+
     # Rows -----------------------------------------------------------------------------------------------------------
 
     def apply(self, part: Part) -> None:

@@ -10,7 +10,7 @@ Source: MySQL manual, "InnoDB and FOREIGN KEY constraints"; MariaDB ``storage/in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +70,11 @@ class ForeignKeys:
                 found.add(table)
                 waiting.extend(reference.child.name for reference in self.children(table))
         return frozenset(found)
+
+    def crossing(self, some: Container[TableName]) -> frozenset[TableName]:
+        """Return the tables that are reached by actions from a table of `some` to one that is not, or the other way."""
+        pairs = ((parent, child.child.name) for parent, children in self._children.items() for child in children)
+        return self.family(child for parent, child in pairs if (parent in some) != (child in some))
 
     def obscured_by(self, parent: TableName) -> list[Table]:
         """Return the tables without a key that this table's changes reach in two steps or more, and those behind."""

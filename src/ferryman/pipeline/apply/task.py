@@ -20,6 +20,7 @@ from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.evidence import Evidence
+from ferryman.pipeline.apply.joining import NO_JUNCTION, Joining, Junction, followed
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.progress import Progress
@@ -35,7 +36,7 @@ from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext, apply_options
+from ferryman.spi.task import TaskContext, apply_options, selection_of
 
 POLL_SECONDS = 0.2
 """So long the log is waited for; a change that comes wakes at once."""
@@ -60,13 +61,12 @@ def run(context: TaskContext) -> None:
         target = stack.enter_context(closing(_target(context)))
         while not context.stop_requested():
             try:
-                _run_once(context, source, target, patience, progress)
+                if not _run_once(context, source, target, patience, progress):
+                    return
             except LeaseLostError:
                 raise  # I7: somebody else applies now
             except FerrymanError as error:
                 patience.bear(error)
-            else:
-                return
 
 
 class Patience:
@@ -95,16 +95,19 @@ class Patience:
         self._pause = min(self._pause * 2, 5.0)
 
 
-def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience, progress: Progress) -> None:
-    """Apply from the checkpoint on, over new sessions."""
+def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience, progress: Progress) -> bool:
+    """Apply from the checkpoint on, over new sessions; returns whether to begin again, for the objects have changed."""
     task = f"{context.project_id}/apply"
     target.prepare()
     target.raise_epoch(task, context.epoch, FENCED_LANES)  # I7: whoever held the task before can write no more
+    joining = Joining(context, target.load_checkpoint)
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
+    selection = joining.selection_at(checkpoint)
+    checkpoint = followed(checkpoint, selection)
     watch = Watch(Stages())
     lanes = Lanes(target, task, context.epoch, count=context.spec.apply.lanes, pause=context.wait, watch=watch)
     with closing(lanes), ExitStack() as stack:
-        around = _surroundings(context, source, target, lanes, watch.stages)
+        around = _surroundings(context, selection, source, target, lanes, watch.stages)
         applier = stack.enter_context(closing(Applier(around, checkpoint)))
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
@@ -114,9 +117,11 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             window_changes=context.spec.apply.window_changes,
             concerns=applier.concerns,
             fence=lambda: applier.fence,
+            junction=lambda: joining.place,
         )
         applier.resume(cutter)
-        Follower(context, applier, cutter, patience, progress, Evidence(watch, log)).run()
+        joining.bind(applier)
+        return Follower(context, applier, cutter, patience, progress, Evidence(watch, log), joining).run()
 
 
 class Follower:
@@ -130,6 +135,7 @@ class Follower:
         patience: Patience,
         progress: Progress,
         evidence: Evidence,
+        joining: Junction = NO_JUNCTION,
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
@@ -137,6 +143,8 @@ class Follower:
         self._cutter = cutter
         self._patience = patience
         self._progress = progress
+        self._joining = joining
+        self._joined = False
         self._stop_at: Position | None = None
         self._between = True
         self._reported = self._noted = self._moved = 0.0
@@ -144,16 +152,23 @@ class Follower:
         self._evidence = evidence
         self._telling = threading.Lock()
 
-    def run(self) -> None:
-        """Follow the log to the place to stop at, or until asked to end."""
+    def run(self) -> bool:
+        """Follow the log to the place to stop at, until asked to end, or until tables have joined (returns true)."""
         self._look_at_notes()
         with self._told_meanwhile():
             finished = self._follow()
         self._tell(finished=finished, ended=True)
+        return self._joined
 
     def _follow(self) -> bool:
         """Take one thing after the other; returns whether the place to stop at is reached."""
         while not self._context.stop_requested():
+            if self._joining.holds(self._applier.checkpoint):
+                self._stand_still()
+                continue
+            if self._joining.arrive():
+                self._joined = True
+                return False
             self._step()
             self._tell()
             self._hold_back()
@@ -179,10 +194,18 @@ class Follower:
                 with suppress(LeaseLostError):  # the thread that works finds out by itself
                     self._report(finished=False)
 
+    def _stand_still(self) -> None:
+        """Wait at the checkpoint until the tables that are to join stand at a place behind it."""
+        self._context.wait(POLL_SECONDS)
+        self._joining.look()
+        self._tell()
+
     def _step(self) -> None:
         if count := self._applier.settle():
             self._context.event("info", f"read {count} rows again whose values stand in no log")
         item = self._cutter.next(POLL_SECONDS)
+        if item is not None and self._joining.passed_by(item):
+            return  # it comes again behind the place where tables join
         if isinstance(item, Part):
             self._applier.apply(item)
             self._limit.spend(item.row_count, self._progress.add_part(item, time.time()))
@@ -203,7 +226,8 @@ class Follower:
         border = self._cutter.idle_border
         if border is None or border <= self._applier.checkpoint.position:
             return
-        ends = [place for place in (self._stop_at, self._applier.fence) if place is not None]
+        border = min(border, self._joining.place or border)
+        ends = [place for place in (self._stop_at, self._applier.fence, self._joining.place) if place is not None]
         last = any(self._applier.checkpoint.position < place <= border for place in ends)
         if last or time.monotonic() - self._moved >= NOTE_SECONDS:
             self._applier.move_to(border)
@@ -255,13 +279,15 @@ class Follower:
         options = apply_options(self._context)
         self._limit.set(options.rows_per_second, options.bytes_per_second)
         self._stop_at = _position(self._context.note("apply.stop_at"))
+        self._joining.look()
 
 
 # What it works with ---------------------------------------------------------------------------------------------------
 
 
-def _surroundings(context: TaskContext, source: Source, target: Target, lanes: Lanes, stages: Stages) -> Surroundings:
-    selection = context.spec.selection
+def _surroundings(
+    context: TaskContext, selection: Selection, source: Source, target: Target, lanes: Lanes, stages: Stages
+) -> Surroundings:
     dialect = _dialect(context, target)
     return Surroundings(
         project_id=context.project_id,
@@ -324,7 +350,7 @@ def _position(document: Any) -> Position | None:
 
 def _refuse_filters(context: TaskContext) -> None:
     """Row filters are SQL of the source; a row image cannot be judged by them without its engine."""
-    filtered = sorted(context.spec.selection.where)
+    filtered = sorted(selection_of(context).where)
     if filtered:
         raise UsageError(
             "apply.filter_unsupported",

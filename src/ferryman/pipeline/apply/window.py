@@ -105,6 +105,7 @@ class Cutter:
         window_changes: int,
         concerns: Callable[[SchemaStatement], bool],
         fence: Callable[[], Position | None] = lambda: None,
+        junction: Callable[[], Position | None] = lambda: None,
     ) -> None:
         """Make a cutter.
 
@@ -115,12 +116,13 @@ class Cutter:
             window_changes: Most changes in a window; a greater transaction is cut into parts of this size.
             concerns: Whether a schema statement touches what is moved; others cost nothing.
             fence: A place (the load's end) that no window reaches across.
+            junction: Another one: where tables join.
         """
         self._log = log
         self._decoder = decoder
         self._window_changes = window_changes
         self._concerns = concerns
-        self._fence = fence
+        self._fences = (fence, junction)
         self._applied = start
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()
@@ -194,8 +196,8 @@ class Cutter:
         """Whether a transaction in parts, or the load, ends at the border that is about to be passed."""
         if border < self._applied:
             return False  # after a crash, inside what is applied already
-        fence = self._fence()
-        return self._border < self._applied or (fence is not None and self._border < fence <= border)
+        places = [place for fence in self._fences if (place := fence()) is not None]
+        return self._border < self._applied or any(self._border < place <= border for place in places)
 
     def _is_full(self) -> bool:
         rows, size = self._ready.rows + self._open.rows, self._ready.bytes + self._open.bytes
