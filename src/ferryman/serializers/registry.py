@@ -19,6 +19,7 @@ _MAKERS: dict[str, tuple[str, str]] = {
     "DEBEZIUM": ("debezium", "make"),
     "DEBEZIUMFLATTEN": ("debezium", "make"),
     "DEBEZIUMSMT": ("debezium", "make"),
+    "CLOUDEVENTS": ("cloudevents", "make"),
     "MAXWELL": ("maxwell", "make"),
 }
 
