@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ferryman.control.alerts.book import notice_document, rules_now, silenced, takers
-from ferryman.control.alerts.delivery import deliver_due
+from ferryman.control.alerts.delivery import AT_ONCE, deliver_due
 from ferryman.control.alerts.evaluation import Finding, due_event, next_state, project_findings, service_findings
 from ferryman.control.alerts.facts import FactReader
 from ferryman.control.alerts.rules import Rule, RuleName
@@ -64,8 +64,8 @@ class AlertWatch:
                 thread.join()
 
     def deliver(self) -> None:
-        """Send what is due, until nothing is."""
-        while not self._closing.is_set() and deliver_due(self._metadb):
+        """Send what is due, in batches."""
+        while deliver_due(self._metadb) == AT_ONCE and not self._closing.is_set():
             pass
 
     def look(self) -> None:
