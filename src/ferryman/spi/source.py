@@ -225,6 +225,15 @@ class MeasuredSource(Protocol):
 
 
 @runtime_checkable
+class ExpiringLog(Protocol):
+    """What a source offers besides when it deletes its log after a time, whoever still needs it."""
+
+    def log_kept_seconds(self) -> float | None:
+        """Return how long the server keeps its log; `None`: for ever."""
+        ...
+
+
+@runtime_checkable
 class FlashbackSource(Protocol):
     """What a source offers besides when it can be read as it was."""
 

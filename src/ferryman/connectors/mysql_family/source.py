@@ -62,6 +62,11 @@ class FamilySource:
         """Return the end of the log now: the server keeps its log for as long as it is configured to."""
         return self.current_position()
 
+    def log_kept_seconds(self) -> float | None:
+        """Return how long the server keeps its binary log; `None`: for ever."""
+        with self._connect() as connection:
+            return binlog.kept_seconds(connection)
+
     def release_log(self, project: str) -> None:
         """Do nothing: nothing was made."""
 

@@ -91,6 +91,10 @@ class OceanBaseSource(FamilySource):
         """Return `None`: what is polled has no length."""
         return None
 
+    def log_kept_seconds(self) -> float | None:
+        """Return `None`: there is no log; what history has lost is read anew."""
+        return None
+
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Return this moment: history is kept for `undo_retention`, whoever asks."""
         return OceanBaseSource(self._endpoint, selection).current_position()

@@ -108,7 +108,7 @@ class FactReader:
             lost_steps=tuple(sorted(under_way - alive)) if running else (),
             stray_tasks=tuple(sorted(alive - wanted_beside)) if head.status in _RESTING else (),
             log_store_percent=100 * self._sizes.get(head.id, 0) / MAX_BYTES,
-            log_left_seconds=_log_left(capture, now),
+            log_left_seconds=_log_left(capture, "capture" in alive, now),
             dead_letters=int(progress.get("info", {}).get("dead_letters") or 0),
         )
 
@@ -143,8 +143,10 @@ def _latency(progress: dict[str, Any], alive: bool, now: float) -> float | None:
     return said if alive or not checkpoint else max(now - checkpoint, 0.0)
 
 
-def _log_left(capture: dict[str, Any], now: float) -> float | None:
-    """Return how long the source still keeps the log behind what is captured."""
+def _log_left(capture: dict[str, Any], alive: bool, now: float) -> float | None:
+    """Return how long the source still keeps the log behind what is captured; `None` when all of it is captured."""
+    if alive and capture.get("caught_up"):
+        return None
     kept, checkpoint = capture.get("info", {}).get("log_kept_seconds"), capture.get("checkpoint_seconds")
     return None if not kept or not checkpoint else float(checkpoint) + float(kept) - now
 

@@ -16,7 +16,7 @@ from ferryman.pipeline.capture.lag import Lag
 from ferryman.pipeline.capture.upkeep import Upkeep
 from ferryman.pipeline.logstore import LogWriter, open_writer
 from ferryman.spi.connector import connector_for
-from ferryman.spi.source import LogRecord, PolledSource, Source
+from ferryman.spi.source import ExpiringLog, LogRecord, PolledSource, Source
 from ferryman.spi.task import TaskContext
 
 LOOK_SECONDS = 0.1
@@ -43,6 +43,7 @@ class Pull:
         self._rate = _Rate()
         self._idle = False
         self._remark = ""
+        self._log_kept: float | None = None
         self._looked_at = self._reported_at = 0.0
         self._stopwatch = Stopwatch()
         self._lag = Lag()
@@ -91,6 +92,7 @@ class Pull:
     def _follow(self, source: Source, writer: LogWriter) -> None:
         """Read one connection's stream to its end, or until a stop is requested."""
         self._with_room(writer, writer.rewind)
+        self._log_kept = source.log_kept_seconds() if isinstance(source, ExpiringLog) else None
         with source.log(writer.position, lambda: writer.durable) as records:
             for record in self._timed(records):
                 if record is not None:
@@ -188,7 +190,11 @@ class Pull:
                 checkpoint_seconds=int(seconds) or None,
                 caught_up=caught_up,
                 message=message,
-                info={"stages": self._stopwatch.report(), "source_bytes_waiting": self._lag.bytes_waiting},
+                info={
+                    "stages": self._stopwatch.report(),
+                    "source_bytes_waiting": self._lag.bytes_waiting,
+                    "log_kept_seconds": self._log_kept,
+                },
             )
         )
 

@@ -49,6 +49,14 @@ _TORN = b"truncated in the middle of event"
 _AGAIN = ("same server_uuid", "same server_id")
 
 
+def kept_seconds(connection: Connection) -> float | None:
+    """Return how long the server keeps its log: newer ones say it in seconds, all in days; `None`: for ever."""
+    names = "'binlog_expire_logs_seconds', 'expire_logs_days'"
+    rows = connection.query(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
+    told = {str(name): float(value) for name, value in rows}
+    return told.get("binlog_expire_logs_seconds") or 86_400 * told.get("expire_logs_days", 0.0) or None
+
+
 def current_position(connection: Connection) -> Position:
     """Return the end of the server's log now; every later commit lies behind it.
 
