@@ -83,3 +83,13 @@ def test_a_copy_of_the_server_is_followed_since_gtids_prove_it_equal(tmp_path: P
     finally:
         with_data.remove()
         copy.remove()
+
+
+def test_how_long_the_log_is_kept(mariadb):
+    source = FamilySource(mariadb.endpoint)
+    execute(mariadb, "SET GLOBAL expire_logs_days = 3")
+    try:
+        assert source.log_kept_seconds() == 3 * 86_400
+    finally:
+        execute(mariadb, "SET GLOBAL expire_logs_days = 0")
+    assert source.log_kept_seconds() is None
