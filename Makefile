@@ -67,8 +67,9 @@ console-test: $(STAMP)  ## the console's types and logic, and that its bundle is
 console-shots: $(STAMP)  ## every page, light and dark, wide and narrow, into screenshots/
 	@$(BIN)/python tests/end_to_end/console_shots.py screenshots
 
-openapi: $(STAMP)  ## write the API's description, docs/openapi.json
+openapi: $(STAMP)  ## write docs/openapi.json and docs/project.schema.json
 	@$(BIN)/python tools/openapi > docs/openapi.json
+	@$(BIN)/ferryman apply --schema > docs/project.schema.json
 
 api-fuzz: $(STAMP)  ## 10,000 generated calls of every route and every OMS action (CASES=10000 SEED=n)
 	@FERRYMAN_FUZZ_CASES=$${CASES:-10000} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/end_to_end/test_api_fuzz.py

@@ -21,6 +21,7 @@ from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.alert_routes import alert_router
 from ferryman.api.native.browsing import browsing_router
+from ferryman.api.native.configuration import configuration_router
 from ferryman.api.native.following import following_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
@@ -55,6 +56,7 @@ def routed_application(
     app.include_router(oms_router(Surroundings(service, labels, prechecks, USER)))
     for router in (
         browsing_router(service),
+        configuration_router(service, labels),
         native_router(service),
         following_router(service),
         events_router(service),

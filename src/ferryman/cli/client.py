@@ -32,31 +32,45 @@ class Client:
         """Ask for something."""
         return self._call("GET", path, query=query)
 
-    def post(self, *path: str, body: Any = None) -> Any:
-        """Make something, or tell it to do something."""
-        return self._call("POST", path, body=body if body is not None else {})
+    def post(self, *path: str, body: Any = None, **headers: str) -> Any:
+        """Make something, or tell it to do something; `headers` as ``If_Match``."""
+        return self._call("POST", path, body=body if body is not None else {}, headers=headers)
+
+    def patch(self, *path: str, body: Any) -> Any:
+        """Change something."""
+        return self._call("PATCH", path, body=body)
 
     def delete(self, *path: str) -> Any:
         """Remove something."""
         return self._call("DELETE", path)
 
     def _call(
-        self, method: str, path: tuple[str, ...], *, query: dict[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         place = "/api/v1/" + "/".join(quote(part, safe="") for part in path)
         given = {name: value for name, value in (query or {}).items() if value not in (None, "", [])}
         address = self.url.rstrip("/") + place + (f"?{urlencode(given, doseq=True)}" if given else "")
         request = urllib.request.Request(address, method=method, headers=self._headers())
+        for name, value in (headers or {}).items():
+            request.add_header(name.replace("_", "-"), value)
         request.data = json.dumps(body).encode() if body is not None else None
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                raw = answer.read()
+                raw, kind = answer.read(), answer.headers.get_content_type()
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise FerrymanError("api.unreachable", f"no service answers at {self.url}: {reason}") from error
-        return json.loads(raw) if raw else None
+        if kind != "application/json":
+            return raw.decode("utf-8") or None
+        return json.loads(raw)
 
     def _headers(self) -> dict[str, str]:
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()

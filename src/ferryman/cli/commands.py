@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ferryman.cli.access_commands import keys, users
+from ferryman.cli.file_commands import apply_file
 from ferryman.cli.object_commands import projects
 from ferryman.cli.problems import default_data_dir
 from ferryman.cli.project_commands import Password, Url, User
@@ -22,6 +24,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 done and equal · 1 failed · 2 wrong usage · 3 environment · 4 differences left · 130 interrupted",
 )
 app.add_typer(projects, name="projects")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
+app.command("apply")(apply_file)
 
 Source = Annotated[
     str,

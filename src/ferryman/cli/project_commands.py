@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -181,6 +182,23 @@ def choose(
     """Decide about the schema statement at which applying has stopped; then resume the project."""
     client_for(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
     sys.stdout.write(f"{name}: {choice}. `ferryman projects resume {name}` goes on\n")
+    return 0
+
+
+@projects.command()
+def export(
+    name: Name,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Else to standard output.")] = None,
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Write a project as the YAML that `ferryman apply` takes; passwords are left out."""
+    text = client_for(url, user, password).get("projects", name, "export")
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
     return 0
 
 

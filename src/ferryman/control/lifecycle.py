@@ -62,6 +62,16 @@ def require(project_id: str, status: ProjectStatus | None, action: str) -> Proje
     return status
 
 
+def require_revision(tx: Transaction, project_id: str, revision: int | None) -> None:
+    """Refuse to change a project that is not as the caller has seen it; ``project.changed_meanwhile``."""
+    if revision is None:
+        return
+    now = projects.revision(tx, project_id)
+    if now is not None and now != revision:
+        message = f"project {project_id} was changed by somebody else: it is at revision {now}, not {revision}"
+        raise UsageError("project.changed_meanwhile", message)
+
+
 def create(tx: Transaction, box: SecretBox, row: ProjectRow) -> None:
     """Keep a new project and its steps."""
     require_name(tx, row.spec.name)

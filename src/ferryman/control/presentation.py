@@ -61,6 +61,7 @@ def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectVi
         finished_at=as_optional_datetime(row.finished_at),
         error=_error(row.error),
         alarm_count=row.alarm_count,
+        revision=row.revision,
         alerts=alerts.summary(tx, row.id, unix_now()),
         notes=notes.small(tx, row.id, SHOWN_NOTE_BYTES),
         change=object_changes.open_one(tx, row.id),

@@ -225,53 +225,54 @@ class Service:
             views = tuple(project_view(tx, self._row(tx, head.id), tables=False) for head in heads)
         return replace(empty, items=views)
 
-    def start_project(self, project_id: str) -> None:
+    def start_project(self, project_id: str, *, revision: int | None = None) -> None:
         """INIT → RUNNING; ``project.wrong_status`` names the status and what is allowed in it."""
-        self._do(lambda tx: lifecycle.start(tx, project_id))
+        self._do(lambda tx: lifecycle.start(tx, project_id), project_id, revision)
 
-    def stop_project(self, project_id: str) -> None:
+    def stop_project(self, project_id: str, *, revision: int | None = None) -> None:
         """RUNNING → SUSPEND; tasks end at once, progress is kept."""
-        self._do(lambda tx: lifecycle.stop(tx, project_id))
+        self._do(lambda tx: lifecycle.stop(tx, project_id), project_id, revision)
 
-    def resume_project(self, project_id: str) -> None:
+    def resume_project(self, project_id: str, *, revision: int | None = None) -> None:
         """SUSPEND or FAILED → RUNNING, from where it stood."""
         self._workers.pardon(project_id)
-        self._do(lambda tx: lifecycle.resume(tx, project_id))
+        self._do(lambda tx: lifecycle.resume(tx, project_id), project_id, revision)
 
-    def release_project(self, project_id: str) -> None:
+    def release_project(self, project_id: str, *, revision: int | None = None) -> None:
         """SUSPEND, FAILED or FINISHED → RELEASING → RELEASED: frees the log store and the marks in the target."""
 
         def release(tx: Transaction) -> None:
             lifecycle.release(tx, project_id)
             end_all(tx, project_id)
 
-        self._do(release)
+        self._do(release, project_id, revision)
 
-    def delete_project(self, project_id: str) -> None:
+    def delete_project(self, project_id: str, *, revision: int | None = None) -> None:
         """INIT or RELEASED → DELETED."""
 
         def delete(tx: Transaction) -> None:
             lifecycle.delete(tx, project_id)
             delete_all(tx, project_id)
 
-        self._do(delete)
+        self._do(delete, project_id, revision)
 
-    def update_project(self, project_id: str, spec: ProjectSpec) -> ProjectView:
+    def update_project(self, project_id: str, spec: ProjectSpec, *, revision: int | None = None) -> ProjectView:
         """Replace the spec of a project that is not running (``ferryman run`` again with other steps or options).
 
         Steps that are finished stay so, new ones begin, verification begins anew, and what follows the source follows it
         again from its checkpoint. A FINISHED project that has something to do then is SUSPEND: `resume_project` runs it.
         """
         check_spec(spec)
-        self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec))
+        self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec), project_id, revision)
         return self.project(project_id)
 
-    def change_project(self, project_id: str, change: Change) -> int:
+    def change_project(self, project_id: str, change: Change, *, revision: int | None = None) -> int:
         """Change name, labels, alert level or options of a living project; returns the id of the event that says so.
 
         Limits of speed take effect in the running steps; a step that needs it begins again at its checkpoint.
         """
         with self._metadb.writing() as tx:
+            lifecycle.require_revision(tx, project_id, revision)
             changed = lifecycle.change(tx, self._metadb.box, project_id, change)
         for name in changed.restarts:
             self._workers.ask_restart(TaskKey(project_id, name.value))
@@ -331,8 +332,10 @@ class Service:
 
     # Inside -------------------------------------------------------------------------------------------------------
 
-    def _do(self, action: Callable[[Transaction], None]) -> None:
+    def _do(self, action: Callable[[Transaction], None], project_id: str = "", revision: int | None = None) -> None:
+        """Change something; with `revision` only a project that is as its caller saw it: ``project.changed_meanwhile``."""
         with self._metadb.writing() as tx:
+            lifecycle.require_revision(tx, project_id, revision)
             action(tx)
         self._notice()
 

@@ -63,7 +63,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectView:
-    """A project as it stands, id ``np_…``."""
+    """A project as it stands, id ``np_…``; `revision` is raised by each change of status or settings."""
 
     id: str
     spec: ProjectSpec
@@ -75,6 +75,7 @@ class ProjectView:
     finished_at: datetime | None = None
     error: ErrorView | None = None
     alarm_count: int = 0
+    revision: int = 1
     alerts: AlertSummary = AlertSummary()
     notes: dict[str, Any] = field(default_factory=dict)
     change: ObjectChange | None = None

@@ -37,6 +37,8 @@ CODES: dict[str, Code] = {
     ),
     "api.csrf": Code(2, "never", "PARAM_ERROR", "send X-CSRF-Token as GET /api/v1/session answers it"),
     "api.forbidden": Code(3, "manual", "GHANA-OPERAT000101", "ask an admin of the service for the role"),
+    "api.key_in_use": Code(2, "never", "PARAM_ERROR", "look whether what it asked for is there; then take a new key"),
+    "api.key_reused": Code(2, "never", "PARAM_ERROR", "take a new Idempotency-Key for another request"),
     "api.malformed": Code(2, "never", "PARAM_ERROR", "send one JSON object in UTF-8"),
     "api.not_found": Code(2, "never", "PARAM_ERROR", "see /docs for what there is"),
     "api.not_supported": Code(2, "never", "PARAM_ERROR"),
@@ -188,8 +190,12 @@ CODES: dict[str, Code] = {
         3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"
     ),
     "precheck.unknown": Code(2, "never", "PARAM_ERROR", "SubmitPreCheck answers the id to ask with"),
+    "project.changed_meanwhile": Code(2, "never", "PARAM_ERROR", "look at it again, then decide anew"),
     "project.invalid": Code(2, "never", "PARAM_ERROR"),
     "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),
+    "project.needs_recreation": Code(
+        2, "never", "PARAM_ERROR", "name the file otherwise, or release and delete the project"
+    ),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
     "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
     "project.wrong_status": Code(2, "never", "PARAM_ERROR"),

@@ -122,6 +122,12 @@ def labels_of(tx: Transaction, project_id: str) -> tuple[str, ...]:
     return tuple(json.loads(found)) if found else ()
 
 
+def revision(tx: Transaction, project_id: str) -> int | None:
+    """Return how often status and spec of a project were written, or `None` when there is no such project."""
+    found: int | None = tx.value("SELECT revision FROM project WHERE id = :id", id=project_id)
+    return found
+
+
 def set_status(
     tx: Transaction, project_id: str, new: ProjectStatus, now: float, *, revision: int | None = None
 ) -> bool:

@@ -144,24 +144,30 @@ class FakeService(Service):
         ]
         return _page(found[::-1] if descending else found, page, size)
 
-    def start_project(self, project_id):
+    def start_project(self, project_id, *, revision=None):
+        self._expect(project_id, revision)
         self._move(project_id, ProjectStatus.RUNNING, {ProjectStatus.INIT})
 
-    def stop_project(self, project_id):
+    def stop_project(self, project_id, *, revision=None):
+        self._expect(project_id, revision)
         self._move(project_id, ProjectStatus.SUSPEND, {ProjectStatus.RUNNING})
 
-    def resume_project(self, project_id):
+    def resume_project(self, project_id, *, revision=None):
+        self._expect(project_id, revision)
         self._move(project_id, ProjectStatus.RUNNING, {ProjectStatus.SUSPEND, ProjectStatus.FAILED})
 
-    def release_project(self, project_id):
+    def release_project(self, project_id, *, revision=None):
+        self._expect(project_id, revision)
         allowed = {ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}
         self._move(project_id, ProjectStatus.RELEASING, allowed)
         self.put(project_id, status=ProjectStatus.RELEASED)
 
-    def delete_project(self, project_id):
+    def delete_project(self, project_id, *, revision=None):
+        self._expect(project_id, revision)
         self._move(project_id, ProjectStatus.DELETED, {ProjectStatus.INIT, ProjectStatus.RELEASED})
 
-    def change_project(self, project_id, change):
+    def change_project(self, project_id, change, *, revision=None):
+        self._expect(project_id, revision)
         project = self.project(project_id)
         if project.status in {ProjectStatus.RELEASED, ProjectStatus.DELETED, ProjectStatus.RELEASING}:
             raise UsageError("project.wrong_status", f"project {project_id} is {project.status.value}")
@@ -204,7 +210,9 @@ class FakeService(Service):
     # By hand
 
     def put(self, project_id: str, **changes: Any) -> ProjectView:
-        self.kept_projects[project_id] = dataclasses.replace(self.kept_projects[project_id], **changes)
+        kept = self.kept_projects[project_id]
+        raised = kept.revision + bool({"spec", "status"} & changes.keys())
+        self.kept_projects[project_id] = dataclasses.replace(kept, revision=raised, **changes)
         return self.kept_projects[project_id]
 
     def put_step(self, project_id: str, name: StepName, **changes: Any) -> None:
@@ -213,6 +221,10 @@ class FakeService(Service):
             for step in self.kept_projects[project_id].steps
         )
         self.put(project_id, steps=steps)
+
+    def _expect(self, project_id, revision):
+        if revision not in {None, self.project(project_id).revision}:
+            raise UsageError("project.changed_meanwhile", f"project {project_id} was changed")
 
     def _move(self, project_id, to, allowed):
         with self._lock:

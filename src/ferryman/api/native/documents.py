@@ -99,6 +99,7 @@ class ProjectDocument(Model):
     stop_when: str
     importance: str
     labels: list[str]
+    revision: int = Field(description="Raised by each change of status or settings; the ETag holds it.")
     created_at: datetime
     changed_at: datetime
     started_at: datetime | None
@@ -281,6 +282,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         stop_when=spec.stop_when.value,
         importance=spec.importance.value,
         labels=list(spec.labels),
+        revision=project.revision,
         created_at=_utc(project.created_at),
         changed_at=_utc(project.changed_at),
         started_at=_maybe_utc(project.started_at),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from ferryman.api.native import documents
 from ferryman.api.native.creation import Wish, spec_of
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
+from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -58,9 +59,11 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
         return documents.project_document(service.create_project(spec_of_request(service, asked)))
 
     @router.get("/projects/{project_id}", tags=["projects"])
-    def show_project(project_id: str) -> documents.ProjectDocument:
-        """Show a project with its steps and tables; takes the id or the name."""
-        return documents.project_document(service.project(project_id_of(service, project_id)))
+    def show_project(project_id: str, response: Response) -> documents.ProjectDocument:
+        """Show a project with its steps and tables; takes the id or the name. Its ETag goes into If-Match of changes."""
+        view = service.project(project_id_of(service, project_id))
+        response.headers["ETag"] = tag_of(view)
+        return documents.project_document(view)
 
     @router.get("/projects/{project_id}/steps", tags=["projects"])
     def list_steps(project_id: str) -> list[documents.StepDocument]:
@@ -68,34 +71,39 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
         return [documents.step_document(step) for step in service.project(project_id_of(service, project_id)).steps]
 
     @router.delete("/projects/{project_id}", tags=["projects"], status_code=204)
-    def delete_project(project_id: str) -> None:
+    def delete_project(project_id: str, if_match: IfMatch = None) -> None:
         """Remove a project that was never started or is released."""
-        service.delete_project(project_id_of(service, project_id))
+        found = project_id_of(service, project_id)
+        service.delete_project(found, revision=expected_revision(if_match, found))
 
 
 def _add_life_cycle_routes(router: APIRouter, service: Service) -> None:
     @router.post("/projects/{project_id}/start", tags=["life cycle"])
-    def start(project_id: str) -> documents.ProjectDocument:
+    def start(project_id: str, if_match: IfMatch = None) -> documents.ProjectDocument:
         """Start a project that was never started."""
-        service.start_project(found := project_id_of(service, project_id))
+        found = project_id_of(service, project_id)
+        service.start_project(found, revision=expected_revision(if_match, found))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/stop", tags=["life cycle"])
-    def stop(project_id: str) -> documents.ProjectDocument:
+    def stop(project_id: str, if_match: IfMatch = None) -> documents.ProjectDocument:
         """Pause a running project; progress is kept."""
-        service.stop_project(found := project_id_of(service, project_id))
+        found = project_id_of(service, project_id)
+        service.stop_project(found, revision=expected_revision(if_match, found))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/resume", tags=["life cycle"])
-    def resume(project_id: str) -> documents.ProjectDocument:
+    def resume(project_id: str, if_match: IfMatch = None) -> documents.ProjectDocument:
         """Go on with a paused or failed project from where it stood."""
-        service.resume_project(found := project_id_of(service, project_id))
+        found = project_id_of(service, project_id)
+        service.resume_project(found, revision=expected_revision(if_match, found))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/release", tags=["life cycle"])
-    def release(project_id: str) -> documents.ProjectDocument:
+    def release(project_id: str, if_match: IfMatch = None) -> documents.ProjectDocument:
         """End a project for good and free what it holds; its record stays."""
-        service.release_project(found := project_id_of(service, project_id))
+        found = project_id_of(service, project_id)
+        service.release_project(found, revision=expected_revision(if_match, found))
         return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/choose", tags=["life cycle"], status_code=204)

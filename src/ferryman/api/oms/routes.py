@@ -80,7 +80,18 @@ def json_object(raw: bytes) -> dict[str, Any]:
         raise FerrymanError("api.malformed", "the request holds a number that JSON does not have") from None
     if not isinstance(value, dict):
         raise FerrymanError("api.malformed", "the request is JSON, but not an object")
+    if b"\\u" in raw and not _is_whole(value):
+        raise FerrymanError("api.malformed", "the request holds half a character (a lone surrogate)")
     return value
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether all texts can be written as UTF-8: JSON's escapes can tell of halves of characters, which nothing can keep."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_constant(name: str) -> Any:
