@@ -248,6 +248,16 @@ def serve(
     return serve_until_told(data_dir or default_data_dir(), host, port, executor, tls)
 
 
+@app.command("rotate-secret-key")
+def rotate_secret_key(
+    data_dir: Annotated[Path | None, typer.Option(help="The service's data directory; it must not be running.")] = None,
+) -> int:
+    """Seal all stored passwords with a new key, and forget the old one."""
+    from ferryman.cli.rotation import rotate
+
+    return rotate(data_dir or default_data_dir())
+
+
 @app.command("explain-lag")
 def explain_lag(
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="Name or id of the project.")],

@@ -1,4 +1,4 @@
-"""``ferryman projects add|remove|objects``: what a living project moves."""
+"""``ferryman projects add|remove|objects|clone|rename|batch``: what projects move, and what is done to many."""
 
 from __future__ import annotations
 
@@ -64,3 +64,49 @@ def tell_change(
     told = client_for(url, user, password).post("object-changes", change, action)
     sys.stdout.write(f"{told['id']} is {told['status']}\n")
     return 0
+
+
+@projects.command()
+def clone(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(help="The new project's name.")],
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Make another project with the same endpoints, objects and options; it waits to be started."""
+    made = client_for(url, user, password).post("projects", name, "clone", body={"name": new_name})
+    sys.stdout.write(f"{made['name']} is {made['status']} ({made['id']})\n")
+    return 0
+
+
+@projects.command()
+def rename(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(help="Its new name.")],
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Give a project another name."""
+    client_for(url, user, password).post("projects", name, "rename", body={"name": new_name})
+    sys.stdout.write(f"{name} is called {new_name} now\n")
+    return 0
+
+
+@projects.command()
+def batch(
+    action: Annotated[str, typer.Argument(help="start, stop, resume, release or delete.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Names or ids of projects.")] = None,
+    label: Annotated[str, typer.Option(help="Instead: every project with this label (its id).")] = "",
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Do one thing to many projects; exit code 1 when one of them could not take it."""
+    body = {"action": action, "projects": names or [], "label": label}
+    items = client_for(url, user, password).post("projects", "batch", body=body)
+    for item in items:
+        told = "done" if item["done"] else f"[{item['code']}] {item['message']}"
+        sys.stdout.write(f"{item['project_id']}  {told}\n")
+    return 0 if all(item["done"] for item in items) else 1

@@ -34,6 +34,25 @@ class SecretBox:
         except (InvalidToken, UnicodeEncodeError):
             raise FerrymanError("metadb.secret_key", f"a stored password cannot be opened with {self.path}") from None
 
+    def reseal(self, sealed: str) -> str:
+        """Seal again, with the first key, what any of the keys opens."""
+        return self.seal(self.open(sealed))
+
+    def begin_rotation(self) -> None:
+        """Put a new key on top of the file: it seals from now on, the older ones still open."""
+        self._write([Fernet.generate_key(), *self._keys()])
+
+    def end_rotation(self) -> None:
+        """Forget all keys but the first; nothing may be sealed with another one any more."""
+        self._write(self._keys()[:1])
+
+    def _write(self, keys: list[bytes]) -> None:
+        """Replace the file whole: no crash leaves half of it."""
+        temporary = self._draft(b"".join(key + b"\n" for key in keys))
+        temporary.replace(self.path)
+        sync_directory(self.path.parent)
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
     def _keys(self) -> list[bytes]:
         if not self.path.exists():
             self._make_key()
@@ -44,13 +63,7 @@ class SecretBox:
 
     def _make_key(self) -> None:
         # Linked into place whole: two processes that start at once end with the same key, and no crash leaves half of it.
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        place = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-        try:
-            os.write(place, Fernet.generate_key() + b"\n")
-            os.fsync(place)
-        finally:
-            os.close(place)
+        temporary = self._draft(Fernet.generate_key() + b"\n")
         try:
             os.link(temporary, self.path)
         except FileExistsError:
@@ -58,3 +71,13 @@ class SecretBox:
         finally:
             temporary.unlink()
         sync_directory(self.path.parent)
+
+    def _draft(self, text: bytes) -> Path:
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        place = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        try:
+            os.write(place, text)
+            os.fsync(place)
+        finally:
+            os.close(place)
+        return temporary

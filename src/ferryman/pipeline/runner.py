@@ -114,6 +114,7 @@ def run_release(context: TaskContext) -> None:
     _release_source(context)
     remove_store(context.data_dir, context.project_id)
     context.event("info", "removed the log store of the project")
+    context.event("info", f"left at {context.spec.target}: what was moved there (tables and rows, or messages)")
 
 
 def _release_source(context: TaskContext) -> None:

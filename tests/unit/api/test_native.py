@@ -129,3 +129,18 @@ def test_the_status_page_escapes_all_names(client, service):
 
 def test_the_empty_status_page_says_what_to_do(client):
     assert "ferryman projects create" in client.get("/status").text
+
+
+def test_clones_and_new_names_and_many_at_once(client, service, project_id):
+    made = client.post("/api/v1/projects/shop/clone", json={"name": "twin"})
+    assert made.status_code == 201, made.text
+    twin = made.json()
+    assert (twin["name"], twin["objects"], twin["status"]) == ("twin", ["shop.*"], "INIT")
+    answer = client.post("/api/v1/projects/batch", json={"action": "start", "projects": ["shop", "twin", "np_none"]})
+    assert [(item["done"], item["code"]) for item in answer.json()] == [
+        (True, ""),
+        (True, ""),
+        (False, "project.unknown"),
+    ]
+    assert client.post("/api/v1/projects/batch", json={"action": "start"}).status_code == 400
+    assert client.post("/api/v1/projects/shop/rename", json={"name": " "}).status_code == 422

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from ferryman.api.native import documents
+from ferryman.api.native.batch_routes import add_batch_routes
 from ferryman.api.native.creation import Wish, spec_of
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
@@ -37,6 +38,7 @@ def native_router(service: Service) -> APIRouter:
     _add_detail_routes(router, service)
     _add_endpoint_routes(router, service)
     add_object_routes(router, service)
+    add_batch_routes(router, service)
     return router
 
 
