@@ -153,7 +153,7 @@ def latency(stage: Stage, seconds: float = 20.0) -> tuple[float, float]:
         seen = _watch(stage, stop)
         writer.join()
     finally:
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
         running.wait()
     delays = sorted(1000 * (at - committed[n]) for n, at in seen.items() if n in committed)
     return statistics.median(delays), delays[int(len(delays) * 0.99)]

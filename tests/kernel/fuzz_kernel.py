@@ -125,11 +125,13 @@ class Campaign:
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
 
-    def both(self, name: str, work: Work) -> None:
-        """Run `work` with either implementation; they must agree."""
+    def both(self, name: str, work: Work, data: bytes) -> None:
+        """Run `work` on `data` with either implementation; they must agree."""
         twin, native = outcome(work, TWIN), outcome(work, NATIVE)
         if twin != native:
-            raise AssertionError(f"{name}: the twin says {str(twin)[:200]}, the native kernel {str(native)[:200]}")
+            raise AssertionError(
+                f"{name}: the twin says {str(twin)[:200]}, the native kernel {str(native)[:200]}: {data.hex()}"
+            )
         self.outcomes[name, "refused" if isinstance(twin, str) else "read"] += 1
 
     def alone(self, name: str, parse: Callable[[bytes], object], data: bytes) -> None:
@@ -145,11 +147,11 @@ class Campaign:
         for _ in range(MUTATIONS_A_TABLE // 4):
             sent = mutated(rng, stream)
             cut = rng.randrange(len(sent) + 1)
-            self.both("row packets", lambda m, sent=sent, cut=cut: read_rows(m, cases, sent, cut))
+            self.both("row packets", lambda m, sent=sent, cut=cut: read_rows(m, cases, sent, cut), sent)
             event = mutated(rng, body)
-            self.both("row events", lambda m, event=event: read_event(m, cases, event_type, event, map_body))
+            self.both("row events", lambda m, event=event: read_event(m, cases, event_type, event, map_body), event)
             other = mutated(rng, map_body)
-            self.both("table maps", lambda m, other=other: read_event(m, cases, event_type, body, other))
+            self.both("table maps", lambda m, other=other: read_event(m, cases, event_type, body, other), other)
             name, parse, valid = rng.choice(PARSERS)
             self.alone(name, parse, mutated(rng, valid))
 

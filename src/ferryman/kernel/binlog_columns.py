@@ -111,28 +111,33 @@ def _fixed(size: int, convert: Convert) -> LogColumn:
 
 def _decimal(metadata: int, type_: ColumnType) -> LogColumn | None:
     precision, scale = metadata & 0xFF, metadata >> 8
-    if scale != (type_.scale or 0):
+    if scale != (type_.scale or 0) or not 1 <= precision <= 65 or scale > precision:
         return None
     size = values.packed_decimal_size(precision, scale)
     return _fixed(size, lambda packed: values.decimal_text(packed, precision, scale))
 
 
-def _bit(metadata: int, type_: ColumnType) -> LogColumn:
-    return _fixed((metadata >> 8) + (1 if metadata & 0xFF else 0), values.bit_text)
+def _bit(metadata: int, type_: ColumnType) -> LogColumn | None:
+    size = (metadata >> 8) + (1 if metadata & 0xFF else 0)
+    return _fixed(size, values.bit_text) if 1 <= size <= 8 else None
 
 
 def _year(_: int, type_: ColumnType) -> LogColumn:
     return _fixed(1, lambda data: values.year_text(data[0] + 1900 if data[0] else 0))
 
 
-def _enum(metadata: int, type_: ColumnType) -> LogColumn:
+def _enum(metadata: int, type_: ColumnType) -> LogColumn | None:
     labels = [b"", *[label.encode() for label in type_.values]]
-    return _fixed(metadata >> 8, lambda data: labels[int.from_bytes(data, "little")])
+    size = metadata >> 8
+    return _fixed(size, lambda data: labels[int.from_bytes(data, "little")]) if 1 <= size <= 2 else None
 
 
-def _set(metadata: int, type_: ColumnType) -> LogColumn:
+def _set(metadata: int, type_: ColumnType) -> LogColumn | None:
     labels = [label.encode() for label in type_.values]
-    return _fixed(metadata >> 8, lambda data: values.set_text(int.from_bytes(data, "little"), labels))
+    size = metadata >> 8
+    return (
+        _fixed(size, lambda data: values.set_text(int.from_bytes(data, "little"), labels)) if 1 <= size <= 8 else None
+    )
 
 
 def _json(metadata: int, type_: ColumnType) -> LogColumn:

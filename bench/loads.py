@@ -1,0 +1,212 @@
+"""Loads into each target beside the limit of that target and the dump pipe: ``python -m bench.loads [--rows N] …``.
+
+Per target and table, in one run: our load (the step's own seconds, and what the load task used), the same data made
+beforehand and sent by plain clients over one, two and four streams (the best counts), and `mariadb-dump | mariadb`.
+Medians of so many rounds; the order changes with the round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from bench import limits
+from bench.paths import execute
+from bench.processes import watched
+from bench.tables import SYSBENCH, WIDE, BenchTable
+from ferryman.embedded import MariaDb, OceanBase, Postgres
+
+STREAMS = (1, 2, 4)
+FAST = {
+    "innodb-flush-log-at-trx-commit": "2",
+    "sync-binlog": "0",
+    "innodb-buffer-pool-size": "1G",
+    "local-infile": "ON",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """One load of ours: rows/s of its step, CPU seconds per million rows and MiB at most of the load task."""
+
+    rate: float
+    cpu: float
+    peak: float
+
+
+class LoadStage:
+    """One source with both tables, and one target at a time."""
+
+    def __init__(self, directory: Path, source: MariaDb, target, rows: dict[str, int]) -> None:
+        self.directory, self.source, self.target, self.rows = directory, source, target, rows
+        self._round = 0
+
+    def ours(self, table: BenchTable) -> Ours:
+        """Load the table by `ferryman run`."""
+        self._round += 1
+        name, report = f"{self.target.scheme}{self._round}", self.directory / "report.json"
+        url = self.target.url + ("/postgres" if self._is_postgres else "")
+        run = watched([
+            *(sys.executable, "-m", "ferryman", "run", "--source", f"{self.source.url}/sb", "--target", url),
+            *("--objects", f"sb.{table.name}", "--types", "schema,full", "--name", name),
+            *("--data-dir", str(self.directory / name), "--report", str(report)),
+        ])  # fmt: skip
+        step = next(step for step in json.loads(report.read_text())["steps"] if step["name"] == "load")
+        rows = self.rows[table.name]
+        if step["rows"] != rows:
+            raise SystemExit(f"{step['rows']} rows came, not {rows}")
+        load = next(use for name, use in run.uses.items() if "load" in name)
+        return Ours(rows / step["seconds"], load.cpu / rows * 1e6, load.peak / 1024)
+
+    @property
+    def _is_postgres(self) -> bool:
+        return self.target.kind == "PostgreSQL"
+
+    def empty(self, table: BenchTable) -> None:
+        """Leave the target's table there, without rows."""
+        if self._is_postgres:
+            with limits.postgres_session(self.target, "postgres") as session:
+                session.execute(f"TRUNCATE sb.{table.name}")
+        else:
+            execute(self.target, f"TRUNCATE TABLE sb.{table.name}")
+
+    def gone(self) -> None:
+        """Leave no trace in the target."""
+        if self._is_postgres:
+            with limits.postgres_session(self.target, "postgres") as session, suppress(psycopg.Error):
+                session.execute("DROP SCHEMA IF EXISTS sb CASCADE")
+        else:
+            execute(self.target, "DROP DATABASE IF EXISTS sb")
+
+    def limit(self, table: BenchTable, streams: int) -> float:
+        """Return rows/s of the same rows made beforehand."""
+        self.empty(table)
+        if self._is_postgres:
+            file = self.directory / f"{table.name}.copy"
+            seconds = limits.copy_in(self.target, "postgres", "sb", table, file, streams)
+        elif self.target.kind == "OceanBase":
+            seconds = limits.send_statements(self.target, self._statements(table), streams)
+        else:
+            file = limits.ready_file(self.source, table, self.directory)
+            seconds = limits.load_data(self.target, table, file, streams)
+        return self.rows[table.name] / seconds
+
+    def _statements(self, table: BenchTable) -> list[bytes]:
+        if getattr(self, "_made", None) != table.name:
+            self._ready, self._made = limits.ready_statements(self.source, table), table.name
+        return self._ready
+
+    def prepare_limit(self, table: BenchTable) -> None:
+        """Make the ready file of PostgreSQL from what our load has brought."""
+        file = self.directory / f"{table.name}.copy"
+        if self._is_postgres and not file.exists():
+            limits.copy_out(self.target, "postgres", "sb", table, file)
+
+    def pipe(self, table: BenchTable) -> float:
+        """Return rows/s of mariadb-dump piped into the client."""
+        self.empty(table)
+        flags = ["--protocol=tcp", "-h127.0.0.1", "-uroot"]
+        dump = [
+            "mariadb-dump",
+            *flags,
+            f"-P{self.source.port}",
+            "--no-create-info",
+            "--single-transaction",
+            "sb",
+            table.name,
+        ]
+        client = ["mariadb", *flags, f"-P{self.target.port}", "sb"]
+
+        def through() -> None:
+            producer = subprocess.Popen(dump, stdout=subprocess.PIPE, env=_environment(self.source))
+            subprocess.run(client, stdin=producer.stdout, check=True, env=_environment(self.target))
+            if producer.wait():
+                raise RuntimeError("mariadb-dump failed")
+
+        return self.rows[table.name] / limits.timed_in_threads([through])
+
+
+def _environment(server) -> dict[str, str]:
+    return {"MYSQL_PWD": server.password, "PATH": "/usr/bin:/bin"}
+
+
+def targets(directory: Path) -> dict[str, Callable[[], object]]:
+    """Return how each target is made."""
+    return {
+        "mariadb": lambda: MariaDb(directory / "mariadb", settings=FAST),
+        "oceanbase": lambda: OceanBase(directory / "oceanbase", parameters={"memory_budget": "4G"}),
+        "postgresql": lambda: Postgres(directory / "postgresql"),
+    }
+
+
+def measured(stage: LoadStage, table: BenchTable, repeat: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of the table of results."""
+    ours: list[Ours] = []
+    pipe: list[float] = []
+    limit: dict[int, list[float]] = {streams: [] for streams in STREAMS}
+    for _ in range(repeat):
+        stage.gone()
+        ours.append(stage.ours(table))
+        stage.prepare_limit(table)
+        for streams in STREAMS:
+            limit[streams].append(stage.limit(table, streams))
+        if not stage._is_postgres:
+            pipe.append(stage.pipe(table))
+    rate = statistics.median(one.rate for one in ours)
+    best = max(STREAMS, key=lambda streams: statistics.median(limit[streams]))
+    what = f"{table.name} → {stage.target.kind}"
+    spread = f"{min(o.rate for o in ours):,.0f}–{max(o.rate for o in ours):,.0f}"
+    yield f"load {what}", f"{rate:,.0f} rows/s", spread
+    top = statistics.median(limit[best])
+    yield (
+        f"ready data, {what}",
+        f"{top:,.0f} rows/s",
+        f"{best} streams, the best of {STREAMS}; ours is {rate / top:.2f} ×",
+    )
+    if pipe:
+        peer = statistics.median(pipe)
+        yield f"`mariadb-dump \\| mariadb`, {what}", f"{peer:,.0f} rows/s", f"ours is {rate / peer:.2f} ×"
+    cpu, peak = statistics.median(one.cpu for one in ours), max(one.peak for one in ours)
+    yield f"load task, {what}", f"{cpu:.2f} s CPU per million rows", f"{peak:.0f} MiB at most"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.loads")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="rows of sysbench's table")
+    parser.add_argument("--wide-rows", type=int, default=500_000, help="rows of the table of 22 columns")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--targets", default="mariadb,oceanbase,postgresql")
+    options = parser.parse_args()
+    for name, value, note in run(options.rows, options.wide_rows, options.repeat, options.targets.split(",")):
+        print(f"| {name} | {value} | {note} |", flush=True)
+
+
+def run(rows: int, wide_rows: int, repeat: int, names: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Run it all, one target after the other."""
+    with tempfile.TemporaryDirectory(prefix="fmb-") as where:
+        directory = Path(where)
+        directory.chmod(0o777)  # the source server writes its ready file here
+        counts = {SYSBENCH.name: rows, WIDE.name: wide_rows}
+        with MariaDb(directory / "source", settings=FAST) as source:
+            execute(source, "CREATE DATABASE sb")
+            for table in (SYSBENCH, WIDE):
+                execute(source, table.create("sb"), "USE sb", table.fill("sb", 1, counts[table.name]))
+            for name in names:
+                with targets(directory)[name]() as target:
+                    stage = LoadStage(directory, source, target, counts)
+                    for table in (SYSBENCH, WIDE):
+                        yield from measured(stage, table, repeat)
+
+
+if __name__ == "__main__":
+    main()
