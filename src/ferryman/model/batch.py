@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 type_code = "Q"
 """Offsets are unsigned 64-bit integers in machine order."""
@@ -49,7 +50,7 @@ class ColumnData:
     def values(self) -> list[Value]:
         """Unpack to a list of canonical bytes, `None` for NULL."""
         data, offsets, nulls = self.data, self.offsets, self.nulls
-        out: list[Value] = [data[offsets[row] : offsets[row + 1]] for row in range(len(offsets) - 1)]
+        out: list[Value] = [data[start:end] for start, end in pairwise(offsets)]
         if any(nulls):
             for row in range(len(out)):
                 if nulls[row >> 3] >> (row & 7) & 1:

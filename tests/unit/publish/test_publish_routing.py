@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +19,10 @@ from ferryman.model.project import Endpoint, PartitionRule, ProjectSpec, Publish
 from ferryman.model.schema import Column, ForeignKey, Index, KeyPart, ReferenceAction, Schema, Table
 from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.precheck.publishing import publishing_checks
+from ferryman.pipeline.publish.repeats import CountingWriter
 from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import verb_of
+from ferryman.pipeline.publish.topics import router_of
 from ferryman.serializers.registry import serializer_for
 from ferryman.spi.precheck import Verdict
 from ferryman.spi.sink import Messages, Origin, RowEvent
@@ -134,3 +138,54 @@ def test_the_precheck_refuses_what_a_consumer_would_never_see() -> None:
         r.verdict is Verdict.PASSED
         for r in publishing_checks(replace(spec, publish=PublishOptions()), Schema(tables=(KEYED,)))
     )
+
+
+def test_changes_are_named_where_they_may_come_twice() -> None:
+    options = PublishOptions()
+    event = RowEvent(
+        name=NAME, table=KEYED, operation=Operation.UPDATE, columns=COLUMNS,
+        before=Batch.of([(b"1", b"1"), (b"2", b"2")], 2), after=Batch.of([(b"1", b"0"), (b"9", b"2")], 2),
+        origin=Origin(position=POSITION, seconds=50.0, database_type="MYSQL"), ordinals=[4, 5],
+    )  # fmt: skip
+    place = ":".join(map(str, POSITION.order))
+    named = Router(options, serializer_for(options), {"d.t": 7}, named=True).rows(event)
+    assert (kinds(named), named.names) == (["UPDATE", "DELETE", "INSERT"], [f"{place}:4", f"{place}:5", f"{place}:5"])
+    assert Router(options, serializer_for(options), {"d.t": 7}).rows(event).names in ([], ())
+
+
+def test_a_topic_with_fewer_partitions_than_before_stops_the_task() -> None:
+    class Shrunk:
+        exactly_once = True
+
+        def topics(self, names: Iterable[str]) -> dict[str, int]:
+            return dict.fromkeys(names, 2)
+
+    class Context:
+        spec = SimpleNamespace(publish=PublishOptions())
+
+        def __init__(self, known: int) -> None:
+            self.known = known
+
+        def note(self, name: str) -> dict[str, int]:
+            return {"d.t": self.known}
+
+    assert router_of(Context(2), Shrunk()).partitions == {"d.t": 2}  # type: ignore[arg-type]
+    with pytest.raises(FerrymanError) as refused:
+        router_of(Context(3), Shrunk())  # type: ignore[arg-type]
+    assert refused.value.code == "sink.topic_shrunk"
+
+
+def test_repetitions_are_counted_for_each_queue_until_its_last_message_comes() -> None:
+    class Taking:
+        def begin(self) -> None: ...
+        def publish(self, messages: Messages) -> None: ...
+        def commit(self, marks: object) -> None: ...
+
+    told: list[int] = []
+    writer = CountingWriter(Taking(), {("t", 0): "7:3", ("t", 1): "6:9"}, told.append)  # type: ignore[arg-type]
+    for names in (["7:1", "7:2"], ["7:3", "7:4"], ["7:5", "7:6"]):
+        writer.begin()
+        writer.publish(Messages(topic="t", partitions=[0, 0], keys=[None] * 2, values=[b""] * 2, names=names))
+        writer.publish(Messages(topic="t", partitions=[1], keys=[None], values=[b""], names=[names[0]]))
+        writer.commit({})
+    assert told == [3]
