@@ -23,6 +23,7 @@ from ferryman.api.native.alert_routes import alert_router
 from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.configuration import configuration_router
 from ferryman.api.native.following import following_router
+from ferryman.api.native.log_routes import log_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.oms.surroundings import Surroundings
@@ -62,6 +63,7 @@ def routed_application(
         events_router(service),
         access_router(access),
         alert_router(service, alerts),
+        log_router(service),
     ):
         app.include_router(router, responses=ERRORS)
     app.include_router(console_router())

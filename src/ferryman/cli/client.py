@@ -40,6 +40,10 @@ class Client:
         """Change something."""
         return self._call("PATCH", path, body=body)
 
+    def put(self, *path: str, body: Any) -> Any:
+        """Set something."""
+        return self._call("PUT", path, body=body)
+
     def delete(self, *path: str) -> Any:
         """Remove something."""
         return self._call("DELETE", path)

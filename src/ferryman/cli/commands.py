@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ferryman.cli.access_commands import keys, users
+from ferryman.cli.alert_commands import alerts
 from ferryman.cli.file_commands import apply_file
-from ferryman.cli.object_commands import projects
+from ferryman.cli.log_commands import projects
 from ferryman.cli.problems import default_data_dir
 from ferryman.cli.project_commands import Password, Url, User
 
@@ -27,6 +28,7 @@ app.add_typer(projects, name="projects")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.command("apply")(apply_file)
+app.add_typer(alerts, name="alerts")
 
 Source = Annotated[
     str,

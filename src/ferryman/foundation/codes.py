@@ -155,6 +155,7 @@ CODES: dict[str, Code] = {
         1, "manual", "CM-RESOIE000202", "set binlog_format=ROW at the source, then load the table again"
     ),
     "log.unsupported_event": Code(1, "manual", "CM-RESOIE000202"),
+    "log.unreadable": Code(3, "manual", "INNER_ERROR", "check the permissions of the data directory"),
     "logstore.corrupt": Code(
         1, "manual", "CM-RESOIE000202", "the log store on disk is damaged: check the disk, then load again with --fresh"
     ),
