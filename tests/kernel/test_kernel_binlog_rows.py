@@ -11,6 +11,7 @@ from kernel_cases import (
     BINARY,
     CASES,
     ENUM,
+    SET,
     Case,
     canonical_row,
     integer_case,
@@ -285,3 +286,14 @@ def test_inet6(kernel: SimpleNamespace, address: str, text: bytes) -> None:
     )  # fmt: skip
     (row,) = decode(kernel, [case], 30, rows_event_body([case], 30, [(record,)]))[1].rows()
     assert row == (text,)
+
+
+@pytest.mark.parametrize("size", [0, 9, 24, 255])
+def test_set_of_an_impossible_size(kernel: SimpleNamespace, size: int) -> None:
+    body = bytearray(table_map_body([SET]))
+    place = bytes(body).rindex(SET.log_meta)
+    body[place : place + 2] = bytes((SET.log_meta[0], size))
+    with pytest.raises(KernelError):
+        kernel.decode_rows(
+            b"\0" * 8 + b"\2\0\1\xff\0" + b"\0" * 300, 30, kernel.decode_table_map(bytes(body)), (SET.type,)
+        )

@@ -163,3 +163,12 @@ def test_rows_of_nulls_only(kernel: SimpleNamespace) -> None:
     batch = sut.take()
     assert list(batch.rows()) == [(None,) * 7] * 9
     assert batch.columns[0].nulls == b"\xff\x01"
+
+
+@pytest.mark.parametrize("value", [b"1\n2", b"1\n", b"", b"+1", b"1e5", b"1;", b"0x1"])
+def test_decimal_that_is_no_plain_number(kernel: SimpleNamespace, value: bytes) -> None:
+    # It is written into SQL bare.
+    type_ = ColumnType(kind=Kind.DECIMAL, precision=10, scale=0)
+    sut = kernel.ResultSetDecoder([WireColumn(246, False, type_)])
+    with pytest.raises(KernelError):
+        sut.feed(packet(b"\0\0" + bytes((len(value),)) + value))

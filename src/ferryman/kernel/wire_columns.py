@@ -186,8 +186,10 @@ def _checked(pattern: bytes) -> Texts:
     whole = re.compile(rb"(?:" + pattern + rb"\n)*+", re.ASCII)
 
     def texts(raw: list[Any]) -> list[Value]:
-        joined = b"".join([value + b"\n" for value in raw if value is not None])
-        if not whole.fullmatch(joined):
+        present = [value for value in raw if value is not None]
+        joined = b"".join([value + b"\n" for value in present])
+        # A line feed within a value would pass for two values.
+        if not whole.fullmatch(joined) or joined.count(b"\n") != len(present):
             raise ValueError("not of the form of its kind")
         return raw
 
