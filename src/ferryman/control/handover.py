@@ -206,22 +206,26 @@ def _project(tx: Transaction, box: SecretBox, project_id: str) -> ProjectRow:
 
 def _take_notes(tx: Transaction, change: ObjectChange) -> None:
     """Add the sub-project's tables to what the steps know of the project."""
-    noted = {
-        (project, name): notes.get(tx, project, name)
-        for project in (change.project_id, change.sub_project_id)
-        for name in (SOURCE_NOTE, PLAN_NOTE)
-    }
-    schemas = [from_json(Schema, noted[project, SOURCE_NOTE]) for project in (change.project_id, change.sub_project_id)]
-    plans = [from_json(SchemaPlan, noted[project, PLAN_NOTE]) for project in (change.project_id, change.sub_project_id)]
-    tables = (*schemas[0].tables, *schemas[1].tables)
-    views = (*schemas[0].views, *schemas[1].views)
-    _put(tx, change.project_id, SOURCE_NOTE, to_json(replace(schemas[0], tables=tables, views=views)))
+    ours, theirs = (_schema(tx, project) for project in (change.project_id, change.sub_project_id))
+    schema = replace(ours, tables=(*ours.tables, *theirs.tables), views=(*ours.views, *theirs.views))
+    _put(tx, change.project_id, SOURCE_NOTE, to_json(schema))
+    mine, more = (_plan(tx, project) for project in (change.project_id, change.sub_project_id))
     plan = SchemaPlan(
-        tables=plans[0].tables | plans[1].tables,
-        statements=(*plans[0].statements, *plans[1].statements),
-        conversions=(*plans[0].conversions, *plans[1].conversions),
+        tables=mine.tables | more.tables,
+        statements=(*mine.statements, *more.statements),
+        conversions=(*mine.conversions, *more.conversions),
     )
     _put(tx, change.project_id, PLAN_NOTE, to_json(plan))
+
+
+def _schema(tx: Transaction, project_id: str) -> Schema:
+    noted = notes.get(tx, project_id, SOURCE_NOTE)
+    return Schema() if noted is None else from_json(Schema, noted)
+
+
+def _plan(tx: Transaction, project_id: str) -> SchemaPlan:
+    noted = notes.get(tx, project_id, PLAN_NOTE)
+    return SchemaPlan() if noted is None else from_json(SchemaPlan, noted)
 
 
 def _release(tx: Transaction, change: ObjectChange) -> None:

@@ -43,9 +43,19 @@ def follow(context):
     while not context.wait(0.02):
         if context.step is StepName.APPLY:
             context.set_note("apply.position", to_json(place(8)))
-            if context.note("apply.drain"):
+            if context.note("apply.drain") or context.note("apply.stop_at"):
                 return
+            hand_over(context)
         context.report(StepProgress(rows=1, caught_up=context.step is StepName.APPLY, checkpoint_seconds=1))
+
+
+def hand_over(context):
+    """Stand still and join as the real apply does, at once."""
+    for told, said in (("objects.hold", "objects.held"), ("objects.join", "objects.joined")):
+        wish = context.note(told)
+        if wish and not context.note(said):
+            trace(context, said)
+            context.set_note(said, {"record": wish["record"], "position": to_json(place(8))})
 
 
 def place(number):
