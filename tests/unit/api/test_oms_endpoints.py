@@ -97,3 +97,14 @@ def test_a_taken_name(call):
     call("CreateMySqlDataSource", **MYSQL)
     answer = call("CreateMySqlDataSource", **MYSQL)
     assert answer["errorDetail"]["extraContext"]["code"] == "endpoint.name_taken"
+
+
+def test_queues_are_kept_as_their_urls_would_be(call, service):
+    kafka = {"name": "k", "endpoint": "one:9093,two:9093", "username": "u", "password": "p"}
+    kafka |= {"enableSSL": True, "enableSASL": True, "saslMechanism": "SCRAM-SHA-256"}
+    kept = service.endpoint(call("CreateKafkaDataSource", **kafka)["data"]).endpoint
+    assert (kept.scheme, kept.options["servers"], kept.username) == ("kafka", "one:9093,two:9093", "u")
+    assert (kept.options["security_protocol"], kept.options["sasl_mechanism"]) == ("SASL_SSL", "SCRAM-SHA-256")
+    rocket = {"name": "r", "endpoint": "names:9876", "username": "key", "password": "secret"}
+    kept = service.endpoint(call("CreateRocketMqDataSource", **rocket)["data"]).endpoint
+    assert (kept.scheme, kept.host, kept.port, kept.username) == ("rocketmq", "names", 9876, "key")
