@@ -28,9 +28,11 @@ from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.oms.surroundings import Surroundings
 from ferryman.api.protection import BODY_LIMIT, Protection, error_response
+from ferryman.api.repeating import Repeating
 from ferryman.control.access import Access
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
+from ferryman.control.repeats import Repeats
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError, UsageError
 
@@ -45,7 +47,8 @@ def create_application(
     body_limit: int = BODY_LIMIT,
 ) -> ASGIApp:
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
-    return Protection(routed_application(service, labels, access, prechecks, alerts), access, body_limit)
+    routed = routed_application(service, labels, access, prechecks, alerts)
+    return Protection(Repeating(routed, Repeats(access.metadb)), access, body_limit)
 
 
 def routed_application(

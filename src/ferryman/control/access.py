@@ -63,6 +63,11 @@ class Access:
 
     # Callers ------------------------------------------------------------------------------------------------------
 
+    @property
+    def metadb(self) -> MetaDb:
+        """Where accounts are kept, for what stands beside them."""
+        return self._metadb
+
     def known(self, account: str, password: str) -> Principal | None:
         """Return who a login is that has been right before; quick."""
         with self._metadb.reading() as tx:

@@ -202,18 +202,22 @@ class Service:
         sub_projects: bool = False,
         page: int = 1,
         size: int = 10,
+        older_than: str = "",
     ) -> Page:
         """List projects (`ProjectView`, without their tables), deleted ones left out unless asked for by status.
 
-        `search`: part of name or id; `labels`: any of them; `sort`: created, changed, name, status.
+        `search`: part of name or id; `labels`: any of them; `sort`: created, changed, name, status;
+        `older_than`: only those made before the project of this id; ``project.unknown``.
         """
         living = [status for status in ProjectStatus if status is not ProjectStatus.DELETED]
         with self._metadb.reading() as tx:
             hidden = frozenset() if sub_projects else object_changes.sub_projects(tx)
+            border = self._made(tx, older_than)
             found = [
                 head
                 for head in projects.heads(tx, statuses or living)
-                if head.id not in hidden
+                if (border is None or (head.created_at, head.id) < border)
+                and head.id not in hidden
                 and _mentions(search, head.name, head.id)
                 and (type_ is None or head.type == type_.value)
                 and (not labels or set(labels) & set(head.labels))
@@ -338,6 +342,9 @@ class Service:
             lifecycle.require_revision(tx, project_id, revision)
             action(tx)
         self._notice()
+
+    def _made(self, tx: Transaction, project_id: str) -> tuple[float, str] | None:
+        return (self._row(tx, project_id).created_at, project_id) if project_id else None
 
     def _row(self, tx: Transaction, project_id: str) -> ProjectRow:
         row = projects.get(tx, self._metadb.box, project_id)

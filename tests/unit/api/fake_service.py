@@ -130,6 +130,7 @@ class FakeService(Service):
         descending=True,
         page=1,
         size=10,
+        older_than="",
     ):
         wanted = set(statuses) or set(ProjectStatus) - {ProjectStatus.DELETED}
         found = [

@@ -112,7 +112,9 @@ class ProjectDocument(Model):
 
 
 class ProjectPage(Model):
-    """A page of projects."""
+    """A page of projects; `next` is the cursor of the page behind it, null when there is none."""
+
+    next: str | None = None
 
     items: list[ProjectDocument]
     total: int

@@ -49,11 +49,14 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
         status: Annotated[list[ProjectStatus] | None, Query()] = None,
         page: PageNumber = 1,
         size: PageSize = 50,
+        cursor: Annotated[str, Query(max_length=64, description="`next` of the page before; `page` is 1 then.")] = "",
     ) -> documents.ProjectPage:
-        """List projects, youngest first, without their tables."""
-        found = service.projects(search=search, statuses=status or (), page=page, size=size)
+        """List projects, youngest first, without their tables; by cursor none comes twice and none is passed over."""
+        found = service.projects(search=search, statuses=status or (), page=page, size=size, older_than=cursor)
         items = [documents.project_document(project, with_tables=False) for project in found.items]
-        return documents.ProjectPage(items=items, total=found.total, page=found.number, size=found.size)
+        more = found.total > found.number * found.size
+        after = items[-1].id if items and more else None
+        return documents.ProjectPage(items=items, total=found.total, page=found.number, size=found.size, next=after)
 
     @router.post("/projects", tags=["projects"], status_code=201)
     def create_project(asked: documents.NewProject) -> documents.ProjectDocument:

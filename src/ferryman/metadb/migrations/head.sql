@@ -279,5 +279,15 @@ CREATE INDEX object_change_sub_project_id ON object_change (sub_project_id);
 
 CREATE INDEX object_change_status ON object_change (status);
 
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+CREATE TABLE repeated_call (
+	digest VARCHAR(64) NOT NULL,
+	request VARCHAR(64) NOT NULL,
+	answer TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	PRIMARY KEY (digest)
+);
+
+CREATE INDEX repeated_call_created_at ON repeated_call (created_at);
+
+INSERT INTO alembic_version (version_num) VALUES ('0005');
 
