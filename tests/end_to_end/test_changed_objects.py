@@ -1,4 +1,4 @@
-"""Objects join and leave a running project, under a writer, while tasks and the service are killed."""
+"""Objects join and leave a running project, under a writer, while tasks and the service are killed (I8)."""
 
 from __future__ import annotations
 
