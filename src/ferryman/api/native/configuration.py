@@ -18,8 +18,8 @@ from ferryman.control.service import Service
 from ferryman.model.project import Importance, ProjectSpec, StopWhen
 
 
-def _text(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": "The document.", "content": {media_type: {"schema": {"type": "string"}}}}}
+def _text(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": "The document.", "content": {media_type: {"schema": schema}}}}
 
 
 def configuration_router(service: Service, labels: Labels) -> APIRouter:
@@ -52,7 +52,7 @@ def _add_file_routes(router: APIRouter, service: Service, labels: Labels) -> Non
         "/projects/{project_id}/export",
         tags=["configuration"],
         response_class=Response,
-        responses=_text("application/yaml"),
+        responses=_text("application/yaml", {"$ref": "#/components/schemas/ProjectFile"}),
     )
     def export_project(project_id: str) -> Response:
         """Write a project as the YAML that `ferryman apply` takes; without passwords, defaults left out."""
@@ -77,7 +77,7 @@ def _add_list_routes(router: APIRouter, service: Service) -> None:
         "/projects/{project_id}/objects.csv",
         tags=["configuration"],
         response_class=Response,
-        responses=_text("text/csv"),
+        responses=_text("text/csv", {"type": "string"}),
     )
     def export_objects(project_id: str) -> Response:
         """Write the objects of a project, which names them one by one, as OMS's CSV."""
