@@ -192,7 +192,7 @@ class MemoryReader:
 
 def condition(table: Table, row: Row, where: str) -> bool:
     """A filter of the tests: ``column < number``; or SQL that ends in ``keys:[[hex, …], …]``."""
-    name, number = where.split(" < ")
+    name, number = where.strip("()").replace("`", "").split(" < ")
     names = [column.name for column in table.columns]
     value = row[names.index(name)]
     return value is not None and int(value) < int(number)

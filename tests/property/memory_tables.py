@@ -180,7 +180,16 @@ class MemoryReader:
         for row in list(found.rows):
             yield Batch.of([found.values(row, columns)], len(columns))
 
-    def rows_by(self, table: Table, columns: Sequence[str], by: Sequence[str], values: Sequence[Row]) -> Batch:
+    def rows_by(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        by: Sequence[str],
+        values: Sequence[Row],
+        *,
+        where: str | None = None,
+    ) -> Batch:
+        assert where is None
         found = self.tables[table.name]
         return Batch.of([found.values(row, columns) for row in found.matching(by, values)], len(columns))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ class Given:
     exclude: Sequence[str] | None = None
     rename: Sequence[str] | None = None
     where: Sequence[str] | None = None
+    columns: Sequence[str] | None = None
+    leave_out: Sequence[str] | None = None
+    transforms: Sequence[str] | None = None
+    added: Sequence[str] | None = None
     types: str = "schema,full,incremental,verify"
     stop_when: str = "never"
     streams: int = 0
@@ -55,6 +60,8 @@ class Given:
             exclude=options.patterns(self.exclude),
             rename=options.renames(self.rename),
             where=options.filters(self.where),
+            columns=options.column_rules(self.columns, self.leave_out, self.transforms, self.added),
+            hash_key=os.environ.get(options.HASH_KEY_VARIABLE, ""),
             types=types,
             stop_when=options.stop_when(self.stop_when),
             streams=self.streams,

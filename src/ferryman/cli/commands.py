@@ -52,6 +52,28 @@ Where = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="TABLE:CONDITION", help="Rows of a table: 'database.table:condition'."),
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="TABLE:NAMES", help="The columns of a table that move: 'db.table:id,name'."),
+]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option("--leave-out", metavar="TABLE:NAMES", help="Columns of a table that stay: 'db.table:secret'."),
+]
+Transform = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--transform",
+        metavar="TABLE:COLUMN=HOW",
+        help="mask(FIRST,LAST), hash (keyed by FERRYMAN_HASH_KEY), null or constant(VALUE).",
+    ),
+]
+AddColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--add-column", metavar="TABLE:COLUMN=VALUE", help="A new column: text with {database}, {table}, or a number."
+    ),
+]
 Types = Annotated[str, typer.Option("--types", metavar="LIST", help="Any of schema, full, incremental, verify.")]
 Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, help="Parallel streams; 0 chooses.")]
 Skip = Annotated[
@@ -83,6 +105,10 @@ def run(
     exclude: Exclude = None,
     map_: Map = None,
     where: Where = None,
+    columns: Columns = None,
+    leave_out: LeaveOut = None,
+    transform: Transform = None,
+    add_column: AddColumn = None,
     types: Types = ALL_TYPES,
     stop_when: Annotated[
         str,
@@ -119,6 +145,10 @@ def run(
         exclude=exclude,
         rename=map_,
         where=where,
+        columns=columns,
+        leave_out=leave_out,
+        transforms=transform,
+        added=add_column,
         types=types,
         stop_when=stop_when,
         streams=streams,
@@ -139,6 +169,10 @@ def check(
     exclude: Exclude = None,
     map_: Map = None,
     where: Where = None,
+    columns: Columns = None,
+    leave_out: LeaveOut = None,
+    transform: Transform = None,
+    add_column: AddColumn = None,
     types: Types = ALL_TYPES,
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
@@ -157,6 +191,10 @@ def check(
         exclude=exclude,
         rename=map_,
         where=where,
+        columns=columns,
+        leave_out=leave_out,
+        transforms=transform,
+        added=add_column,
         types=types,
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,
@@ -173,6 +211,10 @@ def verify(
     exclude: Exclude = None,
     map_: Map = None,
     where: Where = None,
+    columns: Columns = None,
+    leave_out: LeaveOut = None,
+    transform: Transform = None,
+    add_column: AddColumn = None,
     streams: Streams = 0,
     json: Json = False,
     source_password_env: SourcePassword = SOURCE_VARIABLE,
@@ -189,6 +231,10 @@ def verify(
         exclude=exclude,
         rename=map_,
         where=where,
+        columns=columns,
+        leave_out=leave_out,
+        transforms=transform,
+        added=add_column,
         streams=streams,
         password_variables=(source_password_env, target_password_env),
     )
@@ -203,6 +249,10 @@ def repair(
     exclude: Exclude = None,
     map_: Map = None,
     where: Where = None,
+    columns: Columns = None,
+    leave_out: LeaveOut = None,
+    transform: Transform = None,
+    add_column: AddColumn = None,
     streams: Streams = 0,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the SQL to this file, else to standard output.")
@@ -224,6 +274,10 @@ def repair(
         exclude=exclude,
         rename=map_,
         where=where,
+        columns=columns,
+        leave_out=leave_out,
+        transforms=transform,
+        added=add_column,
         streams=streams,
         password_variables=(source_password_env, target_password_env),
     )

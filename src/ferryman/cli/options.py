@@ -6,12 +6,15 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, StopWhen
+from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import unquoted
 from ferryman.spi.url import format_url, parse_url
 
+HASH_KEY_VARIABLE = "FERRYMAN_HASH_KEY"
 STOP_WHEN = tuple(member.value for member in StopWhen)
 
 
@@ -57,15 +60,45 @@ def renames(values: Sequence[str] | None) -> dict[str, str]:
 
 def filters(values: Sequence[str] | None) -> dict[str, str]:
     """Read ``database.table:condition``."""
-    found: dict[str, str] = {}
-    for value in values or ():
-        table, *rest = split_outside_backticks(value, ":")
-        condition = ":".join(rest).strip()
-        if not condition or _parts(table) < 2:
-            hint = "write database.table:condition, for example 'shop.orders:id > 1000'"
-            raise UsageError("usage.wrong_option", f"--where {value!r} cannot be read", hint=hint)
-        found[_plain(table.strip())] = condition
+    hint = "write database.table:condition, for example 'shop.orders:id > 1000'"
+    return dict(_of_table("--where", value, hint) for value in values or ())
+
+
+def column_rules(
+    columns: Sequence[str] | None,
+    leave_out: Sequence[str] | None,
+    transforms: Sequence[str] | None,
+    added: Sequence[str] | None,
+) -> dict[str, ColumnRules]:
+    """Read what shall become of columns: by table, what the four options say."""
+    found: dict[str, ColumnRules] = {}
+    for member, option, values in (("keep", "--columns", columns), ("leave_out", "--leave-out", leave_out)):
+        for value in values or ():
+            table, text = _of_table(option, value, "write database.table:column,column")
+            rules = found.get(table, ColumnRules())
+            names = tuple(unquoted(part.strip()) for part in split_outside_backticks(text, ","))
+            more: dict[str, Any] = {member: (*getattr(rules, member), *names)}
+            found[table] = dataclasses.replace(rules, **more)
+    for member, option, values in (("transforms", "--transform", transforms), ("add", "--add-column", added)):
+        for value in values or ():
+            table, text = _of_table(option, value, "write database.table:column=value")
+            rules = found.get(table, ColumnRules())
+            name, *rest = split_outside_backticks(text, "=")
+            if not name.strip() or not rest:
+                hint = "write database.table:column=value"
+                raise UsageError("usage.wrong_option", f"{option} {value!r} cannot be read", hint=hint)
+            new = {unquoted(name.strip()): "=".join(rest).strip()}
+            found[table] = dataclasses.replace(rules, **{member: getattr(rules, member) | new})
     return found
+
+
+def _of_table(option: str, value: str, hint: str) -> tuple[str, str]:
+    """Read ``database.table:text``."""
+    table, *rest = split_outside_backticks(value, ":")
+    text = ":".join(rest).strip()
+    if not text or _parts(table) < 2:
+        raise UsageError("usage.wrong_option", f"{option} {value!r} cannot be read", hint=hint)
+    return _plain(table.strip()), text
 
 
 def types(value: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -60,6 +61,10 @@ def create(
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="What stays.")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="New names: old=new.")] = None,
     where: Annotated[list[str] | None, typer.Option(help="Rows of a table: 'database.table:condition'.")] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="Columns that move: 'database.table:id,name'.")] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="Columns that stay: 'database.table:secret'.")] = None,
+    transform: Annotated[list[str] | None, typer.Option(help="'database.table:column=hash', as of run.")] = None,
+    add_column: Annotated[list[str] | None, typer.Option(help="'database.table:column=value', as of run.")] = None,
     types: Annotated[
         str, typer.Option(help="Any of schema, full, incremental, verify.")
     ] = "schema,full,incremental,verify",
@@ -75,6 +80,7 @@ def create(
 ) -> int:
     """Make a project; passwords may come from FERRYMAN_SOURCE_PASSWORD and FERRYMAN_TARGET_PASSWORD."""
     from ferryman.cli import options, project_views
+    from ferryman.model.serial import to_json
 
     body = {
         "name": options.check_name(name),
@@ -84,6 +90,8 @@ def create(
         "exclude": options.patterns(exclude),
         "rename": options.renames(map_),
         "where": options.filters(where),
+        "columns": to_json(options.column_rules(columns, leave_out, transform, add_column)),
+        "hash_key": os.environ.get(options.HASH_KEY_VARIABLE, ""),
         "types": options.types(types),
         "stop_when": options.stop_when(stop_when).value,
         "streams": streams,

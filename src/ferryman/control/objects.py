@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.names import TableName
 from ferryman.model.schema import ReferenceAction, Schema
 from ferryman.model.selection import Selection, exact_pattern, matches, split_name, unquoted
+
+T = TypeVar("T")
 
 ACTING = frozenset({ReferenceAction.CASCADE, ReferenceAction.SET_NULL, ReferenceAction.SET_DEFAULT})
 """What foreign keys do to other rows without a word in the source's log."""
@@ -39,9 +42,15 @@ def with_added(
     objects = (*selection.objects, *dict.fromkeys(patterns)) if selection.objects else ()
     merged = replace(selection, objects=objects, exclude=exclude, rename=selection.rename | dict(rename))
     added = Selection(objects=tuple(dict.fromkeys(patterns)), exclude=exclude, rename=merged.rename)
+    added = replace(added, where=_chosen(selection.where, added), columns=_chosen(selection.columns, added))
     _check_rename(selection, added, rename)
     _check_targets(selection, added, known)
     return merged, added
+
+
+def _chosen(rules: Mapping[str, T], added: Selection) -> dict[str, T]:
+    """Return the rules of the tables that are added: one that was removed before comes back under its rules."""
+    return {name: rule for name, rule in rules.items() if added.includes(TableName(*name.partition(".")[::2]))}
 
 
 def with_removed(selection: Selection, patterns: Sequence[str], known: Sequence[TableName] = ()) -> Selection:

@@ -52,6 +52,7 @@ def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
         ("source", _identity(old.source), _identity(new.source)),
         ("target", _identity(old.target), _identity(new.target)),
         ("objects", old.selection, new.selection),
+        ("key for hashes", old.hash_key, new.hash_key),
         ("type", old.type, new.type),
         ("way to spread messages", _spreading(old), _spreading(new)),
     ):

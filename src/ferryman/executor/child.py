@@ -150,7 +150,7 @@ def _known(problem: Exception, context: ChildContext) -> FerrymanError:
 def without_passwords(lines: list[str], context: ChildContext) -> str:
     """Join the lines of a traceback; foreign messages may quote what we connect with."""
     text = "".join(lines)
-    for password in (context.spec.source.password, context.spec.target.password):
+    for password in (context.spec.source.password, context.spec.target.password, context.spec.hash_key):
         text = text.replace(password, "******") if password else text
     return text
 

@@ -71,9 +71,6 @@ CODES: dict[str, Code] = {
         "CM-SCHEOR000002",
         "choose: `apply` (with the SQL to run at the target), `skip`, or `done` when the target has it already",
     ),
-    "apply.filter_unsupported": Code(
-        1, "manual", "CONNECTOR-SIOO0400600", "leave the row filter away, or leave the incremental step away"
-    ),
     "apply.keyless_changed": Code(
         1,
         "manual",
@@ -204,6 +201,24 @@ CODES: dict[str, Code] = {
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
     ),
     "report.not_written": Code(3, "manual", "INNER_ERROR", "choose another place for the file"),
+    "rules.cascade": Code(
+        2,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "leave the row filter of that table away, or leave the tables out that refer to it",
+    ),
+    "rules.column_missing": Code(2, "manual", "CONNECTOR-SIOO0400600", "check the column's name"),
+    "rules.column_refused": Code(2, "manual", "CONNECTOR-SIOO0400600", "change or leave away the rule of that column"),
+    "rules.filter_refused": Code(
+        2,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "docs/rules.md lists what a filter may say; without following, any SQL goes",
+    ),
+    "rules.table_missing": Code(2, "manual", "CONNECTOR-SIOO0400600", "name the table as the source spells it"),
+    "rules.value_refused": Code(
+        1, "manual", "CONNECTOR-SIOO0400600", "change the row at the source, or start anew with another row filter"
+    ),
     "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
     "schema.name_collision": Code(
         2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"

@@ -172,8 +172,8 @@ def free_name(tx: Transaction, project_id: str) -> None:
 
 
 def _spec_columns(box: SecretBox, spec: ProjectSpec) -> dict[str, Any]:
-    ends = {"source": to_json(spec.source), "target": to_json(spec.target)}
-    open_spec = replace(spec, source=_without_secrets(spec.source), target=_without_secrets(spec.target))
+    ends = {"source": to_json(spec.source), "target": to_json(spec.target), "hash_key": spec.hash_key}
+    open_spec = replace(spec, source=_without_secrets(spec.source), target=_without_secrets(spec.target), hash_key="")
     return {
         "name": spec.name,
         "type": spec.type.value,

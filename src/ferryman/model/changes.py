@@ -33,6 +33,7 @@ class ChangeBatch:
         after: Rows as they are; `None` for DELETE.
         cascades: Whether the source's foreign keys were checked: then its ON DELETE / ON UPDATE actions took place and
             are *not* in the log (InnoDB cascades are never logged as row events).
+        partial: Whether `before` holds no more than the row key, as above.
     """
 
     table: TableName
@@ -41,6 +42,7 @@ class ChangeBatch:
     before: Batch | None
     after: Batch | None
     cascades: bool = True
+    partial: bool = False
 
     @property
     def row_count(self) -> int:

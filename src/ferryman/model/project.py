@@ -219,6 +219,7 @@ class ProjectSpec:
     Attributes:
         steps: The steps that run, in order. CAPTURE is there exactly when APPLY is.
         skip_prechecks: Precheck items whose failure the user accepted.
+        hash_key: Keys the hashes of columns (`model.rules`); as secret as a password.
         api_document: What CreateProject sent, kept to answer DescribeProject with.
     """
 
@@ -243,6 +244,7 @@ class ProjectSpec:
     verify: VerifyOptions = VerifyOptions()
     publish: PublishOptions = PublishOptions()
     skip_prechecks: tuple[str, ...] = ()
+    hash_key: str = field(default="", repr=False)
     labels: tuple[str, ...] = ()
     importance: Importance = Importance.MEDIUM
     api_document: dict[str, Any] = field(default_factory=dict)

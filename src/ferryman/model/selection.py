@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from ferryman.model.names import TableName
+from ferryman.model.rules import ColumnRules
 
 SYSTEM_DATABASES = frozenset(
     {"mysql", "information_schema", "performance_schema", "sys", "oceanbase", "ocs", "sys_external_tbs", "_ferryman"}
@@ -29,12 +30,14 @@ class Selection:
         exclude: Patterns of what stays, stronger than `objects`.
         rename: ``database`` → ``database`` and ``database.table`` → ``database.table``, the longer one first.
         where: Row filters, source table → SQL condition.
+        columns: Rules for columns, by source table.
     """
 
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rename: dict[str, str] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, ColumnRules] = field(default_factory=dict)
 
     def includes(self, name: TableName) -> bool:
         """Whether the project moves this table or view."""
@@ -45,11 +48,9 @@ class Selection:
 
     def shadowed(self, name: TableName) -> TableName | None:
         """Return the table of which an online schema change may have made this one, if that moves and this one does not."""
-        found = _SHADOW.fullmatch(name.table)
-        if found is None or self.includes(name) or any(matches(pattern, name) for pattern in self.exclude):
+        if self.includes(name) or any(matches(pattern, name) for pattern in self.exclude):
             return None
-        bases = (TableName(name.database, "_" * count + found[2]) for count in range(len(found[1])))
-        return next((base for base in bases if self.includes(base)), None)
+        return next((base for base in shadow_bases(name) if self.includes(base)), None)
 
     def follows(self, name: TableName) -> bool:
         """Whether the log's changes of a table concern the project: it moves, or may become one that does."""
@@ -72,6 +73,14 @@ class Selection:
         base = self.shadowed(name)
         home = self.target_name(base).database if base else unquoted(self.rename.get(name.database, name.database))
         return TableName(home, name.table)
+
+
+def shadow_bases(name: TableName) -> tuple[TableName, ...]:
+    """Return the tables of which an online schema change may have made one of this name; usually none."""
+    found = _SHADOW.fullmatch(name.table)
+    if found is None:
+        return ()
+    return tuple(TableName(name.database, "_" * count + found[2]) for count in range(len(found[1])))
 
 
 def exact_pattern(name: TableName) -> str:

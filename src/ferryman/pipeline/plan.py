@@ -14,6 +14,7 @@ from ferryman.model.project import StepName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, SchemaPlan
 from ferryman.spi.source import Source
@@ -79,7 +80,7 @@ def ensure_plan(context: TaskContext) -> None:
     """
     if context.note("schema.plan") is not None:
         return
-    schema = read_source(context)
+    schema = rules_of(context.spec).schema(read_source(context))
     if not schema.tables:
         raise UsageError("schema.nothing_selected", "no table of the source matches the objects of the project")
     target = target_of(context)
@@ -124,7 +125,7 @@ def folded(name: TableName, traits: ServerTraits) -> TableName:
 
 
 def source_of(context: TaskContext) -> Source:
-    """Open the project's source."""
+    """Open the project's source, as it is: `rules.source.ruled_source` puts it behind the project's rules."""
     make = connector_for(context.spec.source).source
     if make is None:
         raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")

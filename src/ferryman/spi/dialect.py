@@ -75,6 +75,7 @@ class DdlEffect:
             the source's shape is clear and only the target's way there is not, else `schema` is the old one and
             `statements` is empty.
         renamed: Source tables that took another name, old and new, all at once (two may exchange names).
+        blocked: Whether an operator must decide even where no statement is run (a row filter is concerned).
         unlogged: Source tables, by their names before, whose existing rows took values that stand in no log
             (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``): whoever runs `statements` reads their rows again.
     """
@@ -86,6 +87,7 @@ class DdlEffect:
     known: bool = True
     renamed: tuple[tuple[TableName, TableName], ...] = ()
     unlogged: tuple[TableName, ...] = ()
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

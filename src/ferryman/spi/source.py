@@ -66,8 +66,16 @@ class TableReader(Protocol):
         """Read the rows of these `row_key` values (that pass `where`); absent ones are left out; any order."""
         ...
 
-    def rows_by(self, table: Table, columns: Sequence[str], by: Sequence[str], values: Sequence[Row]) -> Batch:
-        """Read all rows whose `by` columns (any columns, several rows a value) equal one of `values`; any order."""
+    def rows_by(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        by: Sequence[str],
+        values: Sequence[Row],
+        *,
+        where: str | None = None,
+    ) -> Batch:
+        """Read all rows (that pass `where`) whose `by` columns, any columns, equal one of `values`; any order."""
         ...
 
     def count_estimate(self, table: Table) -> int:

@@ -4,12 +4,11 @@ import pytest
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch
-from ferryman.model.project import StepName
 from ferryman.model.types import Kind
 from ferryman.pipeline.load.collision import CollisionGuard
 from ferryman.pipeline.load.job import job_of
 from ferryman.spi.target import Lease
-from memory_endpoints import JournalSession, MemoryContext, MemoryDatabase, MemoryReader, make_table, plan_of, spec_of
+from memory_endpoints import JournalSession, MemoryDatabase, MemoryReader, make_table, plan_of
 
 COLUMNS = {"id": Kind.INTEGER, "mail": Kind.VARCHAR}
 FINE = make_table("users", COLUMNS, ["id"], unique=[["mail"]], collation="utf8mb4_bin")
@@ -21,7 +20,7 @@ def replace(*, at_source, at_target, batch, during=lambda source: None, tables=(
     source.fill(tables[0], at_source)
     target.fill(tables[1], at_target)
     target.leases["t"] = 1
-    job = job_of(MemoryContext(spec_of(), StepName.LOAD).spec, tables[0], plan_of(source, target))
+    job = job_of(tables[0], plan_of(source, target))
     looks = []
 
     def look(event):

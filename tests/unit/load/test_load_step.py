@@ -15,6 +15,8 @@ from ferryman.model.serial import from_json
 from ferryman.model.types import Kind
 from ferryman.pipeline.load import writer
 from ferryman.pipeline.load.step import Load
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.source import Chunk
 from memory_endpoints import (
     Killed,
@@ -52,7 +54,8 @@ class Rig:
 
     def load(self, give_up_seconds: float = 5.0) -> MemoryContext:
         context = self.next_context()
-        Load(context, MemorySource(self.source), MemoryTarget(self.target), give_up_seconds=give_up_seconds).run()
+        source = ruled_source(MemorySource(self.source), rules_of(self.spec))
+        Load(context, source, MemoryTarget(self.target), give_up_seconds=give_up_seconds).run()
         return context
 
     def same(self, table) -> bool:

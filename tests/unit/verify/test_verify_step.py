@@ -10,6 +10,8 @@ from ferryman.model.project import StepName, VerifyOptions
 from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
 from ferryman.model.types import Kind
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.pipeline.verify import repair
 from ferryman.pipeline.verify.step import Endpoints, compare, verify
 from memory_endpoints import Killed, MemoryContext, MemoryDatabase, MemorySource, MemoryTarget, make_table, spec_of
@@ -41,7 +43,8 @@ class Rig:
 
     @property
     def endpoints(self):
-        return Endpoints(MemorySource(self.source), MemoryTarget(self.target), quote)
+        source = ruled_source(MemorySource(self.source), rules_of(self.spec))
+        return Endpoints(source, MemoryTarget(self.target), quote)
 
     def compare(self):
         return compare(self.spec, self.endpoints)

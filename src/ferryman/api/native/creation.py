@@ -17,6 +17,7 @@ from ferryman.model.project import (
     StopWhen,
     VerifyOptions,
 )
+from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import Selection
 from ferryman.spi.connector import connectors, is_sink
 from ferryman.spi.publishing import publish_options
@@ -43,6 +44,8 @@ class Wish:
     exclude: Sequence[str] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, ColumnRules] = field(default_factory=dict)
+    hash_key: str = field(default="", repr=False)
     types: Sequence[str] = tuple(STEPS_OF_TYPE)
     stop_when: StopWhen = StopWhen.NEVER
     streams: int = 0
@@ -72,6 +75,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         verify=VerifyOptions(streams=wish.streams),
         publish=publish,
         skip_prechecks=tuple(wish.skip_prechecks),
+        hash_key=wish.hash_key,
         importance=wish.importance,
     )
 
@@ -104,7 +108,13 @@ def selection_of(wish: Wish) -> Selection:
         objects = (f"{quoted(database)}.*",)
         if new_name and new_name != database:
             rename.setdefault(database, new_name)
-    return Selection(objects=objects, exclude=tuple(wish.exclude), rename=rename, where=dict(wish.where))
+    return Selection(
+        objects=objects,
+        exclude=tuple(wish.exclude),
+        rename=rename,
+        where=dict(wish.where),
+        columns=dict(wish.columns),
+    )
 
 
 def _named_database(endpoint: Endpoint) -> str:

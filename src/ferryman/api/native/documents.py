@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import TableProgress
+from ferryman.model.serial import to_json
 from ferryman.spi.url import format_url
 
 
@@ -82,6 +83,15 @@ class StepDocument(Model):
     tables: list[TableDocument]
 
 
+class ColumnRulesDocument(Model):
+    """Rules for the columns of a table: which move, which stay, what becomes of values, what is added."""
+
+    keep: list[str] = []
+    leave_out: list[str] = []
+    transforms: dict[str, str] = Field(default={}, description="mask(FIRST,LAST), hash, null or constant(VALUE).")
+    add: dict[str, str] = Field(default={}, description="Text with {database} and {table}, or a whole number.")
+
+
 class ProjectDocument(Model):
     """A project as it stands."""
 
@@ -95,6 +105,7 @@ class ProjectDocument(Model):
     exclude: list[str]
     rename: dict[str, str]
     where: dict[str, str]
+    columns: dict[str, ColumnRulesDocument]
     types: list[str] = Field(description="Steps that are switched on, in order.")
     stop_when: str
     importance: str
@@ -197,6 +208,8 @@ class NewProject(Model):
     exclude: list[str] = []
     rename: dict[str, str] = {}
     where: dict[str, str] = {}
+    columns: dict[str, ColumnRulesDocument] = {}
+    hash_key: str = Field(default="", repr=False, description="Keys the hashes of columns; never shown again.")
     types: list[Kind] = ["schema", "full", "incremental", "verify"]
     stop_when: Literal["caught-up", "never"] = "never"
     streams: int = Field(default=0, ge=0, le=256)
@@ -280,6 +293,9 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         exclude=list(spec.selection.exclude),
         rename=spec.selection.rename,
         where=spec.selection.where,
+        columns={
+            table: ColumnRulesDocument.model_validate(to_json(rules)) for table, rules in spec.selection.columns.items()
+        },
         types=[step.name.value for step in project.steps],
         stop_when=spec.stop_when.value,
         importance=spec.importance.value,

@@ -21,6 +21,8 @@ from ferryman.model.project import (
     ProjectStatus,
     StopWhen,
 )
+from ferryman.model.rules import ColumnRules
+from ferryman.model.serial import from_json
 from ferryman.spi.url import parse_url
 
 LARGEST = 2**53
@@ -173,6 +175,8 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         exclude=asked.exclude,
         rename=asked.rename,
         where=asked.where,
+        columns=from_json(dict[str, ColumnRules], {name: each.model_dump() for name, each in asked.columns.items()}),
+        hash_key=asked.hash_key,
         types=asked.types,
         stop_when=StopWhen(asked.stop_when),
         streams=asked.streams,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ferryman.api.oms.requests import DatabaseItem, TableItem, TransferMapping
 from ferryman.foundation.errors import UsageError
+from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import SYSTEM_DATABASES, Selection, split_name
 
 
@@ -20,6 +21,7 @@ class _Draft:
     exclude: list[str] = field(default_factory=list)
     rename: dict[str, str] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, ColumnRules] = field(default_factory=dict)
 
 
 def selection_of(mapping: TransferMapping) -> Selection:
@@ -27,7 +29,7 @@ def selection_of(mapping: TransferMapping) -> Selection:
 
     Raises:
         UsageError: ``project.invalid`` when it names nothing (an empty selection would mean everything), or a system
-            database; ``api.not_supported`` for what we do not do: picking columns, character classes in patterns.
+            database; ``api.not_supported`` for what we do not do: renaming columns, character classes in patterns.
     """
     draft = _Draft()
     wildcard = mapping.mode == "WILDCARD"
@@ -42,6 +44,7 @@ def selection_of(mapping: TransferMapping) -> Selection:
         exclude=tuple(dict.fromkeys(draft.exclude)),
         rename=draft.rename,
         where=draft.where,
+        columns=draft.columns,
     )
 
 
@@ -59,12 +62,14 @@ def _take_database(draft: _Draft, database: DatabaseItem, *, whole_by_default: b
 
 
 def _take_table(draft: _Draft, database: DatabaseItem, table: TableItem) -> None:
-    _refuse_column_choice(table)
+    _refuse_column_names(table)
     source = f"{database.name}.{_table_name(table, str(database.name))}"
     if table.mapped_name and table.mapped_name != table.name:
         draft.rename[source] = f"{database.mapped_name or database.name}.{table.mapped_name}"
     if table.where_clause and table.where_clause.strip():
         draft.where[source] = table.where_clause.strip()
+    if table.filter_columns:
+        draft.columns[source] = ColumnRules(keep=tuple(table.filter_columns))
 
 
 def _take_lists(draft: _Draft, mapping: TransferMapping) -> None:
@@ -121,11 +126,10 @@ def _refuse_system_database(name: str) -> None:
         raise UsageError("project.invalid", f"{name} is a system database and cannot be moved", context=context)
 
 
-def _refuse_column_choice(table: TableItem) -> None:
-    renamed = any(column.mapped_name not in {None, "", column.column_name} for column in table.columns or ())
-    if table.filter_columns or renamed:
-        message = f"the table {table.name} asks for some of its columns, or for other names of them"
-        raise UsageError("api.not_supported", message, hint="leave filterColumns and the columns' mappedName empty")
+def _refuse_column_names(table: TableItem) -> None:
+    if any(column.mapped_name not in {None, "", column.column_name} for column in table.columns or ()):
+        message = f"the table {table.name} asks for other names of its columns"
+        raise UsageError("api.not_supported", message, hint="leave the columns' mappedName empty")
 
 
 def _exact(name: str) -> str:

@@ -40,6 +40,10 @@ _SMALL = 256
 """Keys that one transaction writes sooner than several lanes would."""
 
 
+def _as_it_is(schema: Schema) -> Schema:
+    return schema
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What an applier works with.
@@ -53,6 +57,7 @@ class Surroundings:
         writer: Writes keyed changes.
         statements: Decides about schema statements.
         target_table: Finds the target's form of a source table.
+        behind_rules: Returns the source's schema as it looks behind the project's rules.
         keyless_from: Where the changes of each loaded table without a key begin.
         consistent_from: Returns the load's end: from there on the target's rows are those of the source; `None` while
             it is not known.
@@ -72,6 +77,7 @@ class Surroundings:
     keyless_from: dict[TableName, Position]
     consistent_from: Callable[[], Position | None]
     unsettled: Unsettled
+    behind_rules: Callable[[Schema], Schema] = _as_it_is
     small: int = _SMALL
     stages: Stages = field(default_factory=Stages)
 
@@ -80,10 +86,10 @@ class _Tables:
     """What follows from one schema; made anew when it changes (I9)."""
 
     def __init__(self, schema: Schema, around: Surroundings) -> None:
-        self._schema = schema
+        self.schema = around.behind_rules(schema)
         self._target_table = around.target_table
         self._targets: dict[TableName, Table] = {}
-        foreign_keys = ForeignKeys(schema)
+        foreign_keys = ForeignKeys(self.schema)
         self.shapes = Shapes(self._of_change)
         self.planner = Planner(self.shapes, foreign_keys, around.keyless_from)
         self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self.target_of, around.unsettled)
@@ -95,7 +101,7 @@ class _Tables:
         return self._targets[table.name]
 
     def _of_change(self, change: ChangeBatch) -> tuple[Table, Table]:
-        source = self._schema.table(change.table)
+        source = self.schema.table(change.table)
         if source is None:
             raise FerrymanError(
                 "log.schema_mismatch",
@@ -174,12 +180,12 @@ class Applier:
         if not (unsettled.is_open and self._has_passed_fence()):
             return 0
         try:
-            self._settler.look(unsettled, self.checkpoint.schema)
+            self._settler.look(unsettled, self._tables.schema)
         except FerrymanError as error:
             if error.code != "source.table_changed":
                 raise
             return 0  # gone: the log tells so further on
-        return self._settler.settle(unsettled, self.checkpoint.schema) if self._has_passed_fence() else 0
+        return self._settler.settle(unsettled, self._tables.schema) if self._has_passed_fence() else 0
 
     def join(self, schema: Schema) -> None:
         """Take over tables that another project has brought to the very place of our checkpoint.

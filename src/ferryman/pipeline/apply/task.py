@@ -32,6 +32,9 @@ from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
 from ferryman.pipeline.logstore import open_reader
+from ferryman.pipeline.rules.dialect import ruled_dialect
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source, unruled_source
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
@@ -53,7 +56,6 @@ _WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 
 def run(context: TaskContext) -> None:
     """Apply the source's changes until the place to stop at is reached, or the task is asked to end."""
-    _refuse_filters(context)
     patience = Patience(context)
     progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
     with ExitStack() as stack:
@@ -288,7 +290,8 @@ class Follower:
 def _surroundings(
     context: TaskContext, selection: Selection, source: Source, target: Target, lanes: Lanes, stages: Stages
 ) -> Surroundings:
-    dialect = _dialect(context, target)
+    rules = rules_of(context.spec)
+    dialect = ruled_dialect(_dialect(context, target), rules)
     return Surroundings(
         project_id=context.project_id,
         selection=selection,
@@ -301,8 +304,9 @@ def _surroundings(
             selection,
             _position(context.note("schema.known")),
             lambda: Decision.of(context.note("apply.choice")),
-            lambda: source.read_schema(selection),
+            lambda: unruled_source(source).read_schema(selection),
         ),
+        behind_rules=rules.schema,
         target_table=lambda table: dialect.target_table(table, selection),
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=load_end_of(context),
@@ -348,22 +352,11 @@ def _position(document: Any) -> Position | None:
     return from_json(Position, document) if document else None
 
 
-def _refuse_filters(context: TaskContext) -> None:
-    """Row filters are SQL of the source; a row image cannot be judged by them without its engine."""
-    filtered = sorted(selection_of(context).where)
-    if filtered:
-        raise UsageError(
-            "apply.filter_unsupported",
-            f"changes cannot be filtered by rows yet: {', '.join(filtered)}",
-            context={"tables": filtered},
-        )
-
-
 def _source(context: TaskContext) -> Source:
     connector = connector_for(context.spec.source)
     if connector.source is None:
         raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    return connector.source(context.spec.source)
+    return ruled_source(connector.source(context.spec.source), rules_of(context.spec))
 
 
 def _target(context: TaskContext) -> Target:

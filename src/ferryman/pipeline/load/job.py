@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch, ColumnData, Value
 from ferryman.model.names import TableName
-from ferryman.model.project import ProjectSpec
 from ferryman.model.schema import Column, Schema, Table
 from ferryman.spi.dialect import SchemaPlan
 
@@ -24,12 +23,11 @@ class TableJob:
 
     Attributes:
         name: The source's name when the load began: marks and notes are kept under it.
-        source: The table as the catalog shows it; it may have been renamed since.
+        source: The table as the catalog shows it, behind its rules; it may have been renamed since.
         target: The table it goes to.
         reads: Source columns, in reading order.
         writes: Target columns: one for each of `reads`, then one for each of `fills`.
         fills: Values of target columns whose source column has been dropped since.
-        where: Row filter in the source's SQL.
     """
 
     name: TableName
@@ -38,7 +36,6 @@ class TableJob:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     fills: tuple[Value, ...] = ()
-    where: str | None = None
 
     @property
     def keyed(self) -> bool:
@@ -58,17 +55,17 @@ class TableJob:
         return Batch(batch.row_count, (*batch.columns, *constants))
 
 
-def jobs_of(spec: ProjectSpec, schema: Schema, plan: SchemaPlan) -> list[TableJob]:
+def jobs_of(schema: Schema, plan: SchemaPlan) -> list[TableJob]:
     """Return the jobs of a project, the greatest table first.
 
     Raises:
         FerrymanError: ``load.column_missing``, ``load.target_key_missing``, ``load.table_missing``.
     """
     tables = sorted(schema.tables, key=lambda t: (t.byte_estimate, t.row_estimate), reverse=True)
-    return [job_of(spec, table, plan) for table in tables]
+    return [job_of(table, plan) for table in tables]
 
 
-def job_of(spec: ProjectSpec, table: Table, plan: SchemaPlan) -> TableJob:
+def job_of(table: Table, plan: SchemaPlan) -> TableJob:
     """Return the job of one table."""
     target = plan.tables.get(table.name)
     if target is None:
@@ -81,7 +78,6 @@ def job_of(spec: ProjectSpec, table: Table, plan: SchemaPlan) -> TableJob:
         target=target,
         reads=tuple(read for read, _ in pairs),
         writes=tuple(write for _, write in pairs),
-        where=spec.selection.where.get(str(table.name)),
     )
 
 

@@ -154,7 +154,7 @@ class KeylessStream:
         return bool(marks)
 
     def _write(self, reader: TableReader, job: TableJob, writer: ChunkWriter) -> bool:
-        with ReadAhead(lambda: reader.read(job.source, job.reads, where=job.where), reader.close) as batches:
+        with ReadAhead(lambda: reader.read(job.source, job.reads), reader.close) as batches:
             for batch in batches:
                 if self._work.stopped:
                     return False

@@ -21,6 +21,8 @@ from ferryman.pipeline.load.progress import Progress
 from ferryman.pipeline.load.stream import Stream
 from ferryman.pipeline.load.work import GIVE_UP_SECONDS, LANES, Work
 from ferryman.pipeline.plan import ensure_plan, source_of, target_of
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.dialect import SchemaPlan
 from ferryman.spi.source import FlashbackSource, Source
 from ferryman.spi.target import Target
@@ -39,6 +41,7 @@ def run(context: TaskContext) -> None:
     """
     keep_freed_memory()
     source, target = _at_one_moment(context, source_of(context)), target_of(context)
+    source = ruled_source(source, rules_of(context.spec))
     try:
         Load(context, source, target).run()
     finally:
@@ -56,7 +59,7 @@ class Load:
         self._target = target
         self._adjust_at = 0.0
         schema, plan = _plan(context)
-        self._jobs = jobs_of(context.spec, schema, plan)
+        self._jobs = jobs_of(schema, plan)
         self._progress = Progress(self._jobs)
         self._work = Work(
             context=context,
@@ -190,7 +193,8 @@ def _at_one_moment(context: TaskContext, source: Source) -> Source:
 
 
 def _plan(context: TaskContext) -> tuple[Schema, SchemaPlan]:
-    """Return the schema and its conversion, from the notes or made from the tables that exist."""
+    """Return the schema behind the rules and its conversion, from the notes or made from the tables that exist."""
     if context.note("schema.source") is None or context.note("schema.plan") is None:
         ensure_plan(context)
-    return from_json(Schema, context.note("schema.source")), from_json(SchemaPlan, context.note("schema.plan"))
+    schema = rules_of(context.spec).schema(from_json(Schema, context.note("schema.source")))
+    return schema, from_json(SchemaPlan, context.note("schema.plan"))

@@ -89,9 +89,7 @@ class Stream:
         session, reader = self._connections.session, self._connections.reader
         writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded, self._work.pace)
         try:
-            with ReadAhead(
-                lambda: reader.read(job.source, job.reads, chunk=task.chunk, where=job.where), reader.close
-            ) as batches:
+            with ReadAhead(lambda: reader.read(job.source, job.reads, chunk=task.chunk), reader.close) as batches:
                 for batch in batches:
                     if self._work.stopped:
                         break

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.schema import Schema
+from ferryman.pipeline.rules.dialect import ruled_dialect
+from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Conversion, Dialect, SchemaPlan
 from ferryman.spi.precheck import CheckResult, Verdict
@@ -17,7 +19,7 @@ def pair_checks(spec: ProjectSpec, schema: Schema, target: Schema | None) -> lis
     dialect = connector_for(spec.target).dialect
     if dialect is None or target is None:
         return []
-    dialect = dialect.fitted(target.traits)
+    dialect = ruled_dialect(dialect.fitted(target.traits), rules_of(spec))
     return [_case(schema, target), *_planned(spec, schema, dialect)]
 
 

@@ -11,6 +11,7 @@ from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.pipeline.precheck.pair import pair_checks
 from ferryman.pipeline.precheck.publishing import publishing_checks
+from ferryman.pipeline.precheck.rules import rules_checks
 from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.precheck import CheckResult, EndpointChecks, Verdict
 
@@ -40,9 +41,12 @@ def check_project(spec: ProjectSpec) -> list[CheckResult]:
 
 
 def _both(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
+    rules = rules_checks(spec, schema)
+    if any(result.verdict is Verdict.FAILED for result in rules):
+        return rules
     if is_sink(spec.target):
-        return publishing_checks(spec, schema)
-    return pair_checks(spec, schema, _target_traits(spec))
+        return [*rules, *publishing_checks(spec, schema)]
+    return [*rules, *pair_checks(spec, schema, _target_traits(spec))]
 
 
 def _checks(endpoint: Endpoint, role: str) -> EndpointChecks:

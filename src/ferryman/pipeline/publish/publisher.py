@@ -32,6 +32,7 @@ class Surroundings:
         keyless_from: Where the changes of each loaded table without a key begin.
         consistent_from: Returns the load's end; `None` while it is not known.
         clock: Unix seconds.
+        behind_rules: Returns a table of the source as it looks behind the project's rules.
     """
 
     options: PublishOptions
@@ -44,6 +45,7 @@ class Surroundings:
     keyless_from: dict[TableName, Position]
     consistent_from: Callable[[], Position | None]
     clock: Callable[[], float]
+    behind_rules: Callable[[Table], Table] = lambda table: table
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class Publisher:
                 f"the log has changes of {change.table}, which the schema at that position does not have",
                 context={"table": str(change.table)},
             )
+        table = self._around.behind_rules(table)
         places = {name.casefold(): place for place, name in enumerate(change.columns)}
         columns = [column for column in table.written_columns if column.name.casefold() in places]
         return _Shape(table, tuple(columns), tuple(places[column.name.casefold()] for column in columns))

@@ -21,6 +21,8 @@ from ferryman.pipeline.load.step import Load
 from ferryman.pipeline.plan import source_of
 from ferryman.pipeline.publish.marks import Marks
 from ferryman.pipeline.publish.topics import ensure, router_of, sink_of
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.connector import connector_for
 from ferryman.spi.sink import Origin, RowEvent, Sink, SinkWriter
 from ferryman.spi.source import Chunk
@@ -33,7 +35,8 @@ _CHUNK = "chunk/"
 def run(context: TaskContext) -> None:
     """Publish all rows that are not yet there, then note the position at the end of the load."""
     ensure(context)
-    with closing(source_of(context)) as source, closing(sink_of(context)) as sink:
+    real = source_of(context)
+    with closing(ruled_source(real, rules_of(context.spec))) as source, closing(sink_of(context)) as sink:
         target = RowsTarget(context, sink)
         try:
             Load(context, source, cast("Target", target)).run()

@@ -11,6 +11,8 @@ from ferryman.model.position import Position
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json
 from ferryman.pipeline.apply.statement import Decision, Statements
+from ferryman.pipeline.rules.dialect import ruled_dialect
+from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import DdlEffect
 from ferryman.spi.task import TaskContext
@@ -31,7 +33,8 @@ class PublishedStatements(Statements):
 
     def _replay(self, schema: Schema, statement: SchemaStatement) -> DdlEffect:
         effect = super()._replay(schema, statement)
-        return replace(effect, known=True) if not effect.known and effect.schema != schema else effect
+        follows = not effect.known and not effect.blocked and effect.schema != schema
+        return replace(effect, known=True) if follows else effect
 
 
 def statements_of(context: TaskContext) -> Statements:
@@ -42,7 +45,7 @@ def statements_of(context: TaskContext) -> Statements:
     schema = from_json(Schema, context.note("schema.source"))
     known = context.note("schema.known")
     return PublishedStatements(
-        dialect.fitted(schema.traits),
+        ruled_dialect(dialect.fitted(schema.traits), rules_of(context.spec)),
         replace(context.spec.selection, rename={}),
         from_json(Position, known) if known else None,
         lambda: Decision.of(context.note("apply.choice")),

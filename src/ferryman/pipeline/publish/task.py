@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, closing
 
-from ferryman.foundation.errors import FerrymanError, LeaseLostError, UsageError
+from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json
@@ -28,6 +28,8 @@ from ferryman.pipeline.publish.repeats import CountingWriter
 from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import statements_of
 from ferryman.pipeline.publish.topics import admit, ensure, router_of, sink_of
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.connector import connector_for
 from ferryman.spi.sink import Sink, SinkWriter
 from ferryman.spi.source import Source
@@ -39,12 +41,11 @@ REPEATED = "publish.repeated"
 
 def run(context: TaskContext) -> None:
     """Publish the source's changes until the place to stop at is reached, or the task is asked to end."""
-    _refuse_filters(context)
     ensure(context)
     patience = Patience(context)
     progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(source_of(context)))
+        source = stack.enter_context(closing(ruled_source(source_of(context), rules_of(context.spec))))
         sink = stack.enter_context(closing(sink_of(context)))
         while not context.stop_requested():
             try:
@@ -77,6 +78,7 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
                 keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
                 consistent_from=load_end_of(context),
                 clock=time.time,
+                behind_rules=rules_of(context.spec).table,
             ),
             checkpoint,
         )
@@ -107,10 +109,3 @@ def _counting(context: TaskContext, sink: Sink, router: Router, writer: SinkWrit
         context.event("warning", f"{count} messages were published again after an interruption", total=total)
 
     return CountingWriter(writer, sink.latest(router.partitions), tell)
-
-
-def _refuse_filters(context: TaskContext) -> None:
-    """Row filters are SQL of the source; a row image cannot be judged by them without its engine."""
-    filtered = sorted(context.spec.selection.where)
-    if filtered:
-        raise UsageError("apply.filter_unsupported", f"changes cannot be filtered by rows yet: {', '.join(filtered)}")

@@ -12,6 +12,8 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.serial import to_json
 from ferryman.pipeline.plan import read_source
 from ferryman.pipeline.publish.routing import Router, topic_of
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.tables import RuledTable
 from ferryman.serializers.registry import serializer_for
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import SchemaPlan
@@ -80,7 +82,8 @@ def ensure(context: TaskContext) -> None:
 def _published(context: TaskContext, name: TableName, schema: Schema) -> Table:
     table = schema.table(name)
     assert table is not None
-    return replace(table, name=context.spec.selection.target_name(name))
+    plain = table.plain() if isinstance(table, RuledTable) else table
+    return replace(plain, name=context.spec.selection.target_name(name))
 
 
 def _fix(context: TaskContext, sink: Sink, names: list[str]) -> None:
@@ -141,7 +144,7 @@ def forget(context: TaskContext) -> None:
 
 
 def _schema(context: TaskContext) -> Schema:
-    schema = read_source(context)
+    schema = rules_of(context.spec).schema(read_source(context))
     if not schema.tables:
         raise UsageError("schema.nothing_selected", "no table of the source matches the objects of the project")
     return schema

@@ -8,6 +8,8 @@ from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.plan import dialect_of, ensure_plan, read_source, target_of
+from ferryman.pipeline.rules.dialect import ruled_dialect
+from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.schema.making import Maker
 from ferryman.pipeline.schema.report import FAILED, Report
 from ferryman.spi.dialect import Dialect, SchemaPlan
@@ -31,7 +33,7 @@ def run(context: TaskContext) -> None:
     target = target_of(context)
     try:
         there = target.read_schema(_selected_there(schema, context.spec.selection))
-        dialect = dialect_of(context).fitted(there.traits)
+        dialect = ruled_dialect(dialect_of(context).fitted(there.traits), rules_of(context.spec))
         plan = _plan(context, dialect, schema)
         _make(context, target, dialect, plan, there, after_load=False)
     finally:

@@ -50,9 +50,7 @@ def read_catalogs(
 def _selection(selection: Selection, only: Sequence[TableName]) -> Selection:
     if not only:
         return selection
-    return Selection(
-        objects=tuple(exact_pattern(name) for name in only), rename=selection.rename, where=selection.where
-    )
+    return Selection(objects=tuple(exact_pattern(name) for name in only), rename=selection.rename)
 
 
 def _target_selection(selection: Selection, schema: Schema) -> Selection:
@@ -76,7 +74,7 @@ def _paired(spec: ProjectSpec, source: Schema, target: Schema) -> Catalogs:
         if other is None or missing:
             broken[table.name] = _broken(table, name, missing)
         else:
-            pairs.append(pair_of(table, other, spec.selection.where.get(str(table.name))))
+            pairs.append(pair_of(table, other))
     return Catalogs(tuple(pairs), broken)
 
 

@@ -46,13 +46,11 @@ class Side:
         table: The table as that side's catalog shows it, with the pair's key as its row key.
         columns: The compared columns in the common order, by this side's spelling.
         forms: What brings a canonical value of each column into the form both sides share; `None` where it is already.
-        where: Row filter (source only).
     """
 
     table: Table
     columns: tuple[str, ...]
     forms: tuple[Form | None, ...]
-    where: str | None = None
 
     def common(self, batch: Batch) -> Batch:
         """Return a batch of `columns` in the common form."""
@@ -92,7 +90,7 @@ class Pair:
         return list(batch.project(self.key).rows())
 
 
-def pair_of(source: Table, target: Table, where: str | None) -> Pair:
+def pair_of(source: Table, target: Table) -> Pair:
     """Pair the columns the sides share by name; what the target lacks is `missing_columns`."""
     names = [c.name for c in source.columns if _find(target, c.name) is not None]
     columns = [(source.column(name), target.column(name)) for name in names]
@@ -100,7 +98,7 @@ def pair_of(source: Table, target: Table, where: str | None) -> Pair:
     key = _shared_key(source, target)
     kinds = tuple(_kind(one.type, two.type) for one, two in columns)
     return Pair(
-        source=Side(table=_keyed(source, key), columns=tuple(names), forms=forms, where=where),
+        source=Side(table=_keyed(source, key), columns=tuple(names), forms=forms),
         target=Side(table=_keyed(target, key), columns=tuple(two.name for _, two in columns), forms=forms),
         kinds=kinds,
         key=tuple(names.index(source.column(name).name) for name in key),

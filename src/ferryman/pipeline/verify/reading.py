@@ -146,7 +146,7 @@ class Readers:
         """Yield the rows of one side in the common form: of a range, or (`None`) of the whole table in its own order."""
         reader, side = self.side(pair, source)
         for part in [chunk] if chunk is not None or not pair.key else _own_chunks(reader, side):
-            for batch in reader.read(side.table, side.columns, chunk=part, where=side.where):
+            for batch in reader.read(side.table, side.columns, chunk=part):
                 if self.stopped() or self._broken.is_set():
                     raise Stopped
                 yield side.common(batch)
@@ -177,7 +177,7 @@ class Readers:
             if self.stopped():
                 raise Stopped
             part = list(keys[start : start + size])
-            batch = reader.rows_by_key(side.table, side.columns, part, where=side.where)
+            batch = reader.rows_by_key(side.table, side.columns, part)
             yield side.common(batch)
 
 

@@ -12,6 +12,8 @@ from ferryman.model.mismatch import Mismatch
 from ferryman.model.names import TableName
 from ferryman.model.project import ProjectSpec, StepName, StepProgress, TableProgress
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.rules.rules import rules_of
+from ferryman.pipeline.rules.source import ruled_source
 from ferryman.pipeline.verify.correction import Quote
 from ferryman.pipeline.verify.settling import AppliedWatch
 from ferryman.pipeline.verify.verification import TableResult, Verification
@@ -58,11 +60,11 @@ class Endpoints:
 
 
 def open_endpoints(spec: ProjectSpec) -> Endpoints:
-    """Open both endpoints of a project."""
+    """Open both endpoints of a project, the source behind its rules."""
     source, target = connector_for(spec.source), connector_for(spec.target)
     dialect = _role(target.dialect, spec.target.scheme)
     return Endpoints(
-        _role(source.source, spec.source.scheme)(spec.source),
+        ruled_source(_role(source.source, spec.source.scheme)(spec.source), rules_of(spec)),
         _role(target.target, spec.target.scheme)(spec.target),
         dialect.quote,
     )

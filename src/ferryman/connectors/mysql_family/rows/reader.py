@@ -64,9 +64,17 @@ class Reader:
         """Read the rows of these `row_key` values."""
         return rows_by_key(self._open(), table, row_key(table).columns, keys, columns, where)
 
-    def rows_by(self, table: Table, columns: Sequence[str], by: Sequence[str], values: Sequence[Row]) -> Batch:
+    def rows_by(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        by: Sequence[str],
+        values: Sequence[Row],
+        *,
+        where: str | None = None,
+    ) -> Batch:
         """Read the rows whose `by` columns equal one of `values`."""
-        return rows_by_key(self._open(), table, by, values, columns)
+        return rows_by_key(self._open(), table, by, values, columns, where)
 
     def count_estimate(self, table: Table) -> int:
         """Return the server's guess of the number of rows."""

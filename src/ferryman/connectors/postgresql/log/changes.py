@@ -198,6 +198,7 @@ class PgOutputDecoder:
                 before=_packed(run.before, width) if run.before else None,
                 after=_packed(run.after, width) if run.after else None,
                 cascades=False,  # what foreign keys do is logged as any change
+                partial=run.mapped.relation.identity != "f",
             )
         )
 
