@@ -39,7 +39,7 @@ from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext, apply_options, selection_of
+from ferryman.spi.task import TaskContext, apply_options
 
 POLL_SECONDS = 0.2
 """So long the log is waited for; a change that comes wakes at once."""
