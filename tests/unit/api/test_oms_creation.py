@@ -6,6 +6,7 @@ import pytest
 
 from ferryman.model.names import TableName
 from ferryman.model.project import ProjectType, StepName
+from ferryman.model.rules import ColumnRules
 
 
 @pytest.fixture
@@ -96,6 +97,12 @@ def test_wildcard_selection(create):
     assert selection.where == {"crm.p": "x = 1"}
 
 
+def test_filter_columns_are_those_that_move(create):
+    wanted = specific({"name": "s", "tables": [{"name": "t", "filterColumns": ["id", "a"]}, {"name": "u"}]})
+    selection = create(**wanted).selection
+    assert selection.columns == {"s.t": ColumnRules(keep=("id", "a"))}
+
+
 @pytest.mark.parametrize(
     "mapping",
     [
@@ -117,7 +124,6 @@ def test_a_mapping_that_names_nothing_never_means_everything(refused, mapping):
         ({"enableReverseIncrTransfer": True}, "switchover"),
         ({"commonTransferConfig": {"activeActive": True}}, "activeActive"),
         ({"incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "update"]}}, "DELETE"),
-        (specific({"name": "s", "tables": [{"name": "t", "filterColumns": ["a"]}]}), "columns"),
         (
             specific({"name": "s", "tables": [{"name": "t", "columns": [{"columnName": "a", "mappedName": "b"}]}]}),
             "names",
