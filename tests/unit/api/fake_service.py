@@ -128,6 +128,7 @@ class FakeService(Service):
         target_schemes=(),
         sort="created",
         descending=True,
+        sub_projects=False,
         page=1,
         size=10,
         older_than="",

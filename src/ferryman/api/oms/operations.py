@@ -118,6 +118,7 @@ def list_projects(here: Surroundings, body: Body) -> Answer:
         labels=request.label_ids or (),
         source_schemes=schemes_of(request.source_endpoint_types or ()),
         target_schemes=schemes_of(request.sink_endpoint_types or ()),
+        sub_projects=bool(request.visible_sub_project),
         sort=request.sort,
         descending=request.descending,
         page=request.number,
