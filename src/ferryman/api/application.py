@@ -70,12 +70,12 @@ def routed_application(
     ):
         app.include_router(router, responses=ERRORS)
     app.include_router(console_router())
-    _add_pages(app, service)
+    _add_pages(app, service, alerts)
     _add_error_answers(app)
     return app
 
 
-def _add_pages(app: FastAPI, service: Service) -> None:
+def _add_pages(app: FastAPI, service: Service, alerts: Alerts) -> None:
     @app.get("/status", include_in_schema=False)
     def status() -> HTMLResponse:
         return HTMLResponse(pages.status_page(metrics.all_projects(service)))
@@ -88,9 +88,11 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def docs() -> HTMLResponse:
         return HTMLResponse(pages.docs_page(app.openapi()))
 
+    exposition = metrics.Exposition(alerts)
+
     @app.get("/metrics", include_in_schema=False)
     def show_metrics() -> PlainTextResponse:
-        return PlainTextResponse(metrics.render(service), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return PlainTextResponse(exposition.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/healthz", include_in_schema=False)
     async def health() -> JSONResponse:

@@ -7,7 +7,7 @@ from fake_service import FAILURE, START
 
 from ferryman.model.mismatch import Mismatch, MismatchKind
 from ferryman.model.names import TableName
-from ferryman.model.project import ProjectStatus, StepName, StepProgress, StepStatus
+from ferryman.model.project import ProjectStatus
 
 NEW = {
     "name": "shop",
@@ -99,17 +99,6 @@ def test_openapi_names_every_call(client):
     page = client.get("/docs")
     assert "/api/v1/projects/{project_id}/choose" in page.text
     assert "<script" not in page.text
-
-
-def test_metrics(client, service, project_id):
-    service.put(project_id, status=ProjectStatus.RUNNING)
-    progress = StepProgress(rows=7, rows_per_second=2.5, latency_seconds=0.25)
-    service.put_step(project_id, StepName.APPLY, status=StepStatus.MONITORING, progress=progress)
-    text = client.get("/metrics").text
-    assert 'ferryman_project_state{project="shop",state="RUNNING"} 1.0' in text
-    assert 'ferryman_step_state{project="shop",state="MONITORING",step="apply"} 1.0' in text
-    assert 'ferryman_rows{project="shop",step="apply"} 7.0' in text
-    assert 'ferryman_latency_seconds{project="shop"} 0.25' in text
 
 
 def test_the_status_page_escapes_all_names(client, service):
