@@ -130,8 +130,8 @@ def test_a_worse_level_is_told_again_and_a_better_one_is_not():
         ({"sent_at": 40.0}, False, "repeated"),
         ({"sent_at": 40.0}, True, ""),
         ({"state": AlertState.RECOVERED}, False, ""),
-        ({"state": AlertState.RECOVERED, "sent_at": 40.0}, False, "recovered"),
-        ({"state": AlertState.RECOVERED, "sent_at": 40.0}, True, "recovered"),
+        ({"state": AlertState.RECOVERED, "sent_at": None, "sent_count": 1}, False, "recovered"),
+        ({"state": AlertState.RECOVERED, "sent_at": None, "sent_count": 1}, True, "recovered"),
     ],
 )
 def test_when_people_are_told(changes, silent, event):

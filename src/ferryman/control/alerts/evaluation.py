@@ -146,7 +146,7 @@ def due_event(alert: AlertRow, repeat_minutes: float | None, now: float, *, sile
     when the silence ends. IGNORE is recorded and never told.
     """
     if alert.state is AlertState.RECOVERED:
-        return "recovered" if alert.sent_at is not None else ""
+        return "recovered" if alert.sent_count else ""  # not `sent_at`: a level that rises clears that
     if alert.state is not AlertState.OPEN or silent or alert.level == Importance.IGNORE.value:
         return ""
     if alert.sent_at is None:
