@@ -17,6 +17,7 @@ const Projects = lazy(() => import('./pages/Projects'));
 const ProjectPage = lazy(() => import('./pages/project/ProjectPage'));
 const Wizard = lazy(() => import('./pages/wizard/Wizard'));
 const Endpoints = lazy(() => import('./pages/Endpoints'));
+const Alerts = lazy(() => import('./pages/alerts/Alerts'));
 const Accounts = lazy(() => import('./pages/Accounts'));
 const Audit = lazy(() => import('./pages/Audit'));
 const Settings = lazy(() => import('./pages/Settings'));
@@ -25,7 +26,7 @@ const FONT =
   "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif";
 
 // Greys of the theme that are too pale for small text (WCAG AA) are made darker, or lighter in the dark.
-const LIGHT = { token: { fontFamily: FONT, colorTextTertiary: '#4b5975', colorTextPlaceholder: '#66738f' } };
+const LIGHT = { token: { fontFamily: FONT, colorTextTertiary: '#4b5975', colorTextPlaceholder: '#66738f', colorError: '#c22f2f' } };
 const DARK = {
   isDark: true,
   algorithm: theme.darkAlgorithm,
@@ -41,7 +42,9 @@ const DARK = {
     colorBgElevated: '#1f2531',
     colorBorder: '#46536b',
     colorIcon: '#c3ccdc',
+    colorError: '#ff8f8f',
   },
+  components: { Button: { dangerColor: '#230c0c' } },
 };
 
 export function Console() {
@@ -93,6 +96,8 @@ function Pages() {
       <Route path="/projects/:id/:tab" element={<ProjectPage />} />
       <Route path="/new" element={<Wizard />} />
       <Route path="/endpoints" element={<Endpoints />} />
+      <Route path="/alerts" element={<Alerts />} />
+      <Route path="/alerts/:tab" element={<Alerts />} />
       <Route path="/accounts" element={<Accounts />} />
       <Route path="/audit" element={<Audit />} />
       <Route path="/settings" element={<Settings />} />

@@ -61,7 +61,21 @@ def shoot(browser: Browser, service: ConsoleService, project: str, look: str, wi
     log_in(page)
     page.get_by_role("heading", name="Overview").wait_for()
     tabs = [f"projects/{project}/{tab}" for tab in ("flow", "tables", "schema", "verify", "behind", "log", "details")]
-    for place in ("", "migration", "sync", *tabs, "new", "endpoints", "accounts", "audit", "settings"):
+    for place in (
+        "",
+        "migration",
+        "sync",
+        *tabs,
+        "new",
+        "endpoints",
+        "accounts",
+        "audit",
+        "settings",
+        "alerts",
+        "alerts/rules",
+        "alerts/silences",
+        "alerts/channels",
+    ):
         page.goto(f"{service.url}/console/{place}")
         page.locator("#content h1").wait_for()
         page.wait_for_timeout(1500)  # pictures only: charts and lists fill in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -17,6 +18,7 @@ from console_browser import (
     ConsoleService,
     add_endpoint,
     barriers,
+    choose,
     chromium_path,
     log_in,
     open_page,
@@ -191,6 +193,93 @@ def test_a_viewer_looks_and_changes_nothing(browser: Browser, service: ConsoleSe
     assert status == 403
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     check(page)
+    sound(page)
+
+
+def test_a_difference_is_found_shown_and_repaired(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    made = f"CREATE TABLE {database_name}.items (id INT PRIMARY KEY, word VARCHAR(40))"
+    for server in (mariadb, oceanbase):
+        run(server, f"CREATE DATABASE {database_name} CHARACTER SET utf8mb4", made)
+    run(mariadb, f"INSERT INTO {database_name}.items VALUES (1, 'one'), (2, 'two')")
+    run(oceanbase, f"INSERT INTO {database_name}.items VALUES (7, '<i>only here</i>')")
+    asked = {"name": "mend", "source": mariadb.url, "target": oceanbase.url, "objects": [f"{database_name}.*"]}
+    asked |= {"types": ["full", "verify"], "allow_not_empty": True}
+    project = service.call("POST", "/api/v1/projects", asked)["id"]
+    page = open_page(browser, service)
+    log_in(page)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    change_settings(page, service, project)
+    service.call("POST", f"/api/v1/projects/{project}/start")
+    page.goto(f"{service.url}/console/projects/{project}/verify")
+    expect(page.get_by_text("1 differences in 1 tables")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("<i>only here</i>").first).to_be_visible()
+    page.get_by_role("button", name="Repair the target").click()
+    question = page.get_by_role("dialog")
+    expect(question.get_by_role("button", name="Repair the target")).to_be_disabled()  # wants the name
+    question.get_by_label("Type the name to confirm").fill("mended")
+    check(page)
+    question.get_by_role("button", name="Repair the target").click()
+    expect(page.get_by_text("Equal: every compared row")).to_be_visible(timeout=PATIENCE_MS)
+    assert rows(oceanbase, f"{database_name}.items") == [(1, "one"), (2, "two")]
+    sound(page)
+
+
+def change_settings(page: Page, service: ConsoleService, project: str) -> None:
+    """Rename and slow down in the page; somebody else's change meanwhile is told, and nothing typed is lost."""
+    page.goto(f"{service.url}/console/projects/{project}/details")
+    page.get_by_role("button", name="Change settings").click()
+    page.get_by_label("Name", exact=True).fill("mended")
+    page.get_by_label("Load: most rows per second").fill("100000")
+    check(page)
+    service.call("PATCH", f"/api/v1/projects/{project}/settings", {"importance": "LOW"})
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("somebody else has changed")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("mended")
+    page.get_by_role("button", name="Show the settings as they are now").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("mend")
+    page.get_by_label("Name", exact=True).fill("mended")
+    page.get_by_label("Load: most rows per second").fill("100000")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="mended")).to_be_visible(timeout=PATIENCE_MS)
+    now = service.call("GET", f"/api/v1/projects/{project}/settings")
+    assert (now["name"], now["importance"], now["load_rows_per_second"]) == ("mended", "LOW", 100_000)
+
+
+def test_a_synchronization_into_files(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, database_name: str, tmp_path: Path
+) -> None:
+    run(mariadb, f"CREATE DATABASE {database_name}", f"CREATE TABLE {database_name}.t (id INT PRIMARY KEY)")
+    run(mariadb, f"INSERT INTO {database_name}.t VALUES (1), (2)")
+    for name, url in (("sync source", mariadb.url), ("sync files", f"file://{tmp_path}/out")):
+        service.call("POST", "/api/v1/endpoints", {"name": name, "url": url})
+    page = open_page(browser, service)
+    log_in(page)
+    page.get_by_role("button", name="New project").first.click()
+    page.get_by_label("Project name").fill("publish")
+    choose(page, page.locator(".ant-select", has=page.locator("#wizard-source")), "sync source")
+    choose(page, page.locator(".ant-select", has=page.locator("#wizard-target")), "sync files")
+    expect(page.get_by_text("this becomes a synchronization")).to_be_visible()
+    forward(page)
+    expect(page.get_by_label("Full verification")).to_have_count(0)
+    forward(page)
+    page.get_by_text("By rules").click()
+    page.get_by_label("What moves, one pattern a line").fill(f"{database_name}.*")
+    forward(page)
+    choose(page, page.locator(".ant-select", has=page.locator("#publish-format")), "CANAL")
+    page.get_by_label("Topic").fill("changes")
+    page.get_by_label("end", exact=True).check()
+    forward(page)
+    page.get_by_role("button", name="Create and start").click(timeout=PATIENCE_MS)
+    expect(page.locator(".head .status")).to_have_text("Done", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Settings").click()
+    expect(page.get_by_text("CANAL")).to_be_visible()
+    check(page)
+    said = "".join(
+        file.read_text() for file in (tmp_path / "out").rglob("*") if file.is_file() and "changes" in str(file)
+    )
+    assert said.count('"INSERT"') >= 2
     sound(page)
 
 

@@ -4,6 +4,340 @@
  */
 
 export interface paths {
+    "/api/omsp/v2/migrations/{project_id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Status of a migration project (older) */
+        get: operations["migration_progress_api_omsp_v2_migrations__project_id__progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/omsp/v2/sync/{project_id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Status of a synchronization project (older) */
+        get: operations["sync_progress_api_omsp_v2_sync__project_id__progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List accounts.
+         */
+        get: operations["list_accounts_api_v1_accounts_get"];
+        put?: never;
+        /**
+         * Create Account
+         * @description Make an account.
+         */
+        post: operations["create_account_api_v1_accounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Account
+         * @description Remove an account with its sessions and keys.
+         */
+        delete: operations["delete_account_api_v1_accounts__name__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Account
+         * @description Change an account's password, role, or whether it may log in; its sessions end.
+         */
+        patch: operations["change_account_api_v1_accounts__name__patch"];
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alerts
+         * @description List alerts, youngest first; `since`: only those opened at or after that time.
+         */
+        get: operations["list_alerts_api_v1_alerts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Channels
+         * @description List channels; secrets are masked.
+         */
+        get: operations["list_channels_api_v1_alerts_channels_get"];
+        put?: never;
+        /**
+         * Create Channel
+         * @description Set up a channel.
+         */
+        post: operations["create_channel_api_v1_alerts_channels_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/channels/{channel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Channel
+         * @description Remove a channel, and what was to be sent through it.
+         */
+        delete: operations["delete_channel_api_v1_alerts_channels__channel_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Channel
+         * @description Change a channel; members left out stay as they are.
+         */
+        patch: operations["change_channel_api_v1_alerts_channels__channel_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/alerts/channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Channel
+         * @description Send a test through a channel now.
+         */
+        post: operations["test_channel_api_v1_alerts_channels__channel_id__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rules
+         * @description List the rules as they are set.
+         */
+        get: operations["list_rules_api_v1_alerts_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Rule
+         * @description Set a rule; an empty object sets it back to what it was at first.
+         */
+        put: operations["set_rule_api_v1_alerts_rules__name__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Silences
+         * @description List the silences that have not ended.
+         */
+        get: operations["list_silences_api_v1_alerts_silences_get"];
+        put?: never;
+        /**
+         * Create Silence
+         * @description Send no notices for a time; alerts are recorded all the same.
+         */
+        post: operations["create_silence_api_v1_alerts_silences_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/silences/{silence_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Silence
+         * @description End a silence now.
+         */
+        delete: operations["end_silence_api_v1_alerts_silences__silence_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Alert
+         * @description Show an alert, and what became of its notices.
+         */
+        get: operations["show_alert_api_v1_alerts__alert_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description Show who changed what, youngest first; `before` an id goes on to older entries.
+         */
+        get: operations["list_audit_api_v1_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/configuration/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Project
+         * @description Make the project of a file, or change the one of its name; refused where it would have to be made anew.
+         */
+        post: operations["apply_project_api_v1_configuration_apply_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/configuration/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan Project
+         * @description Say what applying a file would do; nothing is changed.
+         */
+        post: operations["plan_project_api_v1_configuration_plan_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/endpoints": {
         parameters: {
             query?: never;
@@ -88,6 +422,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Formats
+         * @description Show the formats of messages.
+         */
+        get: operations["list_formats_api_v1_formats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description List API keys, without their text.
+         */
+        get: operations["list_keys_api_v1_keys_get"];
+        put?: never;
+        /**
+         * Create Key
+         * @description Make an API key; its text is answered this once, and sent as ``Authorization: Bearer …``.
+         */
+        post: operations["create_key_api_v1_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Key
+         * @description Remove an API key: it opens nothing any more.
+         */
+        delete: operations["delete_key_api_v1_keys__key_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kinds
+         * @description Show which kinds of endpoints there are: those of the installed connectors.
+         */
+        get: operations["list_kinds_api_v1_kinds_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Labels
+         * @description List labels, oldest first.
+         */
+        get: operations["list_labels_api_v1_labels_get"];
+        put?: never;
+        /**
+         * Create Label
+         * @description Make a label.
+         */
+        post: operations["create_label_api_v1_labels_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/overview": {
         parameters: {
             query?: never;
@@ -97,11 +539,91 @@ export interface paths {
         };
         /**
          * Overview
-         * @description What the stream of that name carries.
+         * @description Stream ``overview``: projects by status, rates, and what needs a look.
          */
         get: operations["overview_api_v1_live_overview_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Projects
+         * @description Stream ``page``: one page of the list of projects.
+         */
+        get: operations["projects_api_v1_live_projects_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Project
+         * @description Stream one project: ``project``, ``tables`` (those that changed), ``events`` (new ones).
+         */
+        get: operations["project_api_v1_live_projects__project_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/object-changes/{change_id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell Change
+         * @description Take a change back before it begins, give it up, or let a failed one go on.
+         */
+        post: operations["tell_change_api_v1_object_changes__change_id___action__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/objects/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Objects
+         * @description Read OMS's CSV: which objects, under which names, with which rows; nothing is changed.
+         */
+        post: operations["import_objects_api_v1_objects_import_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -137,7 +659,7 @@ export interface paths {
         };
         /**
          * List Projects
-         * @description List projects, youngest first, without their tables.
+         * @description List projects, youngest first, without their tables; by cursor none comes twice and none is passed over.
          */
         get: operations["list_projects_api_v1_projects_get"];
         put?: never;
@@ -146,6 +668,26 @@ export interface paths {
          * @description Make a project; it waits to be started.
          */
         post: operations["create_project_api_v1_projects_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Batch
+         * @description Start, stop, resume, release or delete many projects; each answers for itself.
+         */
+        post: operations["batch_api_v1_projects_batch_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -161,7 +703,7 @@ export interface paths {
         };
         /**
          * Show Project
-         * @description Show a project with its steps and tables; takes the id or the name.
+         * @description Show a project with its steps and tables; takes the id or the name. Its ETag goes into If-Match of changes.
          */
         get: operations["show_project_api_v1_projects__project_id__get"];
         put?: never;
@@ -173,7 +715,11 @@ export interface paths {
         delete: operations["delete_project_api_v1_projects__project_id__delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Project
+         * @description Change name, labels, alert level, speed of a project; limits count at once in what runs.
+         */
+        patch: operations["change_project_api_v1_projects__project_id__patch"];
         trace?: never;
     };
     "/api/v1/projects/{project_id}/choose": {
@@ -196,6 +742,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clone
+         * @description Make another project with the same endpoints, objects and options; it waits to be started.
+         */
+        post: operations["clone_api_v1_projects__project_id__clone_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/events": {
         parameters: {
             query?: never;
@@ -208,6 +774,66 @@ export interface paths {
          * @description Show events, oldest first, those with an id greater than `after`.
          */
         get: operations["list_events_api_v1_projects__project_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Project
+         * @description Write a project as the YAML that `ferryman apply` takes; without passwords, defaults left out.
+         */
+        get: operations["export_project_api_v1_projects__project_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/lag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Lag
+         * @description Say how far a project is behind its source, and name the bottleneck with its evidence.
+         */
+        get: operations["explain_lag_api_v1_projects__project_id__lag_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Log
+         * @description Show the last entries of a step's log, or those behind a cursor; names and numbers, never row values.
+         */
+        get: operations["show_log_api_v1_projects__project_id__logs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -236,6 +862,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description List the changes of a project's objects, youngest first.
+         */
+        get: operations["list_changes_api_v1_projects__project_id__objects_get"];
+        put?: never;
+        /**
+         * Change Objects
+         * @description Add objects to a project, or remove some, while it runs.
+         */
+        post: operations["change_objects_api_v1_projects__project_id__objects_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/objects.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Objects
+         * @description Write the objects of a project, which names them one by one, as OMS's CSV.
+         */
+        get: operations["export_objects_api_v1_projects__project_id__objects_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/release": {
         parameters: {
             query?: never;
@@ -250,6 +920,48 @@ export interface paths {
          * @description End a project for good and free what it holds; its record stays.
          */
         post: operations["release_api_v1_projects__project_id__release_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rename
+         * @description Give a project another name; nothing else is touched.
+         */
+        post: operations["rename_api_v1_projects__project_id__rename_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Repair Target
+         * @description Make the target equal in the rows that verification found to differ; the project must be paused or at its end.
+         *
+         *     With a key, each row is read from the source now, then written or deleted at the target.
+         */
+        post: operations["repair_target_api_v1_projects__project_id__repair_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -316,6 +1028,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Settings
+         * @description Show what may change of a project.
+         */
+        get: operations["show_settings_api_v1_projects__project_id__settings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Settings
+         * @description Change settings; limits of speed take effect in what runs, objects may change before the start.
+         */
+        patch: operations["change_settings_api_v1_projects__project_id__settings_patch"];
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/start": {
         parameters: {
             query?: never;
@@ -376,10 +1112,376 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify Again
+         * @description Compare every row anew; the project must be paused or at its end, and goes on.
+         */
+        post: operations["verify_again_api_v1_projects__project_id__verify_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Session
+         * @description Show who is logged in, in which role; with the CSRF token when it is a session.
+         */
+        get: operations["show_session_api_v1_session_get"];
+        put?: never;
+        /**
+         * Log In
+         * @description Log in: sets the session's cookie and answers user, role, and the token to send as X-CSRF-Token.
+         */
+        post: operations["log_in_api_v1_session_post"];
+        /**
+         * Log Out
+         * @description End the session.
+         */
+        delete: operations["log_out_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Own Password
+         * @description Change one's own password; all sessions of the account end.
+         */
+        put: operations["change_own_password_api_v1_session_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call an OMS operation by its Action */
+        post: operations["dispatch_api_v2_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountChange
+         * @description What to change of an account; members left out stay as they are.
+         */
+        AccountChange: {
+            /** Disabled */
+            disabled?: boolean | null;
+            /** Password */
+            password?: string | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /**
+         * AccountDocument
+         * @description An account; never its password.
+         */
+        AccountDocument: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * AlertDetail
+         * @description An alert with its notices.
+         */
+        AlertDetail: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryDocument"][];
+            /** Id */
+            id: string;
+            level: components["schemas"]["Importance"];
+            /** Message */
+            message: string;
+            /** Notices */
+            notices: number;
+            /** Notified At */
+            notified_at: string | null;
+            /** Opened At */
+            opened_at: string | null;
+            /** Project */
+            project: string;
+            /** Project Id */
+            project_id: string;
+            /** Recovered At */
+            recovered_at: string | null;
+            rule: components["schemas"]["RuleName"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "OPEN" | "RECOVERED";
+            /** Title */
+            title: string;
+        };
+        /**
+         * AlertDocument
+         * @description An alert. `project_id` and `project` are empty for those of the service itself.
+         */
+        AlertDocument: {
+            /** Id */
+            id: string;
+            level: components["schemas"]["Importance"];
+            /** Message */
+            message: string;
+            /** Notices */
+            notices: number;
+            /** Notified At */
+            notified_at: string | null;
+            /** Opened At */
+            opened_at: string | null;
+            /** Project */
+            project: string;
+            /** Project Id */
+            project_id: string;
+            /** Recovered At */
+            recovered_at: string | null;
+            rule: components["schemas"]["RuleName"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "OPEN" | "RECOVERED";
+            /** Title */
+            title: string;
+        };
+        /**
+         * AlertPage
+         * @description A page of alerts, youngest first.
+         */
+        AlertPage: {
+            /** Items */
+            items: components["schemas"]["AlertDocument"][];
+            /** Page */
+            page: number;
+            /** Size */
+            size: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ApplySettings
+         * @description How changes are applied.
+         */
+        ApplySettings: {
+            /**
+             * Bytes Per Second
+             * @description 0: no limit.
+             * @default 0
+             */
+            bytes_per_second: number;
+            /**
+             * Caught Up Seconds
+             * @default 15
+             */
+            caught_up_seconds: number;
+            /**
+             * Lanes
+             * @description Connections to the target.
+             * @default 4
+             */
+            lanes: number;
+            /**
+             * Log Kept Hours
+             * @default 168
+             */
+            log_kept_hours: number;
+            /**
+             * Rows Per Second
+             * @description 0: no limit.
+             * @default 0
+             */
+            rows_per_second: number;
+            /**
+             * Start Timestamp
+             * @description Begin at this Unix second, without a load.
+             * @default 0
+             */
+            start_timestamp: number;
+            /**
+             * Statistics
+             * @default true
+             */
+            statistics: boolean;
+            /**
+             * Window Changes
+             * @default 5000
+             */
+            window_changes: number;
+        };
+        /**
+         * AuditDocument
+         * @description A change: who made it, from where, what was asked for without secrets, how it ended.
+         */
+        AuditDocument: {
+            /** Account */
+            account: string;
+            /** Action */
+            action: string;
+            /** Address */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Outcome */
+            outcome: string;
+        };
+        /**
+         * Batch
+         * @description An action and the projects it is for: named one by one, or by a label.
+         */
+        Batch: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "start" | "stop" | "resume" | "release" | "delete";
+            /**
+             * Label
+             * @description Id of a label: every project that has it.
+             * @default
+             */
+            label: string;
+            /**
+             * Projects
+             * @description Ids or names.
+             * @default []
+             */
+            projects: string[];
+        };
+        /**
+         * BatchItem
+         * @description What became of one project; `code` is empty where it has been done.
+         */
+        BatchItem: {
+            /** Code */
+            code: string;
+            /** Done */
+            done: boolean;
+            /** Hint */
+            hint: string;
+            /** Message */
+            message: string;
+            /** Project Id */
+            project_id: string;
+        };
+        /**
+         * ChannelChange
+         * @description What to change of a channel; secrets sent as they were shown stay.
+         */
+        ChannelChange: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Name */
+            name?: string | null;
+            /** Settings */
+            settings?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * ChannelDocument
+         * @description A channel; secrets are masked, of a URL only the host is shown.
+         */
+        ChannelDocument: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["ChannelKind"];
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ChannelKind
+         * @description How a channel sends.
+         * @enum {string}
+         */
+        ChannelKind: "webhook" | "chat" | "email";
         /**
          * CheckDocument
          * @description One item of a precheck.
@@ -421,14 +1523,43 @@ export interface components {
             sql: string;
         };
         /**
+         * ColumnRulesDocument
+         * @description Rules for the columns of a table: which move, which stay, what becomes of values, what is added.
+         */
+        ColumnRulesDocument: {
+            /**
+             * Add
+             * @description Text with {database} and {table}, or a whole number.
+             * @default {}
+             */
+            add: {
+                [key: string]: string;
+            };
+            /**
+             * Keep
+             * @default []
+             */
+            keep: string[];
+            /**
+             * Leave Out
+             * @default []
+             */
+            leave_out: string[];
+            /**
+             * Transforms
+             * @description mask(FIRST,LAST), hash, null or constant(VALUE).
+             * @default {}
+             */
+            transforms: {
+                [key: string]: string;
+            };
+        };
+        /**
          * ConnectionOutcome
          * @description How the connection went; `error` says why not.
          */
         ConnectionOutcome: {
-            /** Error */
-            error?: {
-                [key: string]: unknown;
-            } | null;
+            error?: components["schemas"]["Problem"] | null;
             /** Milliseconds */
             milliseconds: number;
             /** Ok */
@@ -443,6 +1574,21 @@ export interface components {
             url: string;
         };
         /**
+         * ConversionDocument
+         * @description One thing that is not the same at the target; `lossy`: information is lost.
+         */
+        ConversionDocument: {
+            /**
+             * Lossy
+             * @default false
+             */
+            lossy: boolean;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
+        };
+        /**
          * DatabaseDocument
          * @description A database with its objects.
          */
@@ -451,6 +1597,37 @@ export interface components {
             name: string;
             /** Objects */
             objects: components["schemas"]["ObjectDocument"][];
+        };
+        /**
+         * DeliveryDocument
+         * @description One notice to one channel; `channel` is its id.
+         */
+        DeliveryDocument: {
+            /** Attempts */
+            attempts: number;
+            /** Channel */
+            channel: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "opened" | "repeated" | "recovered";
+            /** Id */
+            id: number;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "PENDING" | "SENT" | "FAILED";
         };
         /**
          * EndpointDocument
@@ -493,6 +1670,13 @@ export interface components {
             total: number;
         };
         /**
+         * ErrorAnswer
+         * @description The answer to a call that failed.
+         */
+        ErrorAnswer: {
+            error: components["schemas"]["Problem"];
+        };
+        /**
          * ErrorDocument
          * @description What stopped a step or a project.
          */
@@ -518,10 +1702,257 @@ export interface components {
             /** Retry */
             retry: string;
         };
+        /**
+         * EventDocument
+         * @description Something that happened to a project.
+         */
+        EventDocument: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Fields
+             * @description Names and numbers, never values of rows.
+             */
+            fields: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Level */
+            level: string;
+            /** Message */
+            message: string;
+            /** Step */
+            step: string;
+        };
+        /**
+         * Figures
+         * @description A figure for each level that has notices.
+         */
+        Figures: {
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Medium */
+            medium: number;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
             detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * Importance
+         * @description Alert level of a project.
+         * @enum {string}
+         */
+        Importance: "HIGH" | "MEDIUM" | "LOW" | "IGNORE";
+        /**
+         * KeyDocument
+         * @description An API key, without its text.
+         */
+        KeyDocument: {
+            /** Account */
+            account: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * KindDocument
+         * @description A kind of endpoint, and what it can be in a project.
+         */
+        KindDocument: {
+            /** Default Port */
+            default_port: number;
+            /** Scheme */
+            scheme: string;
+            /** Sink */
+            sink: boolean;
+            /** Source */
+            source: boolean;
+            /** Target */
+            target: boolean;
+        };
+        /**
+         * LabelDocument
+         * @description A label.
+         */
+        LabelDocument: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * LagDocument
+         * @description How far a project is behind, and what holds it up.
+         */
+        LagDocument: {
+            /**
+             * Apply Seconds
+             * @description The target behind the log store.
+             */
+            apply_seconds: number | null;
+            /**
+             * Capture Seconds
+             * @description The log store behind the source.
+             */
+            capture_seconds: number | null;
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            };
+            latency: components["schemas"]["LatencyDocument"] | null;
+            /** Latency Seconds */
+            latency_seconds: number | null;
+            /**
+             * Log Bytes Waiting
+             * @description Log in the store that has not been applied.
+             */
+            log_bytes_waiting: number | null;
+            /** Message */
+            message: string;
+            /**
+             * Reason
+             * @description The bottleneck in a word: source, statement, transaction, target …; or caught-up.
+             */
+            reason: string;
+            /**
+             * Source Bytes Waiting
+             * @description Log at the source that has not been read.
+             */
+            source_bytes_waiting: number | null;
+        };
+        /**
+         * LatencyDocument
+         * @description Latencies of the changes of the last `seconds`.
+         */
+        LatencyDocument: {
+            /** Changes */
+            changes: number;
+            /** P50 */
+            p50: number;
+            /** P99 */
+            p99: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * LoadSettings
+         * @description How existing rows are copied.
+         */
+        LoadSettings: {
+            /**
+             * Allow Target Not Empty
+             * @default false
+             */
+            allow_target_not_empty: boolean;
+            /**
+             * Batch Rows
+             * @default 1000
+             */
+            batch_rows: number;
+            /**
+             * Bytes Per Second
+             * @description 0: no limit.
+             * @default 0
+             */
+            bytes_per_second: number;
+            /**
+             * Chunk Rows
+             * @default 50000
+             */
+            chunk_rows: number;
+            /**
+             * Defer Index Creation
+             * @default false
+             */
+            defer_index_creation: boolean;
+            /**
+             * Rows Per Second
+             * @description 0: no limit.
+             * @default 0
+             */
+            rows_per_second: number;
+            /**
+             * Streams
+             * @description Parallel streams; 0 chooses.
+             * @default 0
+             */
+            streams: number;
+        };
+        /**
+         * LogDocument
+         * @description Entries of a log, oldest first; `next` sent as `after` shows what comes behind them.
+         */
+        LogDocument: {
+            /** Entries */
+            entries: components["schemas"]["LogEntryDocument"][];
+            /** Next */
+            next: string;
+        };
+        /**
+         * LogEntryDocument
+         * @description One entry; `at` is in UTC, empty (as level and logger) for lines of no known form.
+         */
+        LogEntryDocument: {
+            /** At */
+            at: string;
+            /** Level */
+            level: string;
+            /** Logger */
+            logger: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * Login
+         * @description A login of the console.
+         */
+        Login: {
+            /** Password */
+            password: string;
+            /** User */
+            user: string;
+        };
+        /**
+         * MadeKeyDocument
+         * @description An API key as it was made.
+         */
+        MadeKeyDocument: {
+            /** Account */
+            account: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Key
+             * @description The key's text: answered this once, and kept nowhere.
+             */
+            key: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
         };
         /**
          * MismatchDocument
@@ -564,6 +1995,36 @@ export interface components {
             total: number;
         };
         /**
+         * NewAccount
+         * @description An account to make.
+         */
+        NewAccount: {
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+            /** @default viewer */
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * NewChannel
+         * @description A channel to set up; docs/operations.md lists the settings of each kind.
+         */
+        NewChannel: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            kind: components["schemas"]["ChannelKind"];
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * NewEndpoint
          * @description An endpoint to keep.
          */
@@ -584,6 +2045,63 @@ export interface components {
             url: string;
         };
         /**
+         * NewKey
+         * @description An API key to make, for the caller's own account.
+         */
+        NewKey: {
+            /**
+             * Days
+             * @description How long it holds; else until removed.
+             */
+            days?: number | null;
+            /** Name */
+            name: string;
+            /** @default viewer */
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * NewLabel
+         * @description A label to make.
+         */
+        NewLabel: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewName
+         * @description A project's name.
+         */
+        NewName: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewObjectChange
+         * @description Objects to add, or objects to remove.
+         */
+        NewObjectChange: {
+            /**
+             * Add
+             * @description `database.table`, or `database.*` of a database that does not move.
+             * @default []
+             */
+            add: string[];
+            /**
+             * Remove
+             * @description Patterns of what moves no more; rows at the target stay.
+             * @default []
+             */
+            remove: string[];
+            /**
+             * Rename
+             * @description New names of what is added.
+             * @default {}
+             */
+            rename: {
+                [key: string]: string;
+            };
+        };
+        /**
          * NewProject
          * @description A project to make: the options of ``ferryman run``.
          */
@@ -594,10 +2112,23 @@ export interface components {
              */
             allow_not_empty: boolean;
             /**
+             * Columns
+             * @default {}
+             */
+            columns: {
+                [key: string]: components["schemas"]["ColumnRulesDocument"];
+            };
+            /**
              * Exclude
              * @default []
              */
             exclude: string[];
+            /**
+             * Hash Key
+             * @description Keys the hashes of columns; never shown again.
+             * @default
+             */
+            hash_key: string;
             /**
              * Importance
              * @default MEDIUM
@@ -611,6 +2142,8 @@ export interface components {
              * @default []
              */
             objects: string[];
+            /** @description Of a synchronization; else the target's URL says it. */
+            publish?: components["schemas"]["PublishDocument"] | null;
             /**
              * Rename
              * @default {}
@@ -663,6 +2196,79 @@ export interface components {
             };
         };
         /**
+         * NewSilence
+         * @description What to be silent about: all members that are given must match; until when.
+         */
+        NewSilence: {
+            /**
+             * Label
+             * @description Id of a label; empty: all.
+             * @default
+             */
+            label: string;
+            /** Minutes */
+            minutes?: number | null;
+            /**
+             * Project
+             * @description Name or id of a project; empty: all.
+             * @default
+             */
+            project: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            rule?: components["schemas"]["RuleName"] | null;
+            /**
+             * Until
+             * @description With a time zone; this, or `minutes`.
+             */
+            until?: string | null;
+        };
+        /**
+         * ObjectChangeDocument
+         * @description A change of objects as it stands.
+         */
+        ObjectChangeDocument: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: {
+                [key: string]: unknown;
+            } | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "INCREASE_OBJECT" | "DECREASE_OBJECT";
+            /** Objects */
+            objects: string[];
+            /** Project Id */
+            project_id: string;
+            /** Rename */
+            rename: {
+                [key: string]: string;
+            };
+            /** Status */
+            status: string;
+            /**
+             * Sub Project Id
+             * @description The project that brings added tables up; empty before and for removals.
+             */
+            sub_project_id: string;
+        };
+        /**
          * ObjectDocument
          * @description A table or a view of an endpoint.
          */
@@ -679,14 +2285,33 @@ export interface components {
             rows?: number | null;
         };
         /**
+         * ObjectList
+         * @description Objects as a project takes them.
+         */
+        ObjectList: {
+            /** Objects */
+            objects: string[];
+            /** Rename */
+            rename: {
+                [key: string]: string;
+            };
+            /**
+             * Tables
+             * @description How many objects the list names.
+             */
+            tables: number;
+            /** Where */
+            where: {
+                [key: string]: string;
+            };
+        };
+        /**
          * ObjectSchema
          * @description One object on both sides; `source` is empty for what only the target has.
          */
         ObjectSchema: {
             /** Conversions */
-            conversions: {
-                [key: string]: unknown;
-            }[];
+            conversions: components["schemas"]["ConversionDocument"][];
             /** Kind */
             kind: string;
             /** Message */
@@ -699,6 +2324,927 @@ export interface components {
             state: string;
             /** Target */
             target: string;
+        };
+        /**
+         * ColumnItem
+         * @description A column of a table, as a client has read it from somewhere.
+         */
+        OmsColumnItem: {
+            /**
+             * Columncomment
+             * @default null
+             */
+            columnComment: string | null;
+            /**
+             * Columnkey
+             * @default null
+             */
+            columnKey: string | null;
+            /**
+             * Columnname
+             * @default null
+             */
+            columnName: string | null;
+            /**
+             * Columntype
+             * @default null
+             */
+            columnType: string | null;
+            /**
+             * Datalength
+             * @default null
+             */
+            dataLength: number | null;
+            /**
+             * Dataprecision
+             * @default null
+             */
+            dataPrecision: number | null;
+            /**
+             * Datascale
+             * @default null
+             */
+            dataScale: number | null;
+            /**
+             * Defaultvalue
+             * @default null
+             */
+            defaultValue: string | null;
+            /**
+             * Encoding
+             * @default null
+             */
+            encoding: string | null;
+            /**
+             * Isgeneratefield
+             * @default null
+             */
+            isGenerateField: boolean | null;
+            /**
+             * Mappedname
+             * @default null
+             */
+            mappedName: string | null;
+            /**
+             * Nullable
+             * @default null
+             */
+            nullable: boolean | null;
+            /**
+             * Position
+             * @default null
+             */
+            position: number | null;
+            /**
+             * Rawcolumntype
+             * @default null
+             */
+            rawColumnType: string | null;
+            /**
+             * Recordfieldtype
+             * @default null
+             */
+            recordFieldType: string | null;
+            /**
+             * Type
+             * @default null
+             */
+            type: string | null;
+        };
+        /**
+         * CommonTransferConfig
+         * @description Settings of all steps.
+         */
+        OmsCommonTransferConfig: {
+            /**
+             * Activeactive
+             * @default null
+             */
+            activeActive: boolean | null;
+            /**
+             * Dataworksbusinessname
+             * @default null
+             */
+            dataWorksBusinessName: string | null;
+            /**
+             * Datahubtopictype
+             * @default null
+             */
+            datahubTopicType: string | null;
+            /**
+             * Mqpartition
+             * @default null
+             */
+            mqPartition: number | null;
+            /**
+             * Mqpartitionmode
+             * @default null
+             */
+            mqPartitionMode: string | null;
+            /**
+             * Mqserializertype
+             * @default null
+             */
+            mqSerializerType: string | null;
+            /**
+             * Rocketmqenablemsgtrace
+             * @default null
+             */
+            rocketMqEnableMsgTrace: boolean | null;
+            /**
+             * Rocketmqmsgtags
+             * @default null
+             */
+            rocketMqMsgTags: string | null;
+            /**
+             * Rocketmqproducergroup
+             * @default null
+             */
+            rocketMqProducerGroup: string | null;
+            /**
+             * Rocketmqsendmsgtimeout
+             * @default null
+             */
+            rocketMqSendMsgTimeout: number | null;
+            /**
+             * Tablecategory
+             * @default null
+             */
+            tableCategory: string | null;
+        };
+        /**
+         * ComponentUpdate
+         * @description UpdateStore, UpdateFullImport, UpdateIncrSync, UpdateFullVerification.
+         */
+        OmsComponentUpdate: {
+            /**
+             * Allowdelete
+             * @default null
+             */
+            allowDelete: boolean | null;
+            /** Cmregion */
+            cmRegion: string;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Dimension */
+            dimension: string;
+            /** Key */
+            key: string;
+        };
+        /**
+         * CreateKafkaDataSource
+         * @description CreateKafkaDataSource.
+         */
+        OmsCreateKafkaDataSource: {
+            /**
+             * Description
+             * @default null
+             */
+            description: string | null;
+            /**
+             * Disableidentificationalgorithm
+             * @default null
+             */
+            disableIdentificationAlgorithm: boolean | null;
+            /**
+             * Enablesasl
+             * @default null
+             */
+            enableSasl: boolean | null;
+            /**
+             * Enablessl
+             * @default null
+             */
+            enableSsl: boolean | null;
+            /** Endpoint */
+            endpoint: string;
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * @default null
+             */
+            password: string | null;
+            /**
+             * Region
+             * @default null
+             */
+            region: string | null;
+            /**
+             * Saslmechanism
+             * @default null
+             */
+            saslMechanism: string | null;
+            /**
+             * Username
+             * @default null
+             */
+            username: string | null;
+        };
+        /**
+         * CreateLabel
+         * @description CreateLabel.
+         */
+        OmsCreateLabel: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * CreateMySqlDataSource
+         * @description CreateMySqlDataSource.
+         */
+        OmsCreateMySqlDataSource: {
+            /**
+             * Description
+             * @default null
+             */
+            description: string | null;
+            /** Ip */
+            ip: string;
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+            /** Port */
+            port: number;
+            /**
+             * Region
+             * @default null
+             */
+            region: string | null;
+            /**
+             * Schema
+             * @default null
+             */
+            schema: string | null;
+            /**
+             * Trykeephb
+             * @default null
+             */
+            tryKeepHb: boolean | null;
+            /** Username */
+            username: string;
+        };
+        /**
+         * CreateOceanBaseDataSource
+         * @description CreateOceanBaseDataSource.
+         */
+        OmsCreateOceanBaseDataSource: {
+            /**
+             * Cluster
+             * @default null
+             */
+            cluster: string | null;
+            /**
+             * Configurl
+             * @default null
+             */
+            configUrl: string | null;
+            /**
+             * Description
+             * @default null
+             */
+            description: string | null;
+            /**
+             * Drcpassword
+             * @default null
+             */
+            drcPassword: string | null;
+            /**
+             * Drcusername
+             * @default null
+             */
+            drcUserName: string | null;
+            /**
+             * Innerdrcpassword
+             * @default null
+             */
+            innerDrcPassword: string | null;
+            /** Ip */
+            ip: string;
+            /** Name */
+            name: string;
+            /**
+             * Ocpname
+             * @default null
+             */
+            ocpName: string | null;
+            /** Password */
+            password: string;
+            /** Port */
+            port: number;
+            /**
+             * Region
+             * @default null
+             */
+            region: string | null;
+            /**
+             * Schema
+             * @default null
+             */
+            schema: string | null;
+            /**
+             * Tenant
+             * @default null
+             */
+            tenant: string | null;
+            /** Username */
+            username: string;
+        };
+        /**
+         * CreateProject
+         * @description CreateProject.
+         */
+        OmsCreateProject: {
+            /** @default null */
+            commonTransferConfig: components["schemas"]["OmsCommonTransferConfig"] | null;
+            /**
+             * Enablefulltransfer
+             * @default null
+             */
+            enableFullTransfer: boolean | null;
+            /**
+             * Enablefullverify
+             * @default null
+             */
+            enableFullVerify: boolean | null;
+            /**
+             * Enableincrtransfer
+             * @default null
+             */
+            enableIncrTransfer: boolean | null;
+            /**
+             * Enablereverseincrtransfer
+             * @default null
+             */
+            enableReverseIncrTransfer: boolean | null;
+            /**
+             * Enablestructtransfer
+             * @default null
+             */
+            enableStructTransfer: boolean | null;
+            /** @default null */
+            fullTransferConfig: components["schemas"]["OmsFullTransferConfig"] | null;
+            /** @default null */
+            incrTransferConfig: components["schemas"]["OmsIncrTransferConfig"] | null;
+            /**
+             * Labelids
+             * @default null
+             */
+            labelIds: string[] | null;
+            /** Name */
+            name: string;
+            /** Sinkendpointid */
+            sinkEndpointId: string;
+            /** Sourceendpointid */
+            sourceEndpointId: string;
+            /** @default null */
+            structTransferConfig: components["schemas"]["OmsStructTransferConfig"] | null;
+            transferMapping: components["schemas"]["OmsTransferMapping"];
+            /** Type */
+            type: string;
+        };
+        /**
+         * CreateRocketMqDataSource
+         * @description CreateRocketMqDataSource.
+         */
+        OmsCreateRocketMqDataSource: {
+            /**
+             * Description
+             * @default null
+             */
+            description: string | null;
+            /** Endpoint */
+            endpoint: string;
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * @default null
+             */
+            password: string | null;
+            /**
+             * Region
+             * @default null
+             */
+            region: string | null;
+            /**
+             * Username
+             * @default null
+             */
+            username: string | null;
+        };
+        /**
+         * DatabaseItem
+         * @description A database of a mapping.
+         */
+        OmsDatabaseItem: {
+            /**
+             * Clustername
+             * @default null
+             */
+            clusterName: string | null;
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Mappedname
+             * @default null
+             */
+            mappedName: string | null;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Specifictables
+             * @default null
+             */
+            specificTables: components["schemas"]["OmsTableItem"][] | null;
+            /**
+             * Specificviews
+             * @default null
+             */
+            specificViews: components["schemas"]["OmsTableItem"][] | null;
+            /**
+             * Tables
+             * @default null
+             */
+            tables: components["schemas"]["OmsTableItem"][] | null;
+            /**
+             * Tenantname
+             * @default null
+             */
+            tenantName: string | null;
+            /**
+             * Views
+             * @default null
+             */
+            views: components["schemas"]["OmsTableItem"][] | null;
+        };
+        /**
+         * Document
+         * @description A JSON object of a request.
+         */
+        OmsDocument: Record<string, never>;
+        /** @description The wrapper of every answer of an OMS operation. */
+        OmsEnvelope: {
+            advice: string | null;
+            code: string | null;
+            cost: string;
+            data: unknown;
+            errorDetail: {
+                code?: string;
+                extraContext?: Record<string, never>;
+                /** @enum {unknown} */
+                level?: "FATAL" | "ERROR" | "WARN";
+                message?: string;
+                proposal?: string | null;
+            } | null;
+            message: string | null;
+            pageNumber?: number | null;
+            pageSize?: number | null;
+            requestId: string;
+            success: boolean;
+            totalCount?: number | null;
+        };
+        /**
+         * FullTransferConfig
+         * @description Settings of load and verification; the throttles are 0 (no limit), or most rows and bytes a second.
+         */
+        OmsFullTransferConfig: {
+            /**
+             * Allowdesttablenotempty
+             * @default null
+             */
+            allowDestTableNotEmpty: boolean | null;
+            /**
+             * Fulltransferspeedmode
+             * @default null
+             */
+            fullTransferSpeedMode: string | null;
+            /**
+             * Fullverifyspeedmode
+             * @default null
+             */
+            fullVerifySpeedMode: string | null;
+            /**
+             * Nonepkuktruncatedsttable
+             * @default null
+             */
+            nonePkUkTruncateDstTable: boolean | null;
+            /**
+             * Readworkernum
+             * @default null
+             */
+            readWorkerNum: number | null;
+            /**
+             * Throttleiops
+             * @default null
+             */
+            throttleIOPS: number | null;
+            /**
+             * Throttlerps
+             * @default null
+             */
+            throttleRps: number | null;
+            /**
+             * Writeworkernum
+             * @default null
+             */
+            writeWorkerNum: number | null;
+        };
+        /**
+         * Identifier
+         * @description The operations that take just an id.
+         */
+        OmsIdentifier: {
+            /** Id */
+            id: string;
+        };
+        /**
+         * IncrTransferConfig
+         * @description Settings of capture and apply; the throttles as in `FullTransferConfig`.
+         */
+        OmsIncrTransferConfig: {
+            /**
+             * Enableincrsyncstatistics
+             * @default null
+             */
+            enableIncrSyncStatistics: boolean | null;
+            /**
+             * Enablesequencingwithintxn
+             * @default null
+             */
+            enableSequencingWithinTxn: boolean | null;
+            /**
+             * Incrsyncconcurrency
+             * @default null
+             */
+            incrSyncConcurrency: number | null;
+            /**
+             * Recordtypewhitelist
+             * @default null
+             */
+            recordTypeWhiteList: string[] | null;
+            /**
+             * Starttimestamp
+             * @default null
+             */
+            startTimestamp: number | null;
+            /**
+             * Storelogkepthour
+             * @default null
+             */
+            storeLogKeptHour: number | null;
+            /**
+             * Throttleiops
+             * @default null
+             */
+            throttleIOPS: number | null;
+            /**
+             * Throttlerps
+             * @default null
+             */
+            throttleRps: number | null;
+        };
+        /**
+         * ListDataSource
+         * @description ListDataSource.
+         */
+        OmsListDataSource: {
+            /**
+             * Order
+             * @default null
+             */
+            order: string | number | null;
+            /**
+             * Pagenumber
+             * @default null
+             */
+            pageNumber: number | null;
+            /**
+             * Pagesize
+             * @default null
+             */
+            pageSize: number | null;
+            /**
+             * Searchkey
+             * @default null
+             */
+            searchKey: string | null;
+            /**
+             * Sortfield
+             * @default null
+             */
+            sortField: string | null;
+            /**
+             * Types
+             * @default null
+             */
+            types: string[] | null;
+        };
+        /**
+         * ListProjects
+         * @description ListProjects.
+         */
+        OmsListProjects: {
+            /**
+             * Labelids
+             * @default null
+             */
+            labelIds: string[] | null;
+            /**
+             * Order
+             * @default null
+             */
+            order: string | number | null;
+            /**
+             * Pagenumber
+             * @default null
+             */
+            pageNumber: number | null;
+            /**
+             * Pagesize
+             * @default null
+             */
+            pageSize: number | null;
+            /**
+             * Searchkey
+             * @default null
+             */
+            searchKey: string | null;
+            /**
+             * Sinkendpointtypes
+             * @default null
+             */
+            sinkEndpointTypes: string[] | null;
+            /**
+             * Sortfield
+             * @default null
+             */
+            sortField: string | null;
+            /**
+             * Sourceendpointtypes
+             * @default null
+             */
+            sourceEndpointTypes: string[] | null;
+            /**
+             * Status
+             * @default null
+             */
+            status: string[] | null;
+            /**
+             * Type
+             * @default null
+             */
+            type: string | null;
+            /**
+             * Visiblesubproject
+             * @default null
+             */
+            visibleSubProject: boolean | null;
+        };
+        /**
+         * Metric
+         * @description DescribeProjectStepMetric.
+         */
+        OmsMetric: {
+            /**
+             * Aggregator
+             * @default null
+             */
+            aggregator: string | null;
+            /** Begintimestamp */
+            beginTimestamp: number;
+            /** Endtimestamp */
+            endTimestamp: number;
+            /**
+             * Maxpointnum
+             * @default null
+             */
+            maxPointNum: number | null;
+            /** Metrictype */
+            metricType: string;
+            /** Projectid */
+            projectId: string;
+            /** Stepname */
+            stepName: string;
+        };
+        /**
+         * ModifyRecord
+         * @description CreateProjectModifyRecords; without a type, objects are added.
+         */
+        OmsModifyRecord: {
+            /** Databases */
+            databases: components["schemas"]["OmsDatabaseItem"][] | null;
+            /** Id */
+            id: string;
+            /**
+             * Type
+             * @default null
+             */
+            type: string | null;
+        };
+        /**
+         * PreCheck
+         * @description SubmitPreCheck of a project that is there; without `projectId` it is a CreateProject.
+         */
+        OmsPreCheck: {
+            /**
+             * Projectid
+             * @default null
+             */
+            projectId: string | null;
+            /**
+             * Subproject
+             * @default null
+             */
+            subProject: boolean | null;
+        };
+        /**
+         * ProjectConfig
+         * @description UpdateProjectConfig: members that are left out stay as they are.
+         */
+        OmsProjectConfig: {
+            /** @default null */
+            commonTransferConfig: components["schemas"]["OmsCommonTransferConfig"] | null;
+            /** @default null */
+            fullTransferConfig: components["schemas"]["OmsFullTransferConfig"] | null;
+            /** Id */
+            id: string;
+            /** @default null */
+            incrTransferConfig: components["schemas"]["OmsIncrTransferConfig"] | null;
+            /**
+             * Reverseincrtransferconfig
+             * @default null
+             */
+            reverseIncrTransferConfig: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * StartTimestamp
+         * @description ResetIncrStartTimestamp.
+         */
+        OmsStartTimestamp: {
+            /** Id */
+            id: string;
+            /**
+             * Reverse
+             * @default null
+             */
+            reverse: boolean | null;
+            /** Starttimestamp */
+            startTimestamp: number;
+        };
+        /**
+         * StructTransferConfig
+         * @description Settings of the schema step.
+         */
+        OmsStructTransferConfig: {
+            /**
+             * Bytecharconvertstrategy
+             * @default null
+             */
+            byteCharConvertStrategy: string | null;
+            /**
+             * Deferindexcreation
+             * @default null
+             */
+            deferIndexCreation: boolean | null;
+        };
+        /**
+         * TableItem
+         * @description A table or a view of a mapping.
+         */
+        OmsTableItem: {
+            /**
+             * Columns
+             * @default null
+             */
+            columns: components["schemas"]["OmsColumnItem"][] | null;
+            /**
+             * Filtercolumns
+             * @default null
+             */
+            filterColumns: string[] | null;
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Mappedname
+             * @default null
+             */
+            mappedName: string | null;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Shardcolumns
+             * @default null
+             */
+            shardColumns: string[] | null;
+            /**
+             * Whereclause
+             * @default null
+             */
+            whereClause: string | null;
+        };
+        /**
+         * TableRows
+         * @description The differing rows of a table, or their corrections.
+         */
+        OmsTableRows: {
+            /**
+             * Pagenumber
+             * @default null
+             */
+            pageNumber: number | null;
+            /**
+             * Pagesize
+             * @default null
+             */
+            pageSize: number | null;
+            /** Projectid */
+            projectId: string;
+            /** Schema */
+            schema_: string;
+            /** Table */
+            table: string;
+        };
+        /**
+         * TransferMapping
+         * @description What moves.
+         */
+        OmsTransferMapping: {
+            /**
+             * Databases
+             * @default null
+             */
+            databases: components["schemas"]["OmsDatabaseItem"][] | null;
+            /**
+             * Databasesblack
+             * @default null
+             */
+            databasesBlack: components["schemas"]["OmsDatabaseItem"][] | null;
+            /**
+             * Mode
+             * @default null
+             */
+            mode: string | null;
+            /**
+             * Tableandviewblacklist
+             * @default null
+             */
+            tableAndViewBlackList: string[] | null;
+            /**
+             * Tableandviewwhitelist
+             * @default null
+             */
+            tableAndViewWhiteList: string[] | null;
+        };
+        /**
+         * VerifyResult
+         * @description ListProjectFullVerifyResult.
+         */
+        OmsVerifyResult: {
+            /**
+             * Destschemas
+             * @default null
+             */
+            destSchemas: string[] | null;
+            /**
+             * Pagenumber
+             * @default null
+             */
+            pageNumber: number | null;
+            /**
+             * Pagesize
+             * @default null
+             */
+            pageSize: number | null;
+            /** Projectid */
+            projectId: string;
+            /**
+             * Sourceschemas
+             * @default null
+             */
+            sourceSchemas: string[] | null;
+            /**
+             * Status
+             * @default null
+             */
+            status: string[] | null;
         };
         /**
          * OverviewDocument
@@ -731,6 +3277,80 @@ export interface components {
             rows_per_second: number;
         };
         /**
+         * PartitionRule
+         * @description How messages spread over the partitions of a topic (OMS names).
+         * @enum {string}
+         */
+        PartitionRule: "HASH" | "TABLE" | "ONE";
+        /**
+         * PasswordChange
+         * @description One's own password.
+         */
+        PasswordChange: {
+            /** New */
+            new: string;
+            /** Old */
+            old: string;
+        };
+        /**
+         * Plan
+         * @description What applying a file would do; `revision` is of the project as it was looked at.
+         */
+        Plan: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "create" | "change" | "none" | "refuse";
+            /** Changes */
+            changes: components["schemas"]["PlannedChange"][];
+            /** Name */
+            name: string;
+            /** Project */
+            project: string | null;
+            /** Reason */
+            reason: string;
+            /** Revision */
+            revision: number | null;
+        };
+        /**
+         * PlannedChange
+         * @description One member that differs; `effect` says when it counts, or that the project would have to be made anew.
+         */
+        PlannedChange: {
+            /**
+             * Effect
+             * @enum {string}
+             */
+            effect: "now" | "step-restart" | "when-stopped" | "re-creation";
+            /** New */
+            new: unknown;
+            /** Old */
+            old: unknown;
+            /** Path */
+            path: string;
+        };
+        /**
+         * Problem
+         * @description What is wrong, and what to do about it.
+         */
+        Problem: {
+            /**
+             * Code
+             * @description Ferryman's own code, as docs/errors lists them; never renamed.
+             */
+            code: string;
+            /** Hint */
+            hint: string;
+            /** Message */
+            message: string;
+            /**
+             * Retry
+             * @enum {string}
+             */
+            retry: "auto" | "manual" | "never";
+        };
+        /**
          * ProjectDocument
          * @description A project as it stands.
          */
@@ -740,6 +3360,10 @@ export interface components {
              * Format: date-time
              */
             changed_at: string;
+            /** Columns */
+            columns: {
+                [key: string]: components["schemas"]["ColumnRulesDocument"];
+            };
             /**
              * Created At
              * Format: date-time
@@ -762,10 +3386,27 @@ export interface components {
             name: string;
             /** Objects */
             objects: string[];
+            /**
+             * Open Alerts
+             * @description Alerts of the project that are open now.
+             */
+            open_alerts: number;
+            /**
+             * Parent Id
+             * @description Of a sub-project: the project whose new objects it brings up.
+             */
+            parent_id: string;
+            /** @description Of a synchronization only. */
+            publish: components["schemas"]["PublishDocument"] | null;
             /** Rename */
             rename: {
                 [key: string]: string;
             };
+            /**
+             * Revision
+             * @description Raised by each change of status or settings; the ETag holds it.
+             */
+            revision: number;
             /**
              * Source
              * @description The source's URL, without its password.
@@ -797,12 +3438,128 @@ export interface components {
             };
         };
         /**
+         * ProjectFile
+         * @description A project of ``ferryman apply``: what it is called is what it is known by.
+         */
+        ProjectFile: {
+            /**
+             * @default {
+             *       "bytes_per_second": 0,
+             *       "caught_up_seconds": 15,
+             *       "lanes": 4,
+             *       "log_kept_hours": 168,
+             *       "rows_per_second": 0,
+             *       "start_timestamp": 0,
+             *       "statistics": true,
+             *       "window_changes": 5000
+             *     }
+             */
+            apply: components["schemas"]["ApplySettings"];
+            /**
+             * Exclude
+             * @description Patterns of what stays; stronger.
+             * @default []
+             */
+            exclude: string[];
+            /**
+             * Importance
+             * @default MEDIUM
+             * @enum {string}
+             */
+            importance: "HIGH" | "MEDIUM" | "LOW" | "IGNORE";
+            /**
+             * Labels
+             * @description Names of labels.
+             * @default []
+             */
+            labels: string[];
+            /**
+             * @default {
+             *       "allow_target_not_empty": false,
+             *       "batch_rows": 1000,
+             *       "bytes_per_second": 0,
+             *       "chunk_rows": 50000,
+             *       "defer_index_creation": false,
+             *       "rows_per_second": 0,
+             *       "streams": 0
+             *     }
+             */
+            load: components["schemas"]["LoadSettings"];
+            /** Name */
+            name: string;
+            /**
+             * Objects
+             * @description Patterns database.table of what moves.
+             * @default []
+             */
+            objects: string[];
+            publish?: components["schemas"]["PublishSettings"] | null;
+            /**
+             * Rename
+             * @description database: database, or database.table: database.table
+             * @default {}
+             */
+            rename: {
+                [key: string]: string;
+            };
+            /**
+             * Skip Prechecks
+             * @default []
+             */
+            skip_prechecks: string[];
+            /**
+             * Source
+             * @description URL, or the id of an endpoint. `${NAME}` stands for a variable of the environment.
+             */
+            source: string;
+            /**
+             * Stop When
+             * @default never
+             * @enum {string}
+             */
+            stop_when: "caught-up" | "never";
+            /**
+             * Target
+             * @description URL, or the id of an endpoint. `${NAME}` stands for a variable of the environment.
+             */
+            target: string;
+            /**
+             * Types
+             * @default [
+             *       "schema",
+             *       "full",
+             *       "incremental",
+             *       "verify"
+             *     ]
+             */
+            types: ("schema" | "full" | "incremental" | "verify")[];
+            /**
+             * @default {
+             *       "chunk_rows": 20000,
+             *       "mismatch_limit": 10000,
+             *       "recheck_seconds": 60,
+             *       "streams": 0
+             *     }
+             */
+            verify: components["schemas"]["VerifySettings"];
+            /**
+             * Where
+             * @description Source table: SQL condition of the rows that move.
+             * @default {}
+             */
+            where: {
+                [key: string]: string;
+            };
+        };
+        /**
          * ProjectPage
-         * @description A page of projects.
+         * @description A page of projects; `next` is the cursor of the page behind it, null when there is none.
          */
         ProjectPage: {
             /** Items */
             items: components["schemas"]["ProjectDocument"][];
+            /** Next */
+            next?: string | null;
             /** Page */
             page: number;
             /** Size */
@@ -811,11 +3568,337 @@ export interface components {
             total: number;
         };
         /**
+         * ProjectSettings
+         * @description What may change of a project; limits of 0 are none, streams of 0 are chosen by the machine.
+         */
+        ProjectSettings: {
+            /** Apply Bytes Per Second */
+            apply_bytes_per_second: number;
+            /** Apply Lanes */
+            apply_lanes: number;
+            /** Apply Rows Per Second */
+            apply_rows_per_second: number;
+            /** Exclude */
+            exclude: string[];
+            /** Importance */
+            importance: string;
+            /**
+             * Labels
+             * @description Ids of labels.
+             */
+            labels: string[];
+            /** Load Bytes Per Second */
+            load_bytes_per_second: number;
+            /** Load Rows Per Second */
+            load_rows_per_second: number;
+            /** Load Streams */
+            load_streams: number;
+            /**
+             * Mark
+             * @description Stands for these settings; a change that names it fails when they are others by then.
+             */
+            mark: string;
+            /** Name */
+            name: string;
+            /** Objects */
+            objects: string[];
+            /** Objects May Change */
+            objects_may_change: boolean;
+            /** Rename */
+            rename: {
+                [key: string]: string;
+            };
+            /** Stop When */
+            stop_when: string;
+            /** Verify Streams */
+            verify_streams: number;
+            /** Where */
+            where: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ProjectSettingsChange
+         * @description Settings to change; those left out stay as they are.
+         */
+        ProjectSettingsChange: {
+            /** Apply Bytes Per Second */
+            apply_bytes_per_second?: number | null;
+            /** Apply Lanes */
+            apply_lanes?: number | null;
+            /** Apply Rows Per Second */
+            apply_rows_per_second?: number | null;
+            /** Exclude */
+            exclude?: string[] | null;
+            /** Importance */
+            importance?: ("HIGH" | "MEDIUM" | "LOW" | "IGNORE") | null;
+            /** Labels */
+            labels?: string[] | null;
+            /** Load Bytes Per Second */
+            load_bytes_per_second?: number | null;
+            /** Load Rows Per Second */
+            load_rows_per_second?: number | null;
+            /** Load Streams */
+            load_streams?: number | null;
+            /** Mark */
+            mark?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Objects */
+            objects?: string[] | null;
+            /** Rename */
+            rename?: {
+                [key: string]: string;
+            } | null;
+            /** Stop When */
+            stop_when?: ("caught-up" | "never") | null;
+            /** Verify Streams */
+            verify_streams?: number | null;
+            /** Where */
+            where?: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
          * ProjectStatus
          * @description Where a project stands in its life (OMS names).
          * @enum {string}
          */
         ProjectStatus: "INIT" | "RUNNING" | "SUSPEND" | "FAILED" | "FINISHED" | "RELEASING" | "RELEASED" | "DELETED";
+        /**
+         * ProjectType
+         * @description Migration: database to database. Synchronization: database to message queue.
+         * @enum {string}
+         */
+        ProjectType: "MIGRATION" | "SYNC";
+        /**
+         * PublishDocument
+         * @description How a synchronization publishes; members as the options of a target's URL.
+         */
+        PublishDocument: {
+            /**
+             * Business
+             * @default
+             */
+            business: string;
+            /**
+             * Exactly Once
+             * @default true
+             */
+            exactly_once: boolean;
+            /**
+             * Format
+             * @default DEFAULT
+             */
+            format: string;
+            /**
+             * Heartbeat Seconds
+             * @default 0
+             */
+            heartbeat_seconds: number;
+            /**
+             * Key Columns
+             * @description Source table → columns that stand for its key.
+             * @default {}
+             */
+            key_columns: {
+                [key: string]: string[];
+            };
+            /**
+             * Partition
+             * @default 0
+             */
+            partition: number;
+            /**
+             * Partitions
+             * @default 3
+             */
+            partitions: number;
+            /**
+             * Producer Group
+             * @default OMS
+             */
+            producer_group: string;
+            /**
+             * Replication
+             * @default 1
+             */
+            replication: number;
+            /**
+             * Rule
+             * @default HASH
+             * @enum {string}
+             */
+            rule: "HASH" | "TABLE" | "ONE";
+            /**
+             * Tags
+             * @default
+             */
+            tags: string;
+            /**
+             * Topic
+             * @default {database}.{table}
+             */
+            topic: string;
+            /**
+             * With Schema
+             * @default false
+             */
+            with_schema: boolean;
+        };
+        /**
+         * PublishSettings
+         * @description How changes become messages; only where the target takes messages.
+         */
+        PublishSettings: {
+            /**
+             * Business
+             * @default
+             */
+            business: string;
+            /**
+             * Exactly Once
+             * @default true
+             */
+            exactly_once: boolean;
+            /**
+             * Format
+             * @default DEFAULT
+             */
+            format: string;
+            /**
+             * Heartbeat Seconds
+             * @default 0
+             */
+            heartbeat_seconds: number;
+            /**
+             * Key Columns
+             * @default {}
+             */
+            key_columns: {
+                [key: string]: string[];
+            };
+            /**
+             * Partition
+             * @default 0
+             */
+            partition: number;
+            /**
+             * Partitions
+             * @default 3
+             */
+            partitions: number;
+            /**
+             * Producer Group
+             * @default OMS
+             */
+            producer_group: string;
+            /**
+             * Replication
+             * @default 1
+             */
+            replication: number;
+            /** @default HASH */
+            rule: components["schemas"]["PartitionRule"];
+            /**
+             * Send Timeout Ms
+             * @default 3000
+             */
+            send_timeout_ms: number;
+            /**
+             * Tags
+             * @default
+             */
+            tags: string;
+            /**
+             * Topic
+             * @default {database}.{table}
+             */
+            topic: string;
+            /**
+             * Topic Options
+             * @default {}
+             */
+            topic_options: {
+                [key: string]: string;
+            };
+            /**
+             * With Schema
+             * @default false
+             */
+            with_schema: boolean;
+        };
+        /**
+         * RepairOutcome
+         * @description Rows corrected, by source table; verification proves it.
+         */
+        RepairOutcome: {
+            /** Tables */
+            tables: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * RepairRequest
+         * @description What to repair; the project's name has to be said again, for the target's rows change.
+         */
+        RepairRequest: {
+            /** Name */
+            name: string;
+            /**
+             * Table
+             * @description A source table (``database.table``); else all.
+             */
+            table?: string | null;
+        };
+        /**
+         * Role
+         * @description What an account may do; each role may do what the one before may.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "admin";
+        /**
+         * RuleChange
+         * @description How a rule is to be set; members left out take what the rule was set to at first.
+         *
+         *     `level` null: the alert level of the project; of the service: the worst whose threshold is crossed.
+         */
+        RuleChange: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            hold_seconds?: components["schemas"]["Figures"] | null;
+            level?: components["schemas"]["Importance"] | null;
+            repeat_minutes?: components["schemas"]["Figures"] | null;
+            threshold?: components["schemas"]["Figures"] | null;
+        };
+        /**
+         * RuleDocument
+         * @description A rule. `unit` is that of its threshold; without one the rule has none.
+         */
+        RuleDocument: {
+            /** Enabled */
+            enabled: boolean;
+            hold_seconds: components["schemas"]["Figures"];
+            level: components["schemas"]["Importance"] | null;
+            name: components["schemas"]["RuleName"];
+            /** Of Service */
+            of_service: boolean;
+            repeat_minutes: components["schemas"]["Figures"];
+            threshold: components["schemas"]["Figures"] | null;
+            /** Title */
+            title: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * RuleName
+         * @description What is looked for.
+         * @enum {string}
+         */
+        RuleName: "project_failed" | "latency" | "differences" | "worker_lost" | "stray_worker" | "log_store_full" | "source_log_expires" | "dead_letters" | "disk_low" | "delivery_failed";
         /**
          * SampleDocument
          * @description Rates of a step at one moment (Unix seconds).
@@ -843,6 +3926,70 @@ export interface components {
             size: number;
             /** Total */
             total: number;
+        };
+        /**
+         * SessionDocument
+         * @description Who is logged in; `csrf` and `expires_at` only for a session of the console.
+         */
+        SessionDocument: {
+            /**
+             * Csrf
+             * @description Every change within the session sends this as X-CSRF-Token.
+             */
+            csrf: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            role: components["schemas"]["Role"];
+            /** User */
+            user: string;
+        };
+        /**
+         * SettingsChange
+         * @description What to change of a living project; members left out stay as they are, within `load`, `apply` and `verify`, too.
+         */
+        SettingsChange: {
+            apply?: components["schemas"]["ApplySettings"] | null;
+            /** Importance */
+            importance?: ("HIGH" | "MEDIUM" | "LOW" | "IGNORE") | null;
+            /**
+             * Labels
+             * @description Ids of labels.
+             */
+            labels?: string[] | null;
+            load?: components["schemas"]["LoadSettings"] | null;
+            /** Name */
+            name?: string | null;
+            /** Stop When */
+            stop_when?: ("caught-up" | "never") | null;
+            verify?: components["schemas"]["VerifySettings"] | null;
+        };
+        /**
+         * SilenceDocument
+         * @description A silence that has not ended.
+         */
+        SilenceDocument: {
+            /** Account */
+            account: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Project Id */
+            project_id: string;
+            /** Reason */
+            reason: string;
+            /** Rule */
+            rule: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * StepDocument
@@ -917,6 +4064,18 @@ export interface components {
             /** Table */
             table: string;
         };
+        /**
+         * TestOutcome
+         * @description How a test went; `error` says why not.
+         */
+        TestOutcome: {
+            /** Error */
+            error?: {
+                [key: string]: unknown;
+            } | null;
+            /** Ok */
+            ok: boolean;
+        };
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -930,6 +4089,33 @@ export interface components {
             /** Error Type */
             type: string;
         };
+        /**
+         * VerifySettings
+         * @description How tables are compared.
+         */
+        VerifySettings: {
+            /**
+             * Chunk Rows
+             * @default 20000
+             */
+            chunk_rows: number;
+            /**
+             * Mismatch Limit
+             * @default 10000
+             */
+            mismatch_limit: number;
+            /**
+             * Recheck Seconds
+             * @default 60
+             */
+            recheck_seconds: number;
+            /**
+             * Streams
+             * @description Parallel streams; 0 chooses.
+             * @default 0
+             */
+            streams: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -939,6 +4125,867 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    migration_progress_api_omsp_v2_migrations__project_id__progress_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success or not, in the envelope. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+        };
+    };
+    sync_progress_api_omsp_v2_sync__project_id__progress_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success or not, in the envelope. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+        };
+    };
+    list_accounts_api_v1_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_account_api_v1_accounts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_account_api_v1_accounts__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_account_api_v1_accounts__name__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_alerts_api_v1_alerts_get: {
+        parameters: {
+            query?: {
+                state?: "open" | "recovered" | "all";
+                /** @description Name or id. */
+                project?: string;
+                rule?: components["schemas"]["RuleName"] | null;
+                level?: components["schemas"]["Importance"] | null;
+                search?: string;
+                since?: string | null;
+                page?: number;
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_channels_api_v1_alerts_channels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_channel_api_v1_alerts_channels_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_channel_api_v1_alerts_channels__channel_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_channel_api_v1_alerts_channels__channel_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    test_channel_api_v1_alerts_channels__channel_id__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestOutcome"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_rules_api_v1_alerts_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_rule_api_v1_alerts_rules__name__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["RuleName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_silences_api_v1_alerts_silences_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_silence_api_v1_alerts_silences_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    end_silence_api_v1_alerts_silences__silence_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silence_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_alert_api_v1_alerts__alert_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_audit_api_v1_audit_get: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+                account?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    apply_project_api_v1_configuration_apply_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    plan_project_api_v1_configuration_plan_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     list_endpoints_api_v1_endpoints_get: {
         parameters: {
             query?: {
@@ -961,13 +5008,22 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointPage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -994,13 +5050,22 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1027,13 +5092,22 @@ export interface operations {
                     "application/json": components["schemas"]["ConnectionOutcome"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1058,13 +5132,22 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1089,18 +5172,27 @@ export interface operations {
                     "application/json": components["schemas"]["DatabaseDocument"][];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
     };
-    overview_api_v1_live_overview_get: {
+    list_formats_api_v1_formats_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1115,7 +5207,469 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OverviewDocument"];
+                    "application/json": string[];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_keys_api_v1_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_key_api_v1_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKeyDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_key_api_v1_keys__key_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_kinds_api_v1_kinds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KindDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_labels_api_v1_labels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_label_api_v1_labels_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLabel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    overview_api_v1_live_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the caller goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    projects_api_v1_live_projects_get: {
+        parameters: {
+            query?: {
+                search?: string;
+                status?: components["schemas"]["ProjectStatus"][] | null;
+                type?: components["schemas"]["ProjectType"] | null;
+                label?: string[] | null;
+                sort?: "created" | "changed" | "name" | "status";
+                descending?: boolean;
+                page?: number;
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the caller goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    project_api_v1_live_projects__project_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the caller goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    tell_change_api_v1_object_changes__change_id___action__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+                action: "cancel" | "stop" | "retry";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectChangeDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import_objects_api_v1_objects_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectList"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1142,13 +5696,22 @@ export interface operations {
                     "application/json": components["schemas"]["CheckDocument"][];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1160,6 +5723,8 @@ export interface operations {
                 status?: components["schemas"]["ProjectStatus"][] | null;
                 page?: number;
                 size?: number;
+                /** @description `next` of the page before; `page` is 1 then. */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -1176,13 +5741,22 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectPage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1209,13 +5783,64 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    batch_api_v1_projects_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchItem"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1240,13 +5865,22 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1254,7 +5888,10 @@ export interface operations {
     delete_project_api_v1_projects__project_id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
             path: {
                 project_id: string;
             };
@@ -1269,13 +5906,69 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_project_api_v1_projects__project_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1302,13 +5995,66 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    clone_api_v1_projects__project_id__clone_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1333,18 +6079,149 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    }[];
+                    "application/json": components["schemas"]["EventDocument"][];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_project_api_v1_projects__project_id__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": components["schemas"]["ProjectFile"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    explain_lag_api_v1_projects__project_id__lag_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LagDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_log_api_v1_projects__project_id__logs_get: {
+        parameters: {
+            query: {
+                step: "precheck" | "schema" | "capture" | "load" | "index" | "apply" | "verify" | "release";
+                after?: string;
+                last?: number;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1373,13 +6250,146 @@ export interface operations {
                     "application/json": components["schemas"]["MismatchPage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_changes_api_v1_projects__project_id__objects_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectChangeDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_objects_api_v1_projects__project_id__objects_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewObjectChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectChangeDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_objects_api_v1_projects__project_id__objects_csv_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1387,7 +6397,10 @@ export interface operations {
     release_api_v1_projects__project_id__release_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
             path: {
                 project_id: string;
             };
@@ -1404,18 +6417,27 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
     };
-    resume_api_v1_projects__project_id__resume_post: {
+    rename_api_v1_projects__project_id__rename_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1424,6 +6446,97 @@ export interface operations {
             };
             cookie?: never;
         };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    repair_target_api_v1_projects__project_id__repair_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepairRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepairOutcome"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_api_v1_projects__project_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
@@ -1435,13 +6548,22 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1470,13 +6592,22 @@ export interface operations {
                     "application/json": components["schemas"]["SampleDocument"][];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1506,18 +6637,27 @@ export interface operations {
                     "application/json": components["schemas"]["SchemaDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
     };
-    start_api_v1_projects__project_id__start_post: {
+    show_settings_api_v1_projects__project_id__settings_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1534,16 +6674,112 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProjectDocument"];
+                    "application/json": components["schemas"]["ProjectSettings"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_settings_api_v1_projects__project_id__settings_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectSettingsChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSettings"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_api_v1_projects__project_id__start_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -1568,18 +6804,70 @@ export interface operations {
                     "application/json": components["schemas"]["StepDocument"][];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
     };
     stop_api_v1_projects__project_id__stop_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the project as it was looked at; another one: 412. */
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    verify_again_api_v1_projects__project_id__verify_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1599,13 +6887,222 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_session_api_v1_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    log_in_api_v1_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    log_out_api_v1_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_own_password_api_v1_session_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    dispatch_api_v2_post: {
+        parameters: {
+            query: {
+                Action: "CreateMySqlDataSource" | "CreateOceanBaseDataSource" | "CreateKafkaDataSource" | "CreateRocketMqDataSource" | "CreatePostgreSqlDataSource" | "DeleteDataSource" | "ListDataSource" | "CreateProject" | "StartProject" | "StopProject" | "ResumeProject" | "ReleaseProject" | "DeleteProject" | "ListProjects" | "DescribeProject" | "DescribeProjectSteps" | "DescribeProjectProgress" | "ListProjectFullVerifyResult" | "ListFullVerifyInconsistenciesResult" | "ListFullVerifyCorrectionsResult" | "CreateLabel" | "ListAllLabels" | "StartProjectsByLabel" | "StopProjectsByLabel" | "DescribeProjectStepMetric" | "DescribeProjectComponents" | "GetPreCheckResult" | "CreateProjectModifyRecords" | "ListProjectModifyRecords" | "CancelProjectModifyRecord" | "RetryProjectModifyRecords" | "StopProjectModifyRecords" | "UpdateStore" | "UpdateFullImport" | "UpdateIncrSync" | "UpdateFullVerification" | "UpdateProjectConfig" | "SubmitPreCheck" | "ResetIncrStartTimestamp" | "AdvanceProject";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OmsIdentifier"] | components["schemas"]["OmsCreateMySqlDataSource"] | components["schemas"]["OmsCreateOceanBaseDataSource"] | components["schemas"]["OmsCreateKafkaDataSource"] | components["schemas"]["OmsCreateRocketMqDataSource"] | components["schemas"]["OmsListDataSource"] | components["schemas"]["OmsCreateProject"] | components["schemas"]["OmsListProjects"] | components["schemas"]["OmsVerifyResult"] | components["schemas"]["OmsTableRows"] | components["schemas"]["OmsCreateLabel"] | components["schemas"]["OmsDocument"] | components["schemas"]["OmsMetric"] | components["schemas"]["OmsComponentUpdate"] | components["schemas"]["OmsProjectConfig"] | components["schemas"]["OmsPreCheck"] | components["schemas"]["OmsStartTimestamp"] | components["schemas"]["OmsModifyRecord"];
+            };
+        };
+        responses: {
+            /** @description Success or not, in the envelope. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
+                };
+            };
+            /** @description Success or not, in the envelope. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OmsEnvelope"];
                 };
             };
         };

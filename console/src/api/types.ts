@@ -19,6 +19,18 @@ export type Sample = Schemas['SampleDocument'];
 export type ObjectSchema = Schemas['ObjectSchema'];
 export type SchemaPage = Schemas['SchemaDocument'];
 export type ConnectionOutcome = Schemas['ConnectionOutcome'];
+export type Kind = Schemas['KindDocument'];
+export type Publish = Schemas['PublishDocument'];
+export type ProjectSettings = Schemas['ProjectSettings'];
+export type SettingsChange = Schemas['ProjectSettingsChange'];
+export type Label = Schemas['LabelDocument'];
+export type RepairOutcome = Schemas['RepairOutcome'];
+export type AlertPage = Schemas['AlertPage'];
+export type AlertRule = Schemas['RuleDocument'];
+export type Figures = Schemas['Figures'];
+export type Silence = Schemas['SilenceDocument'];
+export type Channel = Schemas['ChannelDocument'];
+export type ChannelTest = Schemas['TestOutcome'];
 export type NewProject = Schemas['NewProject'];
 
 /** One line of a project's log. */

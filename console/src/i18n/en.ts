@@ -1,5 +1,10 @@
 /** Every text of the console, in English: the measure of what the other languages must have. */
+import { alertsEn } from './alerts.en';
+import { movingEn } from './moving.en';
+
 export const en = {
+  ...alertsEn,
+  ...movingEn,
   'app.name': 'Ferryman',
   'app.skip': 'Skip to the content',
   'app.away': 'The service does not answer. What you see may be old; trying again…',

@@ -1,7 +1,11 @@
 /** 控制台的全部中文文本。 */
 import type { Texts } from './en';
+import { alertsZh } from './alerts.zh';
+import { movingZh } from './moving.zh';
 
 export const zh: Texts = {
+  ...alertsZh,
+  ...movingZh,
   'app.name': 'Ferryman',
   'app.skip': '跳到正文',
   'app.away': '服务没有响应，当前内容可能已过时；正在重试…',

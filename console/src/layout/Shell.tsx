@@ -1,5 +1,6 @@
 /** What surrounds every page: bar, navigation, the banner of a service that is away. */
 import {
+  AlertOutlined,
   AuditOutlined,
   DashboardOutlined,
   DatabaseOutlined,
@@ -88,6 +89,7 @@ function Navigation({ admin, onGo }: { admin: boolean; onGo?: () => void }) {
     { to: '/', text: t('nav.overview'), icon: <DashboardOutlined /> },
     { to: '/migration', text: t('nav.migration'), icon: <SwapOutlined /> },
     { to: '/sync', text: t('nav.sync'), icon: <SyncOutlined /> },
+    { to: '/alerts', text: t('nav.alerts'), icon: <AlertOutlined /> },
     { to: '/endpoints', text: t('nav.endpoints'), icon: <DatabaseOutlined /> },
     ...(admin ? [{ to: '/accounts', text: t('nav.accounts'), icon: <TeamOutlined /> }] : []),
     ...(admin ? [{ to: '/audit', text: t('nav.audit'), icon: <AuditOutlined /> }] : []),

@@ -2,6 +2,10 @@
 
 export interface EndpointForm {
   scheme: string;
+  /** Queues: `host:port`, several joined by commas. */
+  servers: string;
+  /** Files: the directory on the service's machine. */
+  path: string;
   host: string;
   port: number | null;
   username: string;
@@ -12,10 +16,18 @@ export interface EndpointForm {
   options: string;
 }
 
-export const PORTS: Record<string, number> = { mysql: 3306, mariadb: 3306, oceanbase: 2881, tidb: 4000, postgresql: 5432 };
+export const PORTS: Record<string, number> = { mysql: 3306, mariadb: 3306, oceanbase: 2881, tidb: 4000, postgresql: 5432, kafka: 9092, rocketmq: 8081 };
+
+const QUEUES = new Set(['kafka', 'rocketmq']);
+
+export function isQueue(scheme: string): boolean {
+  return QUEUES.has(scheme);
+}
 
 export const EMPTY_ENDPOINT: EndpointForm = {
   scheme: 'mysql',
+  servers: '',
+  path: '',
   host: '',
   port: null,
   username: '',
@@ -28,13 +40,16 @@ export const EMPTY_ENDPOINT: EndpointForm = {
 
 /** Write a form as a URL; every part is percent-encoded, so that any character may stand in a password. */
 export function urlOf(form: EndpointForm): string {
+  const options = form.options.trim().replace(/^\?/, '');
+  const query = options ? `?${options}` : '';
+  if (form.scheme === 'file') return `file://${form.path.trim().split('/').map(encodeURIComponent).join('/')}${query}`;
+  const login = encodeURIComponent(fullUser(form)) + (form.password ? `:${encodeURIComponent(form.password)}` : '');
+  const who = login ? `${login}@` : '';
+  if (isQueue(form.scheme)) return `${form.scheme}://${who}${form.servers.replace(/\s+/g, '')}/${query}`;
   const host = form.host.trim();
   const shownHost = host.includes(':') ? `[${host}]` : encodeURIComponent(host);
   const port = form.port ?? PORTS[form.scheme];
-  const login = encodeURIComponent(fullUser(form)) + (form.password ? `:${encodeURIComponent(form.password)}` : '');
-  const options = form.options.trim().replace(/^\?/, '');
-  const place = `${login ? `${login}@` : ''}${shownHost}${port ? `:${port}` : ''}`;
-  return `${form.scheme}://${place}/${encodeURIComponent(form.database.trim())}${options ? `?${options}` : ''}`;
+  return `${form.scheme}://${who}${shownHost}${port ? `:${port}` : ''}/${encodeURIComponent(form.database.trim())}${query}`;
 }
 
 /** OceanBase names a user `user@tenant#cluster`. */
@@ -46,6 +61,7 @@ export function fullUser(form: EndpointForm): string {
 
 /** Show the URL of an endpoint briefly: `mysql · host:port`. */
 export function placeOf(url: string): string {
+  if (url.startsWith('file://')) return `file · ${decodeURI(url.slice(7).split('?')[0] ?? '')}`;
   const found = /^([a-z0-9+]+):\/\/(?:.*@)?([^/?]+)/i.exec(url);
   return found ? `${found[1]} · ${found[2]}` : url;
 }

@@ -1,8 +1,9 @@
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { failureOf, type Failure } from '../api/client';
+import { useLoaded } from '../api/load';
 import { useStream } from '../api/stream';
-import type { Overview as Document, Project } from '../api/types';
+import type { AlertPage, Overview as Document, Project } from '../api/types';
 import { useLanguage, useText } from '../i18n';
 import { bytes, count, duration } from '../logic/format';
 import { latencyOf, shownStep } from '../logic/state';
@@ -31,6 +32,7 @@ export default function Overview() {
             <Figure name={t('overview.throughput')} value={count(now.rows_per_second, language)} note={t('overview.of', { count: now.rates_of })} />
             <Figure name={t('overview.bytes')} value={`${bytes(now.bytes_per_second)}/s`} />
             <Figure name={t('overview.latency')} value={duration(now.latency_seconds)} />
+            <OpenAlerts />
             <Figure name={t('overview.endpoints')} value={count(now.endpoints, language)} />
           </div>
           <Panel title={t('overview.projects')}>
@@ -56,6 +58,20 @@ export default function Overview() {
         </>
       )}
     </Page>
+  );
+}
+
+/** How much is wrong now, and the way to it. */
+function OpenAlerts() {
+  const t = useText();
+  const language = useLanguage();
+  const { data } = useLoaded<AlertPage>('/api/v1/alerts?state=open&size=1', 10_000);
+  return (
+    <Link to="/alerts" className="figure-card">
+      <span className="dim">{t('alerts.title')}</span>
+      <strong className={data?.total ? 'bad' : undefined}>{count(data?.total, language)}</strong>
+      <span className="dim small">{t('alerts.open')}</span>
+    </Link>
   );
 }
 

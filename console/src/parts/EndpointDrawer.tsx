@@ -3,10 +3,12 @@ import { useState } from 'react';
 import { failureOf, post, type Failure } from '../api/client';
 import type { ConnectionOutcome, Endpoint } from '../api/types';
 import { useText } from '../i18n';
-import { EMPTY_ENDPOINT, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
+import { EMPTY_ENDPOINT, isQueue, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
 import { duration } from '../logic/format';
+import { offered, useKinds } from '../logic/kinds';
 import { Alert, App, Button, Drawer, Form, Input, InputNumber, Select, Space } from '../ui';
 import { Failed } from './States';
+import { Words } from './Words';
 
 interface Props {
   open: boolean;
@@ -16,24 +18,19 @@ interface Props {
 
 type Fields = EndpointForm & { name: string; description: string };
 
-const KINDS = [
-  { value: 'mysql', label: 'MySQL' },
-  { value: 'mariadb', label: 'MariaDB' },
-  { value: 'oceanbase', label: 'OceanBase (MySQL mode)' },
-  { value: 'postgresql', label: 'PostgreSQL' },
-];
-
 export function EndpointDrawer({ open, onClose, onCreated }: Props) {
   const t = useText();
   const { message } = App.useApp();
   const [form] = Form.useForm<Fields>();
   const scheme = Form.useWatch('scheme', form) ?? 'mysql';
+  const kinds = offered(useKinds());
   const [busy, setBusy] = useState<'test' | 'save' | null>(null);
   const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
 
   const attempt = async (what: 'test' | 'save') => {
-    const names: (keyof Fields)[] = what === 'test' ? ['host'] : ['name', 'host'];
+    const place = scheme === 'file' ? 'path' : isQueue(scheme) ? 'servers' : 'host';
+    const names: (keyof Fields)[] = what === 'test' ? [place] : ['name', place];
     await form.validateFields(names);
     const fields = { ...EMPTY_ENDPOINT, ...form.getFieldsValue(true) } as Fields;
     setBusy(what);
@@ -77,17 +74,14 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
           <Input maxLength={128} autoComplete="off" />
         </Form.Item>
         <Form.Item name="scheme" label={t('endpoints.kind')}>
-          <Select options={KINDS} />
+          <Select options={kinds} showSearch optionFilterProp="label" />
         </Form.Item>
-        <Form.Item name="host" label={t('endpoints.host')} rules={needed}>
-          <Input autoComplete="off" />
-        </Form.Item>
-        <Form.Item name="port" label={t('endpoints.port')}>
-          <InputNumber min={1} max={65535} placeholder={String(PORTS[scheme] ?? '')} />
-        </Form.Item>
-        <Form.Item name="username" label={t('endpoints.user')}>
-          <Input autoComplete="off" />
-        </Form.Item>
+        <Place scheme={scheme} />
+        {scheme !== 'file' && (
+          <Form.Item name="username" label={t('endpoints.user')}>
+            <Input autoComplete="off" />
+          </Form.Item>
+        )}
         {scheme === 'oceanbase' && (
           <>
             <Form.Item name="tenant" label={t('endpoints.tenant')}>
@@ -98,13 +92,17 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
             </Form.Item>
           </>
         )}
-        <Form.Item name="password" label={t('endpoints.password')}>
-          <Input.Password autoComplete="new-password" />
-        </Form.Item>
-        <Form.Item name="database" label={t('endpoints.database')}>
-          <Input autoComplete="off" />
-        </Form.Item>
-        <Form.Item name="options" label={t('endpoints.options')} extra={t('endpoints.optionsHint')}>
+        {scheme !== 'file' && (
+          <Form.Item name="password" label={t('endpoints.password')}>
+            <Input.Password autoComplete="new-password" />
+          </Form.Item>
+        )}
+        {scheme !== 'file' && !isQueue(scheme) && (
+          <Form.Item name="database" label={t('endpoints.database')}>
+            <Input autoComplete="off" />
+          </Form.Item>
+        )}
+        <Form.Item name="options" label={t('endpoints.options')} extra={t(isQueue(scheme) ? 'endpoints.queueOptionsHint' : 'endpoints.optionsHint')}>
           <Input autoComplete="off" />
         </Form.Item>
         <Form.Item name="description" label={t('endpoints.description')}>
@@ -114,6 +112,36 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
       {outcome && <Outcome outcome={outcome} />}
       {failure && <Failed failure={failure} />}
     </Drawer>
+  );
+}
+
+/** Where it is: a server, the servers of a queue, or a directory. */
+function Place({ scheme }: { scheme: string }) {
+  const t = useText();
+  const needed = [{ required: true, whitespace: true, message: t('wizard.required') }];
+  if (scheme === 'file') {
+    return (
+      <Form.Item name="path" label={t('endpoints.path')} extra={t('endpoints.pathHint')} rules={[...needed, { pattern: /^\s*\//, message: t('endpoints.pathHint') }]}>
+        <Input autoComplete="off" placeholder="/srv/changes" />
+      </Form.Item>
+    );
+  }
+  if (isQueue(scheme)) {
+    return (
+      <Form.Item name="servers" label={t('endpoints.servers')} extra={t('endpoints.serversHint')} rules={needed}>
+        <Input autoComplete="off" placeholder={`broker-1:${PORTS[scheme]},broker-2:${PORTS[scheme]}`} />
+      </Form.Item>
+    );
+  }
+  return (
+    <>
+      <Form.Item name="host" label={t('endpoints.host')} rules={needed}>
+        <Input autoComplete="off" />
+      </Form.Item>
+      <Form.Item name="port" label={t('endpoints.port')}>
+        <InputNumber min={1} max={65535} placeholder={String(PORTS[scheme] ?? '')} />
+      </Form.Item>
+    </>
   );
 }
 
@@ -129,7 +157,7 @@ export function Outcome({ outcome }: { outcome: ConnectionOutcome }) {
       message={t('endpoints.testBad')}
       description={
         <>
-          <p className="wrap">{error?.message}</p>
+          {error && <p><Words code={error.code} text={error.message} /></p>}
           {error?.hint && <p className="hint">→ {error.hint}</p>}
         </>
       }

@@ -4,6 +4,7 @@ import type { Failure } from '../api/client';
 import { useText } from '../i18n';
 import { Alert, Button } from '../ui';
 import { useTitle } from './title';
+import { Words } from './Words';
 
 export function Loading() {
   const t = useText();
@@ -21,7 +22,7 @@ export function Failed({ failure, again }: { failure: Failure; again?: () => voi
       role="alert"
       type="error"
       showIcon
-      message={failure.message}
+      message={<Words code={failure.code} text={failure.message} />}
       description={
         <>
           {failure.hint && <p className="hint">→ {failure.hint}</p>}

@@ -22,6 +22,7 @@ from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.alert_routes import alert_router
 from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.configuration import configuration_router
+from ferryman.api.native.editing import editing_router
 from ferryman.api.native.following import following_router
 from ferryman.api.native.log_routes import log_router
 from ferryman.api.native.routes import native_router
@@ -62,6 +63,7 @@ def routed_application(
         browsing_router(service),
         configuration_router(service, labels),
         native_router(service),
+        editing_router(service, labels),
         following_router(service),
         events_router(service),
         access_router(access),

@@ -63,6 +63,7 @@ FAULTS: dict[str, Fault] = {
     "label.name_taken": Fault(409),
     "label.unknown": Fault(404),
     "precheck.unknown": Fault(404),
+    "project.being_repaired": Fault(409),
     "project.changed_meanwhile": Fault(412),
     "project.invalid": Fault(422),
     "project.name_taken": Fault(409),

@@ -34,6 +34,7 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
     "remove objects": frozenset(
         {ProjectStatus.INIT, ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}
     ),
+    "repair": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
     "update": frozenset({ProjectStatus.INIT, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
 }
 """Action → the statuses in which it is allowed."""

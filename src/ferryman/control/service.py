@@ -6,7 +6,6 @@ per data directory (a lock file says so). Every method is thread-safe; names, ti
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
@@ -20,8 +19,10 @@ from ferryman.control import lifecycle
 from ferryman.control.lag import Lag, explain
 from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
 from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
+from ferryman.control.reachability import check_endpoint
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
+from ferryman.control.stillness import Stillness
 from ferryman.control.validation import check_endpoint_name, check_spec
 from ferryman.control.views import EndpointView, Page, ProjectView
 from ferryman.control.workers import Workers
@@ -39,7 +40,6 @@ from ferryman.metadb.store import MetaDb
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
-from ferryman.spi.connector import connector_for
 
 LOCK_FILE = "service.lock"
 LOOK_SECONDS = 0.5
@@ -69,6 +69,7 @@ class Service:
             self._lock.release()
             raise
         self._changed = threading.Condition()
+        self.stillness = Stillness()
         local = LocalExecutor(self.data_dir, on_exit=self._wake, command=task_command)
         self._workers = Workers(self._metadb, local, f"{socket.gethostname()}:{os.getpid()}")
         self.objects = ObjectChanges(self._metadb, self._workers, self._notice)
@@ -240,7 +241,8 @@ class Service:
     def resume_project(self, project_id: str, *, revision: int | None = None) -> None:
         """SUSPEND or FAILED → RUNNING, from where it stood."""
         self._workers.pardon(project_id)
-        self._do(lambda tx: lifecycle.resume(tx, project_id), project_id, revision)
+        with self.stillness.free(project_id):
+            self._do(lambda tx: lifecycle.resume(tx, project_id), project_id, revision)
 
     def release_project(self, project_id: str, *, revision: int | None = None) -> None:
         """SUSPEND, FAILED or FINISHED → RELEASING → RELEASED: frees the log store and the marks in the target."""
@@ -249,7 +251,8 @@ class Service:
             lifecycle.release(tx, project_id)
             end_all(tx, project_id)
 
-        self._do(release, project_id, revision)
+        with self.stillness.free(project_id):
+            self._do(release, project_id, revision)
 
     def delete_project(self, project_id: str, *, revision: int | None = None) -> None:
         """INIT or RELEASED → DELETED."""
@@ -267,7 +270,8 @@ class Service:
         again from its checkpoint. A FINISHED project that has something to do then is SUSPEND: `resume_project` runs it.
         """
         check_spec(spec)
-        self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec), project_id, revision)
+        with self.stillness.free(project_id):
+            self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec), project_id, revision)
         return self.project(project_id)
 
     def change_project(self, project_id: str, change: Change, *, revision: int | None = None) -> int:
@@ -379,19 +383,9 @@ class Service:
         return lock
 
 
-def check_endpoint(endpoint: Endpoint) -> None:
-    """Connect and log in; ``endpoint.unreachable``, ``endpoint.access_denied``, ``usage.bad_url``."""
-    connector = connector_for(endpoint)
-    make = connector.source or connector.target
-    if make is None:
-        return
-    with contextlib.closing(make(endpoint)) as end:
-        end.check()
-
-
 def _mentions(search: str, *texts: str) -> bool:
     wanted = search.strip().casefold()
     return not wanted or any(wanted in text.casefold() for text in texts)
 
 
-__all__ = ["Mismatch", "Service"]
+__all__ = ["Mismatch", "Service", "check_endpoint"]

@@ -188,6 +188,7 @@ CODES: dict[str, Code] = {
         3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"
     ),
     "precheck.unknown": Code(2, "never", "PARAM_ERROR", "SubmitPreCheck answers the id to ask with"),
+    "project.being_repaired": Code(2, "manual", "PARAM_ERROR", "wait until the repair is over"),
     "project.changed_meanwhile": Code(2, "never", "PARAM_ERROR", "look at it again, then decide anew"),
     "project.invalid": Code(2, "never", "PARAM_ERROR"),
     "project.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name, or delete that project first"),

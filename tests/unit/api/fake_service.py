@@ -176,6 +176,9 @@ class FakeService(Service):
         self.put(project_id, spec=change(project.spec))
         return next(self._numbers)
 
+    def update_project(self, project_id, spec):
+        return self.put(project_id, spec=spec)
+
     def advance_project(self, project_id):
         if self.project(project_id).status is not ProjectStatus.RUNNING:
             raise UsageError("project.wrong_status", f"project {project_id} is not running")

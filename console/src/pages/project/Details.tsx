@@ -1,12 +1,19 @@
-import type { ReactNode } from 'react';
-import type { Project } from '../../api/types';
-import { known, useLanguage, useText } from '../../i18n';
+import { useState, type ReactNode } from 'react';
+import { useLoaded } from '../../api/load';
+import { useMay } from '../../api/session';
+import type { Label, Project, Publish } from '../../api/types';
+import { known, useLanguage, useText, type Translate } from '../../i18n';
 import { moment } from '../../logic/format';
 import { Panel } from '../../parts/States';
+import { Button } from '../../ui';
+import { SettingsForm } from './SettingsForm';
 
 export function Details({ project }: { project: Project }) {
   const t = useText();
   const language = useLanguage();
+  const may = useMay('operator') && !project.status.startsWith('RELEAS');
+  const [editing, setEditing] = useState(false);
+  const labels = useLoaded<Label[]>(project.labels.length ? '/api/v1/labels' : null).data ?? [];
   const entries: [string, ReactNode][] = [
     [t('details.id'), <code key="id">{project.id}</code>],
     [t('project.source'), project.source],
@@ -18,22 +25,38 @@ export function Details({ project }: { project: Project }) {
     [t('details.exclude'), project.exclude.length ? <Lines key="x" texts={project.exclude} /> : t('app.none')],
     [t('details.rename'), <Pairs key="r" pairs={project.rename} arrow="→" />],
     [t('details.where'), <Pairs key="w" pairs={project.where} arrow=":" />],
+    [t('details.labels'), project.labels.length ? project.labels.map((id) => labels.find((label) => label.id === id)?.name ?? id).join(' · ') : t('app.none')],
+    ...published(t, project.publish),
     [t('projects.created'), moment(project.created_at, language)],
     [t('project.started'), moment(project.started_at, language)],
     [t('project.finished'), moment(project.finished_at, language)],
   ];
   return (
-    <Panel>
-      <dl className="facts">
+    <Panel extra={may && !editing && <Button onClick={() => setEditing(true)}>{t('edit.open')}</Button>}>
+      {editing && <SettingsForm project={project} onDone={() => setEditing(false)} />}
+      {!editing && (<dl className="facts">
         {entries.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd className="wrap">{value}</dd>
           </div>
         ))}
-      </dl>
+      </dl>)}
     </Panel>
   );
+}
+
+/** How a synchronization publishes. */
+function published(t: Translate, publish: Publish | null): [string, ReactNode][] {
+  if (!publish) return [];
+  const spread = t(`publish.rule.${publish.rule ?? 'HASH'}`) + (publish.rule === 'ONE' ? ` · ${publish.partition}` : '');
+  return [
+    [t('publish.format'), publish.format],
+    [t('publish.topic'), <code key="topic">{publish.topic}</code>],
+    [t('publish.rule'), spread],
+    [t('publish.partitions'), publish.partitions],
+    [t('publish.exactlyOnce'), t(publish.exactly_once ? 'publish.yes' : 'publish.no')],
+  ];
 }
 
 function Lines({ texts }: { texts: string[] }) {

@@ -8,7 +8,8 @@ import { count } from '../../logic/format';
 import { stepOf } from '../../logic/state';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Copy, Sql } from '../../parts/Sql';
-import { Alert, Button, Pagination, Select } from '../../ui';
+import { Alert, Button, Pagination, Select, Space } from '../../ui';
+import { Repair } from './Repair';
 
 const SIZE = 20;
 
@@ -45,7 +46,12 @@ export default function Differences({ project, tables }: { project: Project; tab
             type="warning"
             showIcon
             message={t('verify.different', { count: count(total, language), tables: different.length })}
-            action={<Download id={project.id} name={project.name} />}
+            action={
+              <Space wrap>
+                <Download id={project.id} name={project.name} />
+                {over && <Repair project={project} />}
+              </Space>
+            }
           />
           <div className="filters">
             <Select

@@ -51,7 +51,7 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
     { key: 'flow', label: t('project.tab.flow'), children: <Flow project={project} /> },
     { key: 'tables', label: t('project.tab.tables'), children: <Tables project={project} tables={tables} /> },
     { key: 'schema', label: t('project.tab.schema'), children: <SchemaView project={project} /> },
-    { key: 'verify', label: t('project.tab.verify'), children: <Differences project={project} tables={tables} /> },
+    ...(project.type === 'SYNC' ? [] : [{ key: 'verify', label: t('project.tab.verify'), children: <Differences project={project} tables={tables} /> }]),
     { key: 'behind', label: t('project.tab.behind'), children: <Behind project={project} /> },
     { key: 'log', label: t('project.tab.log'), children: <Log events={live.events} /> },
     { key: 'details', label: t('project.tab.details'), children: <Details project={project} /> },

@@ -5,6 +5,7 @@ import type { Project } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
+import { Words } from '../../parts/Words';
 import { Alert, Button, Input, Radio, Space } from '../../ui';
 import { Checks } from '../../parts/Checks';
 import type { Check } from '../../api/types';
@@ -22,7 +23,7 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
         role="alert"
         type="error"
         showIcon
-        message={<Words code={error.code} text={error.message} />}
+        message={<><Words code={error.code} text={error.message} /> <code className="dim">{error.code}</code></>}
         description={
           <>
             {error.hint && <p className="hint">→ {error.hint}</p>}
@@ -33,14 +34,6 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
       {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} choices={choices} may={may} />}
       {items && <Checks items={items} />}
     </div>
-  );
-}
-
-function Words({ code, text }: { code: string; text: string }) {
-  return (
-    <span className="wrap">
-      {text} <code className="dim">{code}</code>
-    </span>
   );
 }
 

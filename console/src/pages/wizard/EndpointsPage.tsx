@@ -1,10 +1,11 @@
 import { PlusOutlined } from '@oceanbase/icons';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { post } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import type { ConnectionOutcome, EndpointPage } from '../../api/types';
 import { useText } from '../../i18n';
-import { placeOf } from '../../logic/endpoint';
+import { placeOf, schemeOf } from '../../logic/endpoint';
+import { useKinds } from '../../logic/kinds';
 import { EndpointDrawer, Outcome } from '../../parts/EndpointDrawer';
 import { Failed } from '../../parts/States';
 import { Button, Form, Input, Select } from '../../ui';
@@ -16,7 +17,23 @@ export function EndpointsPage({ form, change, strict }: PageProps) {
   const { data, failure, again } = useLoaded<EndpointPage>('/api/v1/endpoints?size=500');
   const [adding, setAdding] = useState<'source' | 'target' | null>(null);
   const problems = strict ? problemsOf(form, 0) : [];
-  const options = (data?.items ?? []).map((each) => ({ value: each.id, label: `${each.name} · ${placeOf(each.url)}` }));
+  const kinds = useKinds();
+  const kindOf = (id: string) => {
+    const url = data?.items.find((each) => each.id === id)?.url ?? '';
+    return kinds.find((kind) => kind.scheme === schemeOf(url));
+  };
+  const options = (side: 'source' | 'target') =>
+    (data?.items ?? [])
+      .filter((each) => {
+        const kind = kinds.find((one) => one.scheme === schemeOf(each.url));
+        return !kind || (side === 'source' ? kind.source : kind.target || kind.sink);
+      })
+      .map((each) => ({ value: each.id, label: `${each.name} · ${placeOf(each.url)}` }));
+  // An endpoint that was just made is in the list only when that has been read again.
+  const sync = form.target ? kindOf(form.target)?.sink : false;
+  useEffect(() => {
+    if (sync !== undefined && sync !== form.sync) change({ sync });
+  });
   return (
     <Form layout="vertical" component="div" className="narrow-form">
       {failure && <Failed failure={failure} again={again} />}
@@ -49,13 +66,14 @@ export function EndpointsPage({ form, change, strict }: PageProps) {
               placeholder={t('wizard.choose')}
               value={form[side] || undefined}
               loading={!data && !failure}
-              options={options}
+              options={options(side)}
               onChange={(value: string) => change({ [side]: value, ...(side === 'source' ? { checked: [], renamed: {}, where: {} } : {}) })}
             />
             <Button icon={<PlusOutlined />} onClick={() => setAdding(side)}>
               {t('wizard.addEndpoint')}
             </Button>
           </div>
+          {side === 'target' && form.sync && <p className="dim small">{t('wizard.isSync')}</p>}
           {form[side] && <TestLine key={form[side]} id={form[side]} />}
         </Form.Item>
       ))}

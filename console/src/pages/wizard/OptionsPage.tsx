@@ -1,20 +1,23 @@
 import { useText } from '../../i18n';
 import { Checkbox, Form, InputNumber, Radio, Select, type Ticked } from '../../ui';
+import { PublishFields } from './PublishFields';
+import { typesOf } from './form';
 import type { PageProps } from './Wizard';
 
 const IMPORTANCES = ['HIGH', 'MEDIUM', 'LOW', 'IGNORE'] as const;
 
-export function OptionsPage({ form, change }: PageProps) {
+export function OptionsPage({ form, change, strict }: PageProps) {
   const t = useText();
   const copies = form.types.includes('full');
   return (
     <Form layout="vertical" component="div" className="narrow-form">
-      {(copies || form.types.includes('verify')) && (
+      {form.sync && <PublishFields form={form} change={change} strict={strict} />}
+      {(copies || typesOf(form).includes('verify')) && (
         <Form.Item label={t('wizard.streams')} htmlFor="wizard-streams" extra={t('wizard.streamsHint')}>
           <InputNumber id="wizard-streams" min={0} max={256} value={form.streams} onChange={(value) => change({ streams: Number(value ?? 0) })} />
         </Form.Item>
       )}
-      {copies && (
+      {copies && !form.sync && (
         <Form.Item>
           <Checkbox checked={form.notEmpty} onChange={(event: Ticked) => change({ notEmpty: event.target.checked })}>
             {t('wizard.notEmpty')}

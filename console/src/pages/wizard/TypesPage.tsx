@@ -1,6 +1,6 @@
 import { useText } from '../../i18n';
 import { Alert, Checkbox } from '../../ui';
-import { KINDS, type Kind } from './form';
+import { kindsOf, typesOf, type Kind } from './form';
 import type { PageProps } from './Wizard';
 
 export function TypesPage({ form, change, strict }: PageProps) {
@@ -10,17 +10,17 @@ export function TypesPage({ form, change, strict }: PageProps) {
   return (
     <>
       <ul className="options">
-        {KINDS.map((kind) => (
+        {kindsOf(form).map((kind) => (
           <li key={kind}>
             <Checkbox checked={form.types.includes(kind)} onChange={() => toggle(kind)}>
               <strong>{t(`wizard.type.${kind}`)}</strong>
-              <span className="dim block">{t(`wizard.type.${kind}Hint`)}</span>
+              <span className="dim block">{t(form.sync && kind !== 'incremental' ? `wizard.syncType.${kind as 'schema' | 'full'}Hint` : `wizard.type.${kind}Hint`)}</span>
             </Checkbox>
           </li>
         ))}
       </ul>
-      {strict && form.types.length === 0 && <Alert role="alert" type="error" showIcon message={t('wizard.typeNeeded')} />}
-      {form.types.includes('verify') && !form.types.includes('full') && (
+      {strict && typesOf(form).length === 0 && <Alert role="alert" type="error" showIcon message={t('wizard.typeNeeded')} />}
+      {!form.sync && form.types.includes('verify') && !form.types.includes('full') && (
         <Alert type="info" showIcon message={t('wizard.verifyNeedsFull')} />
       )}
     </>

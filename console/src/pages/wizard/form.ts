@@ -1,5 +1,5 @@
 /** What the wizard has gathered; kept over a reload, never with a password. */
-import type { NewProject } from '../../api/types';
+import type { NewProject, Publish } from '../../api/types';
 import { filtersOf, linesOf, namesOf, patternsOf } from '../../logic/objects';
 
 export type Kind = 'schema' | 'full' | 'incremental' | 'verify';
@@ -9,6 +9,8 @@ export interface WizardForm {
   name: string;
   source: string;
   target: string;
+  /** The target takes messages: a synchronization. */
+  sync: boolean;
   types: Kind[];
   mode: Mode;
   checked: string[];
@@ -21,14 +23,39 @@ export interface WizardForm {
   stopWhen: 'never' | 'caught-up';
   importance: 'HIGH' | 'MEDIUM' | 'LOW' | 'IGNORE';
   accepted: string[];
+  publish: Publish;
+  /** Sharding columns, a line each: `database.table: column, column`. */
+  shards: string;
 }
 
 export const KINDS: Kind[] = ['schema', 'full', 'incremental', 'verify'];
+
+/** Messages cannot be compared row by row. */
+export function kindsOf(form: Pick<WizardForm, 'sync'>): Kind[] {
+  return KINDS.filter((kind) => !form.sync || kind !== 'verify');
+}
+
+export const EMPTY_PUBLISH: Publish = {
+  format: 'DEFAULT',
+  with_schema: false,
+  rule: 'HASH',
+  partition: 0,
+  topic: '{database}.{table}',
+  partitions: 3,
+  replication: 1,
+  exactly_once: true,
+  heartbeat_seconds: 0,
+  key_columns: {},
+  business: '',
+  producer_group: 'OMS',
+  tags: '',
+};
 
 export const EMPTY_FORM: WizardForm = {
   name: '',
   source: '',
   target: '',
+  sync: false,
   types: [...KINDS],
   mode: 'tree',
   checked: [],
@@ -41,6 +68,8 @@ export const EMPTY_FORM: WizardForm = {
   stopWhen: 'never',
   importance: 'MEDIUM',
   accepted: [],
+  publish: EMPTY_PUBLISH,
+  shards: '',
 };
 
 const KEY = 'ferryman.wizard';
@@ -70,16 +99,36 @@ export function requestOf(form: WizardForm): NewProject {
     exclude: rules ? linesOf(form.exclude) : [],
     rename: tree ? namesOf(form.renamed) : {},
     where: tree ? filtersOf(form.where) : {},
-    types: KINDS.filter((kind) => form.types.includes(kind)),
+    types: typesOf(form),
     stop_when: form.stopWhen,
     streams: form.streams,
+    columns: {},
+    hash_key: '',
     allow_not_empty: form.notEmpty,
     skip_prechecks: form.accepted,
     importance: form.importance,
+    publish: form.sync ? { ...form.publish, topic: form.publish.topic?.trim(), key_columns: shardsOf(form.shards) } : null,
   };
 }
 
-export type Problem = 'name' | 'source' | 'target' | 'same' | 'types' | 'objects';
+/** What is asked to be done, in running order. */
+export function typesOf(form: WizardForm): Kind[] {
+  return kindsOf(form).filter((kind) => form.types.includes(kind));
+}
+
+/** Read lines of `database.table: column, column`; what is no such line is left to `problemsOf`. */
+export function shardsOf(text: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const line of linesOf(text)) {
+    const cut = line.lastIndexOf(':');
+    if (cut < 1) continue;
+    const columns = line.slice(cut + 1).split(',').map((name) => name.trim()).filter(Boolean);
+    if (columns.length > 0) found[line.slice(0, cut).trim()] = columns;
+  }
+  return found;
+}
+
+export type Problem = 'name' | 'source' | 'target' | 'same' | 'types' | 'objects' | 'topic' | 'shards';
 
 /** What is missing on a page of the wizard (from 0). */
 export function problemsOf(form: WizardForm, page: number): Problem[] {
@@ -90,7 +139,11 @@ export function problemsOf(form: WizardForm, page: number): Problem[] {
     if (!form.target) problems.push('target');
     if (form.source && form.source === form.target) problems.push('same');
   }
-  if (page === 1 && form.types.length === 0) problems.push('types');
+  if (page === 1 && typesOf(form).length === 0) problems.push('types');
   if (page === 2 && form.mode !== 'everything' && requestOf(form).objects!.length === 0) problems.push('objects');
+  if (page === 3 && form.sync) {
+    if (!form.publish.topic?.trim()) problems.push('topic');
+    if (Object.keys(shardsOf(form.shards)).length !== linesOf(form.shards).length) problems.push('shards');
+  }
   return problems;
 }

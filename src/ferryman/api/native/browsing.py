@@ -18,7 +18,8 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.precheck import check_project
-from ferryman.spi.connector import connector_for
+from ferryman.serializers.registry import FORMATS
+from ferryman.spi.connector import Connector, connector_for, connectors
 
 SAMPLES_SHOWN = 400
 """Points of a chart: longer spans are thinned to the worst of each interval."""
@@ -36,6 +37,16 @@ class ConnectionOutcome(documents.Model):
     ok: bool
     milliseconds: int
     error: documents.Problem | None = None
+
+
+class KindDocument(documents.Model):
+    """A kind of endpoint, and what it can be in a project."""
+
+    scheme: str
+    default_port: int
+    source: bool
+    target: bool
+    sink: bool
 
 
 class ObjectDocument(documents.Model):
@@ -116,6 +127,16 @@ def browsing_router(service: Service) -> APIRouter:
 
 
 def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/kinds", tags=["endpoints"])
+    def list_kinds() -> list[KindDocument]:
+        """Show which kinds of endpoints there are: those of the installed connectors."""
+        return [_kind(scheme, connector) for scheme, connector in sorted(connectors().items())]
+
+    @router.get("/formats", tags=["endpoints"])
+    def list_formats() -> list[str]:
+        """Show the formats of messages."""
+        return list(FORMATS)
+
     @router.post("/endpoints/test", tags=["endpoints"])
     def test_connection(asked: ConnectionTest) -> ConnectionOutcome:
         """Connect and log in, keep nothing."""
@@ -171,6 +192,16 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
         found = [each for each in _schema(service, project_id_of(service, project_id)) if _wanted(each, search, only)]
         first = (page - 1) * size
         return SchemaDocument(items=found[first : first + size], total=len(found), page=page, size=size)
+
+
+def _kind(scheme: str, connector: Connector) -> KindDocument:
+    return KindDocument(
+        scheme=scheme,
+        default_port=connector.default_port,
+        source=connector.source is not None,
+        target=connector.target is not None,
+        sink=connector.sink is not None,
+    )
 
 
 def _tree(endpoint: Endpoint) -> list[DatabaseDocument]:

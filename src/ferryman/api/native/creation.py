@@ -52,6 +52,7 @@ class Wish:
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] = ()
     importance: Importance = Importance.MEDIUM
+    publish: PublishOptions | None = None
 
 
 def spec_of(wish: Wish) -> ProjectSpec:
@@ -73,7 +74,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         stop_when=wish.stop_when,
         load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
         verify=VerifyOptions(streams=wish.streams),
-        publish=publish,
+        publish=wish.publish or publish,
         skip_prechecks=tuple(wish.skip_prechecks),
         hash_key=wish.hash_key,
         importance=wish.importance,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import TableProgress
+from ferryman.model.project import ProjectSpec, ProjectType, TableProgress
 from ferryman.model.serial import to_json
 from ferryman.spi.url import format_url
 
@@ -92,6 +92,24 @@ class ColumnRulesDocument(Model):
     add: dict[str, str] = Field(default={}, description="Text with {database} and {table}, or a whole number.")
 
 
+class PublishDocument(Model):
+    """How a synchronization publishes; members as the options of a target's URL."""
+
+    format: str = "DEFAULT"
+    with_schema: bool = False
+    rule: Literal["HASH", "TABLE", "ONE"] = "HASH"
+    partition: int = Field(default=0, ge=0)
+    topic: str = Field(default="{database}.{table}", min_length=1, max_length=249)
+    partitions: int = Field(default=3, ge=1, le=10_000)
+    replication: int = Field(default=1, ge=1, le=100)
+    exactly_once: bool = True
+    heartbeat_seconds: float = Field(default=0.0, ge=0, le=86_400)
+    key_columns: dict[str, list[str]] = Field(default={}, description="Source table → columns that stand for its key.")
+    business: str = ""
+    producer_group: str = "OMS"
+    tags: str = ""
+
+
 class ProjectDocument(Model):
     """A project as it stands."""
 
@@ -111,6 +129,7 @@ class ProjectDocument(Model):
     importance: str
     labels: list[str]
     revision: int = Field(description="Raised by each change of status or settings; the ETag holds it.")
+    publish: PublishDocument | None = Field(description="Of a synchronization only.")
     created_at: datetime
     changed_at: datetime
     started_at: datetime | None
@@ -216,6 +235,9 @@ class NewProject(Model):
     allow_not_empty: bool = False
     skip_prechecks: list[str] = []
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
+    publish: PublishDocument | None = Field(
+        default=None, description="Of a synchronization; else the target's URL says it."
+    )
 
 
 class Choice(Model):
@@ -301,6 +323,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         importance=spec.importance.value,
         labels=list(spec.labels),
         revision=project.revision,
+        publish=publish_document(spec),
         created_at=_utc(project.created_at),
         changed_at=_utc(project.changed_at),
         started_at=_maybe_utc(project.started_at),
@@ -311,6 +334,14 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         steps=[step_document(step, with_tables=with_tables) for step in project.steps],
         parent_id=project.parent_id,
     )
+
+
+def publish_document(spec: ProjectSpec) -> PublishDocument | None:
+    """Show how a synchronization publishes."""
+    if spec.type is not ProjectType.SYNC:
+        return None
+    known = {name: to_json(getattr(spec.publish, name)) for name in PublishDocument.model_fields}
+    return PublishDocument(**known)
 
 
 def endpoint_document(view: EndpointView) -> EndpointDocument:

@@ -19,10 +19,12 @@ from ferryman.model.project import (
     Importance,
     ProjectSpec,
     ProjectStatus,
+    PublishOptions,
     StopWhen,
 )
 from ferryman.model.rules import ColumnRules
-from ferryman.model.serial import from_json
+from ferryman.model.serial import from_json, to_json
+from ferryman.spi.connector import is_sink
 from ferryman.spi.url import parse_url
 
 LARGEST = 2**53
@@ -183,8 +185,13 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         allow_not_empty=asked.allow_not_empty,
         skip_prechecks=asked.skip_prechecks,
         importance=Importance(asked.importance),
+        publish=_publish(asked.publish) if asked.publish and is_sink(target) else None,
     )
     return spec_of(wish)
+
+
+def _publish(asked: documents.PublishDocument) -> PublishOptions:
+    return from_json(PublishOptions, to_json(PublishOptions()) | asked.model_dump())
 
 
 def endpoint_of(service: Service, text: str) -> tuple[Endpoint, str]:

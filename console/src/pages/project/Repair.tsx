@@ -1,0 +1,77 @@
+/** Making the target equal where verification found it to differ: pause, repair, compare again, go on. */
+import { useState } from 'react';
+import { failureOf, post, type Failure } from '../../api/client';
+import { useMay } from '../../api/session';
+import type { Project, RepairOutcome } from '../../api/types';
+import { useText } from '../../i18n';
+import { Failed } from '../../parts/States';
+import { App, Button, Input, Modal } from '../../ui';
+
+export function Repair({ project }: { project: Project }) {
+  const t = useText();
+  const may = useMay('operator');
+  const [open, setOpen] = useState(false);
+  if (!may || project.status.startsWith('RELEAS')) return null;
+  return (
+    <>
+      <Button type="primary" danger onClick={() => setOpen(true)}>
+        {t('repair.button')}
+      </Button>
+      {open && <Question project={project} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Question({ project, onClose }: { project: Project; onClose: () => void }) {
+  const t = useText();
+  const { message } = App.useApp();
+  const [typed, setTyped] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const running = project.status === 'RUNNING';
+  const path = `/api/v1/projects/${project.id}`;
+  const run = async () => {
+    setBusy(true);
+    setFailure(null);
+    let paused = false;
+    try {
+      if (running) {
+        await post(`${path}/stop`);
+        paused = true;
+      }
+      const outcome = await post<RepairOutcome>(`${path}/repair`, { name: typed });
+      const rows = Object.values(outcome.tables).reduce((sum, each) => sum + each, 0);
+      await post(`${path}/verify`);
+      message.success(t('repair.done', { rows }));
+      onClose();
+    } catch (problem) {
+      setFailure(failureOf(problem));
+      if (paused) await post(`${path}/resume`).catch(() => undefined); // its status is on the page
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal
+      open
+      title={t('repair.title', { name: project.name })}
+      onCancel={onClose}
+      footer={[
+        <Button key="no" onClick={onClose}>
+          {t('app.cancel')}
+        </Button>,
+        <Button key="yes" type="primary" danger loading={busy} disabled={typed !== project.name} onClick={() => void run()}>
+          {t('repair.button')}
+        </Button>,
+      ]}
+    >
+      <p>{t('repair.text')}</p>
+      {running && <p>{t('repair.pauses')}</p>}
+      <p>{t('repair.verifies')}</p>
+      <label className="field">
+        <span>{t('ask.type', { name: project.name })}</span>
+        <Input autoFocus value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
+      </label>
+      {failure && <Failed failure={failure} />}
+    </Modal>
+  );
+}

@@ -1,1 +1,0 @@
-import{I as e,K as t,O as n,m as r}from"./design-Bmkuw5Md.js";import{E as i,f as a}from"./index-7UL_BSQr.js";var o=e();function s(){let e=a(),s=t();return i(`operator`)?(0,o.jsx)(r,{type:`primary`,icon:(0,o.jsx)(n,{}),onClick:()=>s(`/new`),children:e(`projects.new`)}):null}export{s as t};
