@@ -19,7 +19,7 @@ from ferryman.model.project import Endpoint, PartitionRule, ProjectSpec, Publish
 from ferryman.model.schema import Column, ForeignKey, Index, KeyPart, ReferenceAction, Schema, Table
 from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.precheck.publishing import publishing_checks
-from ferryman.pipeline.publish.repeats import CountingWriter
+from ferryman.pipeline.publish.repeats import CountingWriter, counting
 from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import verb_of
 from ferryman.pipeline.publish.topics import router_of
@@ -189,3 +189,16 @@ def test_repetitions_are_counted_for_each_queue_until_its_last_message_comes() -
         writer.publish(Messages(topic="t", partitions=[1], keys=[None], values=[b""], names=[names[0]]))
         writer.commit({})
     assert told == [3]
+
+
+def test_an_account_that_may_not_read_publishes_without_a_count() -> None:
+    class Unreadable:
+        exactly_once = False
+
+        def latest(self, topics: Iterable[str]) -> dict[tuple[str, int], str]:
+            raise FerrymanError("endpoint.access_denied", "no right to read")
+
+    events: list[str] = []
+    context = SimpleNamespace(event=lambda level, message: events.append(level))
+    assert counting(context, Unreadable(), ["t"], "writer") == "writer"  # type: ignore[arg-type, comparison-overlap]
+    assert events == ["warning"]

@@ -6,10 +6,35 @@ to and with this change, had been published before. A queue whose last message l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ferryman.spi.sink import Messages, SinkWriter
+from ferryman.foundation.errors import FerrymanError
+from ferryman.spi.sink import Messages, Sink, SinkWriter
+from ferryman.spi.task import TaskContext
+
+REPEATED = "publish.repeated"
+"""The note with the number of messages of changes that were published more than once, in all."""
+
+
+def counting(context: TaskContext, sink: Sink, topics: Iterable[str], writer: SinkWriter) -> SinkWriter:
+    """Return the writer, which counts repetitions where there may be any and the sink may be read."""
+    if sink.exactly_once:
+        return writer
+    try:
+        latest = sink.latest(topics)
+    except FerrymanError as error:
+        if error.code != "endpoint.access_denied":
+            raise
+        context.event("warning", "messages that come again cannot be counted: the account may not read the topics")
+        return writer
+
+    def tell(count: int) -> None:
+        total = int(context.note(REPEATED) or 0) + count
+        context.set_note(REPEATED, total)
+        context.event("warning", f"{count} messages were published again after an interruption", total=total)
+
+    return CountingWriter(writer, latest, tell)
 
 
 class CountingWriter:

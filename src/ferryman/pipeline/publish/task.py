@@ -24,19 +24,15 @@ from ferryman.pipeline.plan import source_of
 from ferryman.pipeline.publish.checkpoints import Checkpoints
 from ferryman.pipeline.publish.marks import Marks
 from ferryman.pipeline.publish.publisher import Publisher, Surroundings
-from ferryman.pipeline.publish.repeats import CountingWriter
-from ferryman.pipeline.publish.routing import Router
+from ferryman.pipeline.publish.repeats import counting
 from ferryman.pipeline.publish.statements import statements_of
 from ferryman.pipeline.publish.topics import admit, ensure, router_of, sink_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.connector import connector_for
-from ferryman.spi.sink import Sink, SinkWriter
+from ferryman.spi.sink import Sink
 from ferryman.spi.source import Source
 from ferryman.spi.task import TaskContext, apply_options
-
-REPEATED = "publish.repeated"
-"""How many messages of changes were published more than once, in all."""
 
 
 def run(context: TaskContext) -> None:
@@ -64,7 +60,7 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
     with ExitStack() as stack:
         writer = stack.enter_context(closing(sink.writer(f"{context.project_id}/apply", context.epoch, 0)))
         router = router_of(context, sink)
-        checkpoints = Checkpoints(context, Marks(context, sink), _counting(context, sink, router, writer))
+        checkpoints = Checkpoints(context, Marks(context, sink), counting(context, sink, router.partitions, writer))
         checkpoint, applied = checkpoints.read()
         publisher = Publisher(
             Surroundings(
@@ -96,16 +92,3 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
         if applied is not None:
             cutter.resume(applied, applied)
         Follower(context, publisher, cutter, patience, progress, Evidence(watch, log)).run()
-
-
-def _counting(context: TaskContext, sink: Sink, router: Router, writer: SinkWriter) -> SinkWriter:
-    """Return the writer, which counts repetitions where there may be any."""
-    if sink.exactly_once:
-        return writer
-
-    def tell(count: int) -> None:
-        total = int(context.note(REPEATED) or 0) + count
-        context.set_note(REPEATED, total)
-        context.event("warning", f"{count} messages were published again after an interruption", total=total)
-
-    return CountingWriter(writer, sink.latest(router.partitions), tell)
