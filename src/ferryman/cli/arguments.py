@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman.api.native.creation import Wish, steps_of
+from ferryman.api.native.creation import Wish, policies_of, steps_of
 from ferryman.cli import options
 from ferryman.cli.report import failure_report, write_report
 from ferryman.foundation.errors import FerrymanError
@@ -34,6 +34,7 @@ class Given:
     name: str = ""
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] | None = None
+    on_value: Sequence[str] | None = None
 
     def wish(self, report: Path | None = None) -> Wish:
         """Read all of them; a report is written of the failure to do so.
@@ -67,4 +68,5 @@ class Given:
             streams=self.streams,
             allow_not_empty=self.allow_not_empty,
             skip_prechecks=options.patterns(self.skip_prechecks),
+            value_policies=policies_of(self.on_value or ()),
         )

@@ -79,6 +79,14 @@ Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, 
 Skip = Annotated[
     list[str] | None, typer.Option("--skip-precheck", metavar="ITEM", help="A precheck item whose failure you accept.")
 ]
+OnValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on-value",
+        metavar="COLUMN:MISFIT=ACTION",
+        help="What becomes of values that do not fit: 'database.table.column:zero-date=null', or =clamp; may be repeated.",
+    ),
+]
 NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
 SourcePassword = Annotated[
@@ -123,6 +131,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what is known of the project and begin anew.")] = False,
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
+    on_value: OnValue = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
     ] = None,
@@ -155,6 +164,7 @@ def run(
         name=name,
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,
+        on_value=on_value,
         password_variables=(source_password_env, target_password_env),
     )
     settings = RunSettings(data_dir=data_dir or default_data_dir(), fresh=fresh, report=report, json=json)
@@ -176,6 +186,7 @@ def check(
     types: Types = ALL_TYPES,
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
+    on_value: OnValue = None,
     json: Json = False,
     source_password_env: SourcePassword = SOURCE_VARIABLE,
     target_password_env: TargetPassword = TARGET_VARIABLE,
@@ -198,6 +209,7 @@ def check(
         types=types,
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,
+        on_value=on_value,
         password_variables=(source_password_env, target_password_env),
     )
     return check_endpoints(given.wish(), json=json)
@@ -215,6 +227,7 @@ def verify(
     leave_out: LeaveOut = None,
     transform: Transform = None,
     add_column: AddColumn = None,
+    on_value: OnValue = None,
     streams: Streams = 0,
     json: Json = False,
     source_password_env: SourcePassword = SOURCE_VARIABLE,
@@ -235,6 +248,7 @@ def verify(
         leave_out=leave_out,
         transforms=transform,
         added=add_column,
+        on_value=on_value,
         streams=streams,
         password_variables=(source_password_env, target_password_env),
     )
@@ -253,6 +267,7 @@ def repair(
     leave_out: LeaveOut = None,
     transform: Transform = None,
     add_column: AddColumn = None,
+    on_value: OnValue = None,
     streams: Streams = 0,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the SQL to this file, else to standard output.")
@@ -278,6 +293,7 @@ def repair(
         leave_out=leave_out,
         transforms=transform,
         added=add_column,
+        on_value=on_value,
         streams=streams,
         password_variables=(source_password_env, target_password_env),
     )

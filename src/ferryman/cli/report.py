@@ -32,6 +32,7 @@ def report_of(project: ProjectView) -> dict[str, Any]:
             for step in project.steps
         ],
         "tables": tables_of(project),
+        "converted": converted_of(project),
         "latency_seconds": apply.progress.latency_seconds if apply else None,
         "checkpoint": apply.progress.checkpoint_seconds if apply else None,
         "errors": errors_of(project),
@@ -52,6 +53,22 @@ def tables_of(project: ProjectView) -> list[dict[str, Any]]:
     ]
 
 
+def converted_of(project: ProjectView) -> list[dict[str, Any]]:
+    """Return what the user's policies have made of values that did not fit: by the target's table, column and misfit.
+
+    Values that were written again after a crash count again.
+    """
+    found: dict[tuple[str, str, str], int] = {}
+    for step in project.steps:
+        for each in step.progress.info.get("converted", ()):
+            at = (each["table"], each["column"], each["misfit"])
+            found[at] = found.get(at, 0) + each["values"]
+    return [
+        {"table": table, "column": column, "misfit": misfit, "values": values}
+        for (table, column, misfit), values in sorted(found.items())
+    ]
+
+
 def differences(project: ProjectView) -> int:
     """Return how many rows differ, as far as they were compared."""
     return sum(table["mismatches"] or 0 for table in tables_of(project))
@@ -67,7 +84,7 @@ def errors_of(project: ProjectView) -> list[dict[str, Any]]:
 
 def failure_report(name: str | None, error: FerrymanError) -> dict[str, Any]:
     """Return the report of a run that ended before there was a project."""
-    empty: dict[str, Any] = {"steps": [], "tables": [], "latency_seconds": None, "checkpoint": None}
+    empty: dict[str, Any] = {"steps": [], "tables": [], "converted": [], "latency_seconds": None, "checkpoint": None}
     return {"project": name, "status": None, **empty, "errors": [error.to_json() | {"step": None}]}
 
 

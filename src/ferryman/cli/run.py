@@ -15,7 +15,16 @@ from typing import Any
 from ferryman.api.native.creation import Wish, spec_of
 from ferryman.cli import words
 from ferryman.cli.problems import INTERRUPTED, log_to_file, slow_kernel_warning, write_problem
-from ferryman.cli.report import as_text, differences, exit_code_of, failure_report, report_of, tables_of, write_report
+from ferryman.cli.report import (
+    as_text,
+    converted_of,
+    differences,
+    exit_code_of,
+    failure_report,
+    report_of,
+    tables_of,
+    write_report,
+)
 from ferryman.cli.screen import Screen, opened_screen
 from ferryman.control.service import Service
 from ferryman.control.views import ProjectView
@@ -179,7 +188,7 @@ def _conclude(project: ProjectView, settings: RunSettings, *, interrupted: bool)
     if project.status is ProjectStatus.FAILED:
         _tell_failure(project, settings)
     elif project.status is ProjectStatus.FINISHED:
-        out.write("\n" + _verdict(project) + "\n")
+        out.write("\n" + _verdict(project) + "\n" + _conversions(project))
     else:
         out.write(f"\nproject is {project.status.value}; `ferryman projects show {project.spec.name}` shows more\n")
     return exit_code_of(project)
@@ -209,6 +218,14 @@ def _verdict(project: ProjectView) -> str:
         else ""
     )
     return f"done: {moved}, 0 differences.{more}"
+
+
+def _conversions(project: ProjectView) -> str:
+    """Say what the user's policies have converted: nothing changes in silence (I5)."""
+    found = converted_of(project)
+    lines = [f"  {each['table']}.{each['column']}: {each['values']} ({each['misfit']})" for each in found]
+    total = sum(each["values"] for each in found)
+    return "\n".join([f"{total} values converted, as --on-value asked:", *lines]) + "\n" if found else ""
 
 
 def _tell_failure(project: ProjectView, settings: RunSettings) -> None:

@@ -49,7 +49,7 @@ def change_spec(tx: Transaction, box: SecretBox, project_id: str, old: ProjectSp
 
 def require_settings_only(old: ProjectSpec, new: ProjectSpec) -> None:
     """Refuse a change of what a project moves; ``project.invalid``."""
-    kept = {name: getattr(old, name) for name in (*OPTIONS_SHOWN, "api_document", "skip_prechecks")}
+    kept = {name: getattr(old, name) for name in (*OPTIONS_SHOWN, "api_document", "skip_prechecks", "value_policies")}
     if replace(new, **kept) != old:
         raise UsageError("project.invalid", "only name, labels, alert level and options of a living project can change")
 

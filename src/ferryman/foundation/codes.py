@@ -188,6 +188,10 @@ CODES: dict[str, Code] = {
         3, "manual", "GHANA-PCHKNP000010", "mend what is named, or skip the items that allow it, then resume"
     ),
     "precheck.unknown": Code(2, "never", "PARAM_ERROR", "SubmitPreCheck answers the id to ask with"),
+    "precheck.value_misfit": Code(
+        3, "manual", "GHANA-PREPROC000001", "change the values at the source, or name a policy for them (--on-value)"
+    ),
+    "precheck.value_policy": Code(2, "never", "PARAM_ERROR", "docs/fidelity.md says which policies there are"),
     "project.being_repaired": Code(2, "manual", "PARAM_ERROR", "wait until the repair is over"),
     "project.changed_meanwhile": Code(2, "never", "PARAM_ERROR", "look at it again, then decide anew"),
     "project.invalid": Code(2, "never", "PARAM_ERROR"),

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
+from ferryman.model.policies import ValuePolicy
 from ferryman.model.selection import Selection
 
 
@@ -220,6 +221,7 @@ class ProjectSpec:
         steps: The steps that run, in order. CAPTURE is there exactly when APPLY is.
         skip_prechecks: Precheck items whose failure the user accepted.
         hash_key: Keys the hashes of columns (`model.rules`); as secret as a password.
+        value_policies: What becomes of values that do not fit; without one, the row is refused.
         api_document: What CreateProject sent, kept to answer DescribeProject with.
     """
 
@@ -245,6 +247,7 @@ class ProjectSpec:
     publish: PublishOptions = PublishOptions()
     skip_prechecks: tuple[str, ...] = ()
     hash_key: str = field(default="", repr=False)
+    value_policies: tuple[ValuePolicy, ...] = ()
     labels: tuple[str, ...] = ()
     importance: Importance = Importance.MEDIUM
     api_document: dict[str, Any] = field(default_factory=dict)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ferryman.foundation.errors import UsageError
+from ferryman.model.misfits import Misfit
+from ferryman.model.policies import CONVERTED, Action, ValuePolicy
 from ferryman.model.project import (
     Endpoint,
     Importance,
@@ -18,7 +20,7 @@ from ferryman.model.project import (
     VerifyOptions,
 )
 from ferryman.model.rules import ColumnRules
-from ferryman.model.selection import Selection
+from ferryman.model.selection import Selection, split_name
 from ferryman.spi.connector import connectors, is_sink
 from ferryman.spi.publishing import publish_options
 
@@ -51,8 +53,33 @@ class Wish:
     streams: int = 0
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] = ()
+    value_policies: Sequence[ValuePolicy] = ()
     importance: Importance = Importance.MEDIUM
     publish: PublishOptions | None = None
+
+
+def policies_of(texts: Sequence[str]) -> tuple[ValuePolicy, ...]:
+    """Read ``database.table.column:misfit=action``.
+
+    Raises:
+        UsageError: ``usage.wrong_option``.
+    """
+    return tuple(map(_policy, texts))
+
+
+def _policy(text: str) -> ValuePolicy:
+    column, _, wish = text.rpartition(":")
+    misfit, _, action = wish.partition("=")
+    misfits, actions = {each.value: each for each in Misfit}, {each.value: each for each in Action}
+    parts = [*split_name(column)[:1], *split_name(split_name(column)[1])]
+    if misfit not in misfits or action not in actions or not all(parts):
+        known = ", ".join(each.value for each in Misfit if each in CONVERTED[Action.NULL])
+        hint = f"write database.table.column:MISFIT=null (or clamp, fail); a MISFIT is one of {known}"
+        raise UsageError("usage.wrong_option", f"--on-value {text!r} cannot be read", hint=hint)
+    policy = ValuePolicy(column=column, misfit=misfits[misfit], action=actions[action])
+    if policy.misfit not in CONVERTED[policy.action]:
+        raise UsageError("usage.wrong_option", f"--on-value {text!r}: no {action} is known for {misfit}")
+    return policy
 
 
 def spec_of(wish: Wish) -> ProjectSpec:
@@ -66,7 +93,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         name=wish.name,
         type=ProjectType.SYNC if is_sink(target) else ProjectType.MIGRATION,
         source=wish.source,
-        target=replace(target, database=""),  # it may not exist yet: in the URL it is a name, see `selection_of`
+        target=target if _holds_schemas(target) else replace(target, database=""),  # see `selection_of`
         source_endpoint_id=wish.source_endpoint_id,
         target_endpoint_id=wish.target_endpoint_id,
         selection=selection_of(wish),
@@ -77,6 +104,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         publish=wish.publish or publish,
         skip_prechecks=tuple(wish.skip_prechecks),
         hash_key=wish.hash_key,
+        value_policies=tuple(wish.value_policies),
         importance=wish.importance,
     )
 
@@ -120,8 +148,13 @@ def selection_of(wish: Wish) -> Selection:
 
 def _named_database(endpoint: Endpoint) -> str:
     """Return the database that an endpoint's URL names; none where that one only holds the schemas that move."""
+    return "" if _holds_schemas(endpoint) else endpoint.database
+
+
+def _holds_schemas(endpoint: Endpoint) -> bool:
+    """Whether the URL's database is where we connect to; elsewhere it is a name, and may not exist yet."""
     connector = connectors().get(endpoint.scheme)
-    return "" if connector is not None and connector.holds_schemas else endpoint.database
+    return connector is not None and connector.holds_schemas
 
 
 def quoted(name: str) -> str:

@@ -234,6 +234,9 @@ class NewProject(Model):
     streams: int = Field(default=0, ge=0, le=256)
     allow_not_empty: bool = False
     skip_prechecks: list[str] = []
+    on_value: list[str] = Field(
+        default=[], description="What becomes of values that do not fit: database.table.column:misfit=null, or =clamp."
+    )
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
     publish: PublishDocument | None = Field(
         default=None, description="Of a synchronization; else the target's URL says it."

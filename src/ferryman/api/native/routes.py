@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from ferryman.api.native import documents
 from ferryman.api.native.batch_routes import add_batch_routes
-from ferryman.api.native.creation import Wish, spec_of
+from ferryman.api.native.creation import Wish, policies_of, spec_of
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
 from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
@@ -184,6 +184,7 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         streams=asked.streams,
         allow_not_empty=asked.allow_not_empty,
         skip_prechecks=asked.skip_prechecks,
+        value_policies=policies_of(asked.on_value),
         importance=Importance(asked.importance),
         publish=_publish(asked.publish) if asked.publish and is_sink(target) else None,
     )

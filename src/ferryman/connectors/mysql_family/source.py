@@ -9,13 +9,16 @@ from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.log import binlog, seconds
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.precheck.counting import count_values
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
+from ferryman.model.misfits import Question
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
+from ferryman.spi.counting import Counts
 from ferryman.spi.source import LogDecoder, LogRecord, TableReader
 
 
@@ -81,6 +84,13 @@ class FamilySource:
     ) -> LogDecoder:
         """Make a decoder of the log's records."""
         return BinlogDecoder(table_at, includes)
+
+    def count_values(
+        self, table: Table, questions: Sequence[Question], *, where: str | None, rows: int | None, seconds: float
+    ) -> Counts:
+        """Count the values of a table that would not fit (`ferryman.spi.counting.CountingSource`)."""
+        with self._connect() as connection:
+            return count_values(connection, table, questions, where=where, rows=rows, seconds=seconds)
 
     def close(self) -> None:
         """Release what is held: nothing."""

@@ -14,14 +14,17 @@ from ferryman.connectors.postgresql.log.changes import PgOutputDecoder
 from ferryman.connectors.postgresql.log.identity import require_identity
 from ferryman.connectors.postgresql.log.lookups import Lookups
 from ferryman.connectors.postgresql.log.position import lsn_of, lsn_position
+from ferryman.connectors.postgresql.precheck.counting import count_values
 from ferryman.connectors.postgresql.rows.reader import Reader
 from ferryman.connectors.postgresql.rows.snapshot import open_snapshot
 from ferryman.foundation.errors import FerrymanError
+from ferryman.model.misfits import Question
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
+from ferryman.spi.counting import Counts
 from ferryman.spi.source import LogDecoder, LogRecord, TableReader
 
 _NOW = "SELECT pg_current_wal_insert_lsn()::text, extract(epoch FROM clock_timestamp())::float8"
@@ -102,6 +105,13 @@ class PostgresSource:
     ) -> LogDecoder:
         """Make a decoder of the log's records."""
         return PgOutputDecoder(table_at, includes, Lookups(self._connect, self.reader))
+
+    def count_values(
+        self, table: Table, questions: Sequence[Question], *, where: str | None, rows: int | None, seconds: float
+    ) -> Counts:
+        """Count the values of a table that would not fit (`ferryman.spi.counting.CountingSource`)."""
+        with self._connect() as connection:
+            return count_values(connection, table, questions, where=where, rows=rows, seconds=seconds)
 
     def close(self) -> None:
         """Release what is held: nothing."""

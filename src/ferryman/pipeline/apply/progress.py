@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ferryman.model.changes import Operation
@@ -35,6 +35,8 @@ class Progress:
         self._last_commit = 0.0
         self._idle = False
         self._latencies = LatencyWindow()
+        self.facts: Callable[[], dict[str, Any]] = dict
+        """What else the progress tells, asked at each report."""
 
     @property
     def rows(self) -> int:
@@ -114,7 +116,7 @@ class Progress:
             "windows": self._windows,
             "parts": self._parts,
             "consistent": consistent,
-        }
+        } | self.facts()
 
     def _rates(self, now: float) -> tuple[float, float]:
         """Return rows and bytes a second over the last few seconds."""

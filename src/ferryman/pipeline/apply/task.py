@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry, UsageError
@@ -31,6 +32,7 @@ from ferryman.pipeline.apply.statement import Decision, Statements
 from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
+from ferryman.pipeline.converting import converted_info, converting
 from ferryman.pipeline.logstore import open_reader
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
@@ -60,7 +62,8 @@ def run(context: TaskContext) -> None:
     progress = Progress(caught_up_seconds=context.spec.apply.caught_up_seconds)
     with ExitStack() as stack:
         source = stack.enter_context(closing(_source(context)))
-        target = stack.enter_context(closing(_target(context)))
+        target = stack.enter_context(closing(converting(context, _target(context))))
+        progress.facts = partial(converted_info, context, target)
         while not context.stop_requested():
             try:
                 if not _run_once(context, source, target, patience, progress):

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.foundation.memory import keep_freed_memory
@@ -14,6 +15,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import TableProgress
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.converting import converted_info, converting
 from ferryman.pipeline.load.job import TableJob, jobs_of
 from ferryman.pipeline.load.keyless import KeylessStream, keyless_note
 from ferryman.pipeline.load.planner import Marks, Planner
@@ -40,8 +42,8 @@ def run(context: TaskContext) -> None:
         FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
     """
     keep_freed_memory()
-    source, target = _at_one_moment(context, source_of(context)), target_of(context)
-    source = ruled_source(source, rules_of(context.spec))
+    source = ruled_source(_at_one_moment(context, source_of(context)), rules_of(context.spec))
+    target = converting(context, target_of(context))
     try:
         Load(context, source, target).run()
     finally:
@@ -175,7 +177,8 @@ class Load:
 
     def _report(self, *, finished: bool = False) -> None:
         tables: list[TableProgress] = self._progress.tables()
-        self._context.report(self._progress.step(tables, finished=finished), tables)
+        progress = self._progress.step(tables, finished=finished)
+        self._context.report(replace(progress, info=converted_info(self._context, self._target)), tables)
 
 
 def _at_one_moment(context: TaskContext, source: Source) -> Source:

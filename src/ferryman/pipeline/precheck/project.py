@@ -6,12 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import Endpoint, ProjectSpec
-from ferryman.model.schema import Schema
-from ferryman.model.selection import Selection
+from ferryman.model.names import TableName
+from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.schema import Schema, Table
+from ferryman.model.selection import Selection, exact_pattern
+from ferryman.pipeline.plan import find_table
 from ferryman.pipeline.precheck.pair import pair_checks
+from ferryman.pipeline.precheck.policies import policy_checks
 from ferryman.pipeline.precheck.publishing import publishing_checks
+from ferryman.pipeline.precheck.questions import questions_of
 from ferryman.pipeline.precheck.rules import rules_checks
+from ferryman.pipeline.precheck.values import MOST_ROWS, Asked, value_checks
 from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.precheck import CheckResult, EndpointChecks, Verdict
 
@@ -46,7 +51,54 @@ def _both(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
         return rules
     if is_sink(spec.target):
         return [*rules, *publishing_checks(spec, schema)]
-    return [*rules, *pair_checks(spec, schema, _target_traits(spec))]
+    target = _target_traits(spec)
+    return [*rules, *pair_checks(spec, schema, target), *(_values(spec, schema, target) if target is not None else [])]
+
+
+def _values(spec: ProjectSpec, schema: Schema, target: Schema) -> list[CheckResult]:
+    """Look at the values themselves, where rows are to be copied."""
+    make = connector_for(spec.source).source
+    if StepName.LOAD not in spec.steps or make is None or not schema.tables:
+        return []
+    targets = _target_tables(spec, schema, target)
+    flavours = schema.traits.flavour, target.traits.flavour
+    asked = [_asked(table, targets[table.name], flavours) for table in schema.tables if table.name in targets]
+    source = make(spec.source)
+    try:
+        counted = value_checks(spec, source, [each for each in asked if each.questions])
+    finally:
+        source.close()
+    return [*policy_checks(spec, schema, targets), *counted]
+
+
+def _asked(table: Table, target: Table, flavours: tuple[str, str]) -> Asked:
+    rows = MOST_ROWS if table.row_estimate > MOST_ROWS else None
+    return Asked(source=table, target=target, questions=tuple(questions_of(table, target, flavours)), rows=rows)
+
+
+def _target_tables(spec: ProjectSpec, schema: Schema, target: Schema) -> dict[TableName, Table]:
+    """Return each table as it will be at the target, or as it is there where nobody makes it; none that cannot be."""
+    connector = connector_for(spec.target)
+    try:
+        if StepName.SCHEMA in spec.steps and connector.dialect is not None:
+            return connector.dialect.fitted(target.traits).plan(schema, spec.selection).tables
+        there = _existing(spec, schema)
+    except FerrymanError:
+        return {}  # another item says so
+    wanted = {table.name: find_table(there, spec.selection.target_name(table.name)) for table in schema.tables}
+    return {name: table for name, table in wanted.items() if table is not None}
+
+
+def _existing(spec: ProjectSpec, schema: Schema) -> Schema:
+    make = connector_for(spec.target).target
+    if make is None:
+        return Schema()
+    target = make(spec.target)
+    try:
+        names = tuple(exact_pattern(spec.selection.target_name(table.name)) for table in schema.tables)
+        return target.read_schema(Selection(objects=names))
+    finally:
+        target.close()
 
 
 def _checks(endpoint: Endpoint, role: str) -> EndpointChecks:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.conversion import policy_conversions
 from ferryman.pipeline.plan import dialect_of, ensure_plan, read_source, target_of
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
@@ -65,6 +68,8 @@ def _plan(context: TaskContext, dialect: Dialect, schema: Schema) -> SchemaPlan:
     if noted is not None:
         return from_json(SchemaPlan, noted)
     plan = dialect.plan(schema, context.spec.selection, defer_indexes=context.spec.load.defer_index_creation)
+    told = policy_conversions(context.spec.value_policies, plan.tables)
+    plan = replace(plan, conversions=(*plan.conversions, *told))
     context.set_note("schema.plan", to_json(plan))
     return plan
 

@@ -11,6 +11,7 @@ from ferryman.model.names import TableName
 from ferryman.model.project import ProjectSpec
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
+from ferryman.pipeline.conversion import conversions
 from ferryman.pipeline.verify.pair import Pair, missing_columns, pair_of
 from ferryman.pipeline.verify.settling import AppliedWatch
 from ferryman.spi.source import Source
@@ -74,7 +75,8 @@ def _paired(spec: ProjectSpec, source: Schema, target: Schema) -> Catalogs:
         if other is None or missing:
             broken[table.name] = _broken(table, name, missing)
         else:
-            pairs.append(pair_of(table, other))
+            made = conversions(spec.value_policies, table.name, other)
+            pairs.append(pair_of(table, other, made))
     return Catalogs(tuple(pairs), broken)
 
 

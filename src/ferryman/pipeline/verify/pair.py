@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ferryman.kernel import row_digests
 from ferryman.model.batch import Batch, ColumnData, Row, Value
@@ -35,7 +36,7 @@ _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _RAW = frozenset({Kind.BINARY, Kind.VARBINARY, Kind.BLOB})
 """Kinds that may stand for each other in two servers without another order."""
 
-Form = Callable[[bytes], bytes]
+Form = Callable[[bytes], Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +91,47 @@ class Pair:
         return list(batch.project(self.key).rows())
 
 
-def pair_of(source: Table, target: Table) -> Pair:
-    """Pair the columns the sides share by name; what the target lacks is `missing_columns`."""
+def pair_of(
+    source: Table, target: Table, conversions: Mapping[str, Form] = MappingProxyType({})
+) -> Pair:
+    """Pair the columns the sides share by name; what the target lacks is `missing_columns`.
+
+    Args:
+        source: The source's table.
+        target: The target's.
+        conversions: What the user's policies make of the source's values, by the case-folded name of the column.
+    """
     names = [c.name for c in source.columns if _find(target, c.name) is not None]
     columns = [(source.column(name), target.column(name)) for name in names]
     forms = tuple(common_form(one.type, two.type) for one, two in columns)
     key = _shared_key(source, target)
     kinds = tuple(_kind(one.type, two.type) for one, two in columns)
     return Pair(
-        source=Side(table=_keyed(source, key), columns=tuple(names), forms=forms),
+        source=Side(
+            table=_keyed(source, key),
+            columns=tuple(names),
+            forms=tuple(
+                _behind(conversions.get(two.name.casefold()), form)
+                for (_, two), form in zip(columns, forms, strict=True)
+            ),
+        ),
         target=Side(table=_keyed(target, key), columns=tuple(two.name for _, two in columns), forms=forms),
         kinds=kinds,
         key=tuple(names.index(source.column(name).name) for name in key),
         ordered=_is_ordered(source, target, key),
     )
+
+
+def _behind(conversion: Form | None, form: Form | None) -> Form | None:
+    """Return a form that takes what a conversion makes."""
+    if conversion is None or form is None:
+        return conversion or form
+
+    def both(value: bytes) -> Value:
+        converted = conversion(value)
+        return None if converted is None else form(converted)
+
+    return both
 
 
 def _shared_key(source: Table, target: Table) -> tuple[str, ...]:
