@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz lock console console-test console-shots clean
+.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz lock console console-test console-shots clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -76,6 +76,9 @@ openapi: $(STAMP)  ## write docs/openapi.json and docs/project.schema.json
 
 api-fuzz: $(STAMP)  ## 10,000 generated calls of every route and every OMS action (CASES=10000 SEED=n)
 	@FERRYMAN_FUZZ_CASES=$${CASES:-10000} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/end_to_end/test_api_fuzz.py
+
+fidelity: $(STAMP)  ## find out what becomes of every type, and write it into docs/fidelity.md
+	@FERRYMAN_WRITE_FIDELITY=1 $(BIN)/pytest -q tests/end_to_end/test_fidelity_matrix.py
 
 lock:  ## renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile -q --upgrade --no-emit-index-url --no-header --no-emit-find-links --generate-hashes --extra embedded \

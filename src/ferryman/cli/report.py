@@ -32,11 +32,10 @@ def report_of(project: ProjectView) -> dict[str, Any]:
             for step in project.steps
         ],
         "tables": tables_of(project),
-        "converted": converted_of(project),
         "latency_seconds": apply.progress.latency_seconds if apply else None,
         "checkpoint": apply.progress.checkpoint_seconds if apply else None,
         "errors": errors_of(project),
-    }
+    } | ({"converted": converted} if (converted := converted_of(project)) else {})
 
 
 def tables_of(project: ProjectView) -> list[dict[str, Any]]:
@@ -84,7 +83,7 @@ def errors_of(project: ProjectView) -> list[dict[str, Any]]:
 
 def failure_report(name: str | None, error: FerrymanError) -> dict[str, Any]:
     """Return the report of a run that ended before there was a project."""
-    empty: dict[str, Any] = {"steps": [], "tables": [], "converted": [], "latency_seconds": None, "checkpoint": None}
+    empty: dict[str, Any] = {"steps": [], "tables": [], "latency_seconds": None, "checkpoint": None}
     return {"project": name, "status": None, **empty, "errors": [error.to_json() | {"step": None}]}
 
 

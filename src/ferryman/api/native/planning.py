@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ferryman.api.labels import Labels
-from ferryman.api.native.creation import Wish, spec_of
+from ferryman.api.native.creation import Wish, policies_of, spec_of
 from ferryman.api.native.documents import Model
 from ferryman.api.native.project_files import ProjectFile, PublishSettings, file_of, place_of, types_of
 from ferryman.api.native.routes import endpoint_of
@@ -116,6 +116,7 @@ def _asked_spec(service: Service, names: dict[str, str], file: ProjectFile, old:
         types=file.types,
         stop_when=StopWhen(file.stop_when),
         skip_prechecks=file.skip_prechecks,
+        value_policies=policies_of(file.on_value),
         importance=Importance(file.importance),
     )
     spec = replace(

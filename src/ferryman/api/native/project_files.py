@@ -104,6 +104,7 @@ class ProjectFile(Model):
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
     labels: list[str] = Field(default=[], description="Names of labels.")
     skip_prechecks: list[str] = Field(default=[])
+    on_value: list[str] = Field(default=[], description="database.table.column:misfit=action, see docs/fidelity.md.")
     load: LoadSettings = LoadSettings()
     apply: ApplySettings = ApplySettings()
     verify: VerifySettings = VerifySettings()
@@ -139,6 +140,7 @@ def file_of(spec: ProjectSpec, label_names: Mapping[str, str]) -> ProjectFile:
             "importance": spec.importance.value,
             "labels": [label_names[key] for key in spec.labels if key in label_names],
             "skip_prechecks": list(spec.skip_prechecks),
+            "on_value": [str(policy) for policy in spec.value_policies],
             "load": to_json(spec.load),
             "apply": to_json(spec.apply),
             "verify": to_json(spec.verify),
