@@ -1,4 +1,4 @@
-"""The fidelity matrix: every type of every source, by the load's way and by the log's, into every target.
+"""The fidelity matrix: every type of every source, by the load's way and by the log's, into every target (I5).
 
 What is found is docs/fidelity.md: this test fails when the page says otherwise, and `make fidelity` writes it anew.
 Each source is filled and its log read once; each target then takes the rows as the load and apply write them.
