@@ -271,7 +271,7 @@ def _written(target: Target, lease: Lease, table: Table, batches: list[tuple[lis
 
 def _compared(origin: Origin, target: Target, source: Table, there: Table, name: str, way: int) -> str:
     """Say whether a column's values arrived equal, as the target gives them back."""
-    pair = pair_of(source, there, None)
+    pair = pair_of(source, there)
     place = [each.casefold() for each in pair.source.columns].index(name.casefold())
     reader = target.reader()
     read = [row for b in reader.read(there, pair.target.columns, ordered=True) for row in pair.target.common(b).rows()]

@@ -91,9 +91,7 @@ class Pair:
         return list(batch.project(self.key).rows())
 
 
-def pair_of(
-    source: Table, target: Table, conversions: Mapping[str, Form] = MappingProxyType({})
-) -> Pair:
+def pair_of(source: Table, target: Table, conversions: Mapping[str, Form] = MappingProxyType({})) -> Pair:
     """Pair the columns the sides share by name; what the target lacks is `missing_columns`.
 
     Args:
