@@ -1,4 +1,4 @@
-"""Values that do not fit: counted before anything is written, refused by default, converted where the user says so."""
+"""Values that do not fit: counted before anything is written, refused by default, converted where the user says so (I5)."""
 
 from __future__ import annotations
 
