@@ -235,11 +235,13 @@ def test_odd_names(mariadb: MariaDb, oceanbase: OceanBase, database_name: str, t
 
 
 def test_value_that_does_not_fit(mariadb: MariaDb, oceanbase: OceanBase, shop: str, tmp_path: Path) -> None:
-    """The target's table was made narrower by hand: the row is refused, nothing is cut; once mended, resume works."""
+    """The target's table was made narrower by hand: told beforehand, and refused; nothing is cut; once mended, resume works."""
     execute(mariadb, f"UPDATE {shop}.t SET v = 'longer than five' WHERE id = 2")
     execute(oceanbase, f"CREATE DATABASE {shop}", f"CREATE TABLE {shop}.t (id INT PRIMARY KEY, v VARCHAR(5))")
     arguments = ("--objects", f"{shop}.*", "--types", "full,verify", "--name", "narrow")
-    outcome = run(tmp_path, mariadb.url, oceanbase.url, *arguments)
+    counted = run(tmp_path, mariadb.url, oceanbase.url, *arguments)
+    counted.is_clear(3, "precheck.value_misfit", f"{shop}.t.v: 1 values are longer")
+    outcome = run(tmp_path, mariadb.url, oceanbase.url, *arguments, "--skip-precheck", "DB_VALUES")
     outcome.is_clear(1, "target.value_refused", f"{shop}.t")
     assert "longer than five" not in outcome.text, "row values stay out of messages"
     assert execute(oceanbase, f"SELECT COUNT(*) FROM {shop}.t WHERE v = 'longe'") == [(0,)]

@@ -74,7 +74,7 @@ class Client:
             raise FerrymanError("api.unreachable", f"no service answers at {self.url}: {reason}") from error
         if kind != "application/json":
             return raw.decode("utf-8") or None
-        return json.loads(raw)
+        return json.loads(raw) if raw else None
 
     def _headers(self) -> dict[str, str]:
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
