@@ -55,11 +55,6 @@ class ValuePolicy:
             return unquoted(last).casefold() == column.casefold()
         return fnmatch.fnmatchcase(column.casefold(), last.casefold().replace("[", "[[]"))
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether it names one column, rather than all that look like it."""
-        return not any(sign in self.column for sign in "*?") or "`" in self.column
-
     def __str__(self) -> str:
         return f"{self.column}:{self.misfit.value}={self.action.value}"
 

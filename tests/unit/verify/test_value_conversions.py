@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from ferryman.api.native.creation import policies_of
@@ -12,7 +14,8 @@ from ferryman.model.policies import ValuePolicy
 from ferryman.model.schema import Column, Index, KeyPart, Table
 from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.conversion import conversions
-from ferryman.pipeline.precheck.questions import misfits_of
+from ferryman.pipeline.precheck.questions import as_read, misfits_of
+from ferryman.pipeline.rules.tables import RuledTable, TableRule
 
 SOURCE = TableName("shop", "t")
 DATE, CLOCK = ColumnType(kind=Kind.DATE), ColumnType(kind=Kind.DATETIME, fraction=2)
@@ -91,6 +94,14 @@ def test_nothing_is_asked_where_types_make_it_impossible() -> None:
         assert misfits_of(one, two, ("mariadb", "oceanbase")) == []
     small = Column(name="c", type=ColumnType(kind=Kind.INTEGER, bits=64)), Column(name="c", type=BYTE)
     assert misfits_of(*small, ("mysql", "mysql")) == [Misfit.NUMBER_RANGE]
+
+
+def test_columns_that_rules_leave_out_or_change_are_not_asked_about() -> None:
+    table = Table(name=SOURCE, columns=tuple(Column(name=name, type=DATE) for name in ("A", "B", "C")))
+    rule = TableRule(real=table, left_out=frozenset({"a"}), transforms={"b": Mock()})
+    ruled = RuledTable(name=SOURCE, columns=table.columns[1:], rule=rule)
+    assert [column.name for column in as_read(table, ruled).columns] == ["C"]
+    assert as_read(table, table) is table
 
 
 def test_a_policy_is_written_as_it_is_read() -> None:

@@ -14,9 +14,11 @@ from ferryman.pipeline.plan import find_table
 from ferryman.pipeline.precheck.pair import pair_checks
 from ferryman.pipeline.precheck.policies import policy_checks
 from ferryman.pipeline.precheck.publishing import publishing_checks
-from ferryman.pipeline.precheck.questions import questions_of
+from ferryman.pipeline.precheck.questions import as_read, questions_of
 from ferryman.pipeline.precheck.rules import rules_checks
 from ferryman.pipeline.precheck.values import MOST_ROWS, Asked, value_checks
+from ferryman.pipeline.rules.dialect import ruled_dialect
+from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.precheck import CheckResult, EndpointChecks, Verdict
 
@@ -62,7 +64,12 @@ def _values(spec: ProjectSpec, schema: Schema, target: Schema) -> list[CheckResu
         return []
     targets = _target_tables(spec, schema, target)
     flavours = schema.traits.flavour, target.traits.flavour
-    asked = [_asked(table, targets[table.name], flavours) for table in schema.tables if table.name in targets]
+    rules = rules_of(spec)
+    asked = [
+        _asked(as_read(table, rules.table(table)), targets[table.name], flavours)
+        for table in schema.tables
+        if table.name in targets
+    ]
     source = make(spec.source)
     try:
         counted = value_checks(spec, source, [each for each in asked if each.questions])
@@ -81,7 +88,11 @@ def _target_tables(spec: ProjectSpec, schema: Schema, target: Schema) -> dict[Ta
     connector = connector_for(spec.target)
     try:
         if StepName.SCHEMA in spec.steps and connector.dialect is not None:
-            return connector.dialect.fitted(target.traits).plan(schema, spec.selection).tables
+            return (
+                ruled_dialect(connector.dialect.fitted(target.traits), rules_of(spec))
+                .plan(schema, spec.selection)
+                .tables
+            )
         there = _existing(spec, schema)
     except FerrymanError:
         return {}  # another item says so

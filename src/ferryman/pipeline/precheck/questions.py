@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ferryman.model.limits import digits, most_bytes, most_characters, number_bounds
 from ferryman.model.misfits import Misfit, Question
 from ferryman.model.schema import Column, Index, Table
 from ferryman.model.types import CHARACTER_KINDS, ColumnType, Kind
+from ferryman.pipeline.rules.tables import RuledTable
 
 POSTGRESQL = "postgresql"
 _DAYS = frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP})
@@ -31,6 +33,14 @@ def questions_of(source: Table, target: Table, flavours: tuple[str, str]) -> lis
     names = {one.name.casefold(): (one, two) for one, two in pairs}
     keys = (_collision(index, names, flavours) for index in target.unique_keys)
     return asked + [question for question in keys if question is not None]
+
+
+def as_read(table: Table, ruled: Table) -> Table:
+    """Return a source's table with the columns whose values arrive as they are: not those that rules leave out or change."""
+    if not isinstance(ruled, RuledTable):
+        return table
+    changed = ruled.rule.left_out | ruled.rule.transforms.keys()
+    return replace(table, columns=tuple(column for column in table.columns if column.name.casefold() not in changed))
 
 
 def misfits_of(source: Column, target: Column, flavours: tuple[str, str]) -> list[Misfit]:
