@@ -20,10 +20,12 @@ from ferryman.model.changes import LogItem, SchemaStatement
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
+from ferryman.model.project import ApplyOptions, ConflictPolicy
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.apply import groups, window
 from ferryman.pipeline.apply.applier import Applier, Surroundings
+from ferryman.pipeline.apply.conflicts import Policies
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.settling import Ledger, Unsettled
 from ferryman.pipeline.apply.statement import Statements
@@ -127,6 +129,7 @@ class Model:
         window._LOOK_SECONDS = 1e9  # what lies in the log is read to its end, however slow the machine
         groups._BUNDLE = self.rng.choice([1, 1, 64])
         self.small = self.rng.choice([0, 0, 2, 256])
+        self.conflicts = ConflictPolicy.STOP
         self._by_key: dict[tuple[int, TableName], dict[Row, Row]] = {}
 
     # What goes wrong ------------------------------------------------------------------------------------------------
@@ -231,6 +234,7 @@ class Model:
             consistent_from=lambda: self.load_end,
             unsettled=Unsettled(Ledger.of(self.note and json.loads(self.note)), self.set_note),
             small=self.small,
+            policies=lambda: Policies(ApplyOptions(conflicts=self.conflicts), {}),
         )
         applier = Applier(around, checkpoint)
         window_changes = self.rng.choice([self.window_changes, self.window_changes, 2])

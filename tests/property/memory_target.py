@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from memory_tables import MemoryReader, MemoryTable
 
 from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
@@ -31,10 +33,12 @@ class MemoryTarget:
         self.tables = {table.name: MemoryTable(table) for table in tables}
         self.leases: dict[tuple[str, int], int] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.letters: dict[int, DeadLetter] = {}
         self.strike: Callable[[str], None] = lambda call: None
         self.on_commit: Callable[[], None] = lambda: None
         self.ddl: list[str] = []
         self.run_statement: Callable[[str], None] = lambda sql: None
+        self.refuse: Callable[[Table, Row], None] = lambda table, row: None
         self.calls = 0
         self.open_lane = 0
 
@@ -51,6 +55,13 @@ class MemoryTarget:
 
     def load_checkpoint(self, project: str) -> Checkpoint | None:
         return self.checkpoints.get(project)
+
+    def dead_letters(self, project: str, *, after=0, limit=1000, open_only=False) -> list[DeadLetter]:
+        found = [self.letters[number] for number in sorted(self.letters) if number > after]
+        return [each for each in found if not open_only or each.state is LetterState.OPEN][:limit]
+
+    def last_letter(self, project: str) -> int:
+        return max(self.letters, default=0)
 
     def read_schema(self, selection: Selection) -> Schema:
         return Schema(tables=tuple(t.table for n, t in self.tables.items() if selection.includes(n)))
@@ -75,6 +86,8 @@ class MemorySession:
         self.target = target
         self.work: dict[TableName, MemoryTable] | None = None
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.letters: dict[int, DeadLetter] = {}
+        self.marked: tuple[dict[TableName, MemoryTable], dict[int, DeadLetter]] | None = None
         self.lease: Lease | None = None
 
     def begin(self, lease: Lease) -> None:
@@ -83,6 +96,7 @@ class MemorySession:
         if self.target.leases.get((lease.task, lease.lane)) != lease.epoch:
             raise LeaseLostError("lease.lost", f"lane {lease.lane}: not ours")
         self.work, self.checkpoints, self.lease = {}, {}, lease
+        self.letters, self.marked = dict(self.target.letters), None
         self.target.open_lane = lease.lane
 
     def commit(self) -> None:
@@ -93,6 +107,8 @@ class MemorySession:
         assert epoch == self.lease.epoch, "committed by one who has lost the lease"
         self.target.tables.update(self.work)
         self.target.checkpoints.update(self.checkpoints)
+        if self.lease.lane == 0:  # letters are written by the coordinator only
+            self.target.letters = self.letters
         self.work = None
         self.target.on_commit()
         self.target.strike("committed")
@@ -105,12 +121,15 @@ class MemorySession:
         found = self._table(table)
         trial = found.copy()
         for row in batch.rows():
+            self.target.refuse(table, row)
             trial.insert(self._whole(found, columns, row))
         found.rows = trial.rows
 
     def replace(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         self._call("replace")
         found = self._table(table)
+        for row in batch.rows():
+            self.target.refuse(table, row)
         for row in batch.rows():
             found.replace(self._whole(found, columns, row))
 
@@ -147,6 +166,7 @@ class MemorySession:
     def update_row(self, table: Table, columns: Sequence[str], before: Row, after: Row) -> int:
         self._call("update_row")
         found = self._table(table)
+        self.target.refuse(table, after)
         for each in found.rows:
             if found.values(each, columns) == before:
                 found.change(each, columns, after)
@@ -157,6 +177,26 @@ class MemorySession:
         self._call("rows_by_key")
         found = self._table(table)
         return Batch.of([found.values(row, columns) for row in found.matching(key, keys)], len(columns))
+
+    def savepoint(self) -> None:
+        self._call("savepoint")
+        assert self.work is not None
+        self.marked = {name: table.copy() for name, table in self.work.items()}, dict(self.letters)
+
+    def undo(self) -> None:
+        self._call("undo")
+        assert self.marked is not None, "no savepoint in this transaction"
+        work, letters = self.marked
+        self.work, self.letters = {name: table.copy() for name, table in work.items()}, dict(letters)
+
+    def save_letter(self, project: str, letter: DeadLetter) -> None:
+        self._call("save_letter")
+        self.letters[letter.number] = letter
+
+    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
+        self._call("settle_letters")
+        for number in numbers:
+            self.letters[number] = replace(self.letters[number], state=state)
 
     def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
         self._call("save_checkpoint")

@@ -35,6 +35,7 @@ class Given:
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] | None = None
     on_value: Sequence[str] | None = None
+    conflicts: Sequence[str] | None = None
 
     def wish(self, report: Path | None = None) -> Wish:
         """Read all of them; a report is written of the failure to do so.
@@ -53,6 +54,7 @@ class Given:
         target = options.endpoint("--target", self.target, self.password_variables[1])
         types = options.types(self.types)
         steps_of(types)
+        conflicts, conflicts_of = options.conflicts(self.conflicts)
         return Wish(
             name=options.check_name(self.name or options.default_name(source, target)),
             source=source,
@@ -69,4 +71,6 @@ class Given:
             allow_not_empty=self.allow_not_empty,
             skip_prechecks=options.patterns(self.skip_prechecks),
             value_policies=policies_of(self.on_value or ()),
+            conflicts=conflicts,
+            conflicts_of=conflicts_of,
         )

@@ -10,6 +10,7 @@ import typer
 from ferryman.cli.access_commands import keys, users
 from ferryman.cli.alert_commands import alerts
 from ferryman.cli.file_commands import apply_file
+from ferryman.cli.letter_commands import dead_letters
 from ferryman.cli.log_commands import projects
 from ferryman.cli.problems import default_data_dir
 from ferryman.cli.project_commands import Password, Url, User
@@ -29,6 +30,7 @@ app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.command("apply")(apply_file)
 app.add_typer(alerts, name="alerts")
+app.add_typer(dead_letters, name="dead-letters")
 
 Source = Annotated[
     str,
@@ -87,6 +89,14 @@ OnValue = Annotated[
         help="What becomes of values that do not fit: 'database.table.column:zero-date=null', or =clamp; may be repeated.",
     ),
 ]
+Conflicts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--conflicts",
+        metavar="POLICY",
+        help="Changes the target refuses: stop, overwrite or skip-to-dead-letters; of one table: database.table=POLICY.",
+    ),
+]
 NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
 SourcePassword = Annotated[
@@ -132,6 +142,7 @@ def run(
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
     on_value: OnValue = None,
+    conflicts: Conflicts = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
     ] = None,
@@ -165,6 +176,7 @@ def run(
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,
         on_value=on_value,
+        conflicts=conflicts,
         password_variables=(source_password_env, target_password_env),
     )
     settings = RunSettings(data_dir=data_dir or default_data_dir(), fresh=fresh, report=report, json=json)

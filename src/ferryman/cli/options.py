@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import Endpoint, StopWhen
+from ferryman.model.project import ConflictPolicy, Endpoint, StopWhen
 from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import unquoted
 from ferryman.spi.url import format_url, parse_url
@@ -111,6 +111,22 @@ def stop_when(value: str) -> StopWhen:
     if value not in STOP_WHEN:
         raise UsageError("usage.wrong_option", f"--stop-when {value!r} is none of {', '.join(STOP_WHEN)}")
     return StopWhen(value)
+
+
+def conflicts(values: Sequence[str] | None) -> tuple[ConflictPolicy, dict[str, ConflictPolicy]]:
+    """Read ``policy`` (for all tables) and ``database.table=policy``."""
+    known = {policy.value: policy for policy in ConflictPolicy}
+    general, found = ConflictPolicy.STOP, {}
+    for value in values or ():
+        *table, policy = split_outside_backticks(value, "=")
+        if policy not in known or len(table) > 1 or (table and _parts(table[0]) != 2):
+            hint = f"write one of {', '.join(known)}, or database.table=POLICY"
+            raise UsageError("usage.wrong_option", f"--conflicts {value!r} cannot be read", hint=hint)
+        if table:
+            found[_plain(table[0].strip())] = known[policy]
+        else:
+            general = known[policy]
+    return general, found
 
 
 def default_name(source: Endpoint, target: Endpoint) -> str:

@@ -72,6 +72,10 @@ def create(
     streams: Annotated[int, typer.Option(min=0, max=256)] = 0,
     allow_not_empty: Annotated[bool, typer.Option("--allow-not-empty")] = False,
     skip_precheck: Annotated[list[str] | None, typer.Option()] = None,
+    conflicts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POLICY", help="stop, overwrite, skip-to-dead-letters; of one table: db.table=POLICY."),
+    ] = None,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     json: Json = False,
     url: Url = None,
@@ -82,6 +86,7 @@ def create(
     from ferryman.cli import options, project_views
     from ferryman.model.serial import to_json
 
+    general, of_tables = options.conflicts(conflicts)
     body = {
         "name": options.check_name(name),
         "source": options.full_url("--source", source, "FERRYMAN_SOURCE_PASSWORD"),
@@ -97,6 +102,8 @@ def create(
         "streams": streams,
         "allow_not_empty": allow_not_empty,
         "skip_prechecks": options.patterns(skip_precheck),
+        "conflicts": general.value,
+        "conflicts_of": {table: policy.value for table, policy in of_tables.items()},
     }
     client = client_for(url, user, password)
     made = client.post("projects", body=body)
@@ -181,13 +188,15 @@ def mismatches(
 @projects.command()
 def choose(
     name: Name,
-    choice: Annotated[str, typer.Argument(help="skip, apply (with --sql), or done (you have run it yourself).")],
+    choice: Annotated[
+        str, typer.Argument(help="skip, apply (with --sql), done (run by yourself); of a conflict: skip, overwrite.")
+    ],
     sql: Annotated[str, typer.Option(help="With apply: the statement to run at the target instead.")] = "",
     url: Url = None,
     user: User = None,
     password: Password = None,
 ) -> int:
-    """Decide about the schema statement at which applying has stopped; then resume the project."""
+    """Decide about the schema statement or the conflict at which applying has stopped; then resume the project."""
     client_for(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
     sys.stdout.write(f"{name}: {choice}. `ferryman projects resume {name}` goes on\n")
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ferryman.control import settings
 from ferryman.control.observation import DRAIN_NOTE, LOAD_END_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
@@ -12,7 +14,7 @@ from ferryman.foundation.secrets import SecretBox
 from ferryman.metadb import events, mismatches, notes, projects, steps
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
-from ferryman.model.project import ProjectSpec, ProjectStatus, StepName, StepStatus
+from ferryman.model.project import ConflictPolicy, ProjectSpec, ProjectStatus, StepName, StepStatus
 
 ALLOWED: dict[str, frozenset[ProjectStatus]] = {
     "start": frozenset({ProjectStatus.INIT}),
@@ -40,7 +42,9 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
 """Action → the statuses in which it is allowed."""
 
 CHOICES = ("skip", "apply", "done")
+CONFLICT_CHOICES = {"skip": ConflictPolicy.SKIP, "overwrite": ConflictPolicy.OVERWRITE}
 CHOICE_NOTE = "apply.choice"
+CONFLICT_NOTE = "apply.conflict_choices"
 START_NOTE = "schema.start"
 SCHEMA_NOTES = "schema."
 VERIFY_NOTES = "verify."
@@ -243,15 +247,37 @@ def _has_open_steps(tx: Transaction, project_id: str) -> bool:
 
 def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
     """Leave the operator's decision for apply, about the statement at which it has stopped."""
+    if projects.status(tx, project_id) is None:
+        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+    if (stopped := _conflict(tx, project_id)) is not None:
+        _choose_for_conflict(tx, project_id, choice, stopped)
+        return
     if choice not in CHOICES:
         raise UsageError("project.invalid", f"{choice!r} is no choice; there are {', '.join(CHOICES)}")
     if (choice == "apply") != bool(sql.strip()):
         raise UsageError("project.invalid", "the choice `apply` needs the SQL to run, the others take none")
-    if projects.status(tx, project_id) is None:
-        raise UsageError("project.unknown", f"there is no project {project_id!r}")
     position = _stopped_at(tx, project_id)
     notes.put(tx, project_id, CHOICE_NOTE, {"position": position, "choice": choice, "sql": sql}, unix_now())
     events.add(tx, project_id, unix_now(), "info", f"schema statement: {choice} was chosen", step=StepName.APPLY.value)
+
+
+def _conflict(tx: Transaction, project_id: str) -> dict[str, Any] | None:
+    """Return what apply's error tells of the conflict at which it has stopped; `None` when it has not."""
+    for row in steps.of_project(tx, project_id):
+        if row.name is StepName.APPLY and row.error and row.error.get("code") == "apply.conflict":
+            return dict(row.error.get("context", {}))
+    return None
+
+
+def _choose_for_conflict(tx: Transaction, project_id: str, choice: str, stopped: dict[str, Any]) -> None:
+    """Leave the decision for apply; earlier ones stay, since the window they are of is applied again."""
+    if choice not in CONFLICT_CHOICES:
+        raise UsageError("project.invalid", f"{choice!r} is no choice; there are {', '.join(CONFLICT_CHOICES)}")
+    chosen = {"position": stopped["position"], "table": stopped["table"], "choice": CONFLICT_CHOICES[choice].value}
+    before = notes.get(tx, project_id, CONFLICT_NOTE) or []
+    notes.put(tx, project_id, CONFLICT_NOTE, [*before, chosen], unix_now())
+    message = f"conflict of {chosen['table']} at {chosen['position']}: {choice} was chosen"
+    events.add(tx, project_id, unix_now(), "info", message, step=StepName.APPLY.value)
 
 
 def _stopped_at(tx: Transaction, project_id: str) -> str:

@@ -104,3 +104,9 @@ def _error(document: dict[str, Any] | None) -> ErrorView | None:
         failed_at=as_datetime(document["failed_at"]),
         context=document.get("context", {}),
     )
+
+
+def mentions(search: str, *texts: str) -> bool:
+    """Whether one of the texts holds what is searched for."""
+    wanted = search.strip().casefold()
+    return not wanted or any(wanted in text.casefold() for text in texts)

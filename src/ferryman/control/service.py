@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ferryman.control import lifecycle
+from ferryman.control import letters, lifecycle
 from ferryman.control.lag import Lag, explain
 from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
-from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, page_of, project_view
+from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, mentions, page_of, project_view
 from ferryman.control.reachability import check_endpoint
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
@@ -38,6 +38,7 @@ from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
 from ferryman.metadb.tasks import TaskKey
+from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
 
@@ -150,8 +151,7 @@ class Service:
         found = [
             row
             for row in rows
-            if _mentions(search, row.name, row.id, row.endpoint.host)
-            and (not schemes or row.endpoint.scheme in schemes)
+            if mentions(search, row.name, row.id, row.endpoint.host) and (not schemes or row.endpoint.scheme in schemes)
         ]
         found.sort(key=ENDPOINT_KEYS.get(sort, ENDPOINT_KEYS["created"]), reverse=descending)
         items, empty = page_of(found, page, size)
@@ -219,7 +219,7 @@ class Service:
                 for head in projects.heads(tx, statuses or living)
                 if (border is None or (head.created_at, head.id) < border)
                 and head.id not in hidden
-                and _mentions(search, head.name, head.id)
+                and mentions(search, head.name, head.id)
                 and (type_ is None or head.type == type_.value)
                 and (not labels or set(labels) & set(head.labels))
                 and (not source_schemes or head.source_scheme in source_schemes)
@@ -297,6 +297,20 @@ class Service:
     def choose(self, project_id: str, choice: str, *, sql: str = "") -> None:
         """Decide about a schema statement at which apply has stopped: ``skip``, ``apply`` (with `sql`) or ``done``."""
         self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql))
+
+    def dead_letters(
+        self, project_id: str, *, after: int = 0, limit: int = 100, open_only: bool = True
+    ) -> list[DeadLetter]:
+        """Return the changes that the target refused and that were set aside, those with numbers greater than `after`."""
+        spec = self.project(project_id, tables=False).spec
+        return letters.read_letters(spec, project_id, after=after, limit=limit, open_only=open_only)
+
+    def decide_letter(self, project_id: str, number: int, action: str) -> None:
+        """Have apply ``retry`` or ``skip`` an open dead letter; ``project.unknown_letter``."""
+        found = self.dead_letters(project_id, after=number - 1, limit=1)
+        if not found or found[0].number != number:
+            raise UsageError("project.unknown_letter", f"project {project_id} has no open dead letter {number}")
+        self._do(lambda tx: letters.decide(tx, project_id, found[0], action))
 
     def mismatches(self, project_id: str, table: str | None = None, *, page: int = 1, size: int = 10) -> Page:
         """List settled differences (`Mismatch`)."""
@@ -381,11 +395,6 @@ class Service:
                 "service.data_dir_in_use", f"process {lock.holder()} uses the data directory {self.data_dir}"
             )
         return lock
-
-
-def _mentions(search: str, *texts: str) -> bool:
-    wanted = search.strip().casefold()
-    return not wanted or any(wanted in text.casefold() for text in texts)
 
 
 __all__ = ["Mismatch", "Service", "check_endpoint"]

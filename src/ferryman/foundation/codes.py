@@ -59,6 +59,13 @@ CODES: dict[str, Code] = {
         "CONNECTOR-SIOO0400600",
         "give the table a primary key, or let the source show it in a snapshot, then start the project anew with --fresh",
     ),
+    "apply.conflict": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "mend the target, then resume; or `ferryman projects choose PROJECT skip` (the change goes to the dead letters) or"
+        " `overwrite` (the source wins), then resume",
+    ),
     "apply.ddl_torn": Code(
         1,
         "manual",
@@ -82,6 +89,12 @@ CODES: dict[str, Code] = {
         "manual",
         "CONNECTOR-SIOO0400600",
         "somebody else writes to the target's table; verify it, mend it, then resume",
+    ),
+    "apply.too_many_letters": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "mend what they have in common (`ferryman dead-letters list PROJECT`), retry or skip them, then resume",
     ),
     "apply.unique_conflict": Code(
         1,
@@ -201,6 +214,9 @@ CODES: dict[str, Code] = {
     ),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
     "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
+    "project.unknown_letter": Code(
+        2, "never", "PARAM_ERROR", "`ferryman dead-letters list PROJECT` shows those that are open"
+    ),
     "project.wrong_status": Code(2, "never", "PARAM_ERROR"),
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"

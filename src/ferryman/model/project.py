@@ -125,6 +125,17 @@ class LoadOptions:
     bytes_per_second: int = 0
 
 
+class ConflictPolicy(enum.Enum):
+    """What is done with a change that the target refuses."""
+
+    STOP = "stop"
+    """The project stops there."""
+    OVERWRITE = "overwrite"
+    """The source wins: rows in the way go, rows that are missing are put there."""
+    SKIP = "skip-to-dead-letters"
+    """The change is set aside, in the target's `_ferryman`.`dead_letter`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
     """How changes are applied.
@@ -137,6 +148,8 @@ class ApplyOptions:
         caught_up_seconds: A latency at or under this turns the step to MONITORING.
         rows_per_second: Most row changes a second; 0 = no limit (OMS throttleRps).
         bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
+        conflicts: What is done with changes that the target refuses.
+        conflicts_of: Source table (``database.table``) → another policy for it.
     """
 
     lanes: int = 4
@@ -147,6 +160,8 @@ class ApplyOptions:
     statistics: bool = True
     rows_per_second: int = 0
     bytes_per_second: int = 0
+    conflicts: ConflictPolicy = ConflictPolicy.STOP
+    conflicts_of: dict[str, ConflictPolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What a SQL target offers: DDL, fenced transactions of rows, and the `_ferryman` schema with its own progress.
 
 `_ferryman` in the target (invariants I2, I3, I7, I8): `lease` (one row a lane and task with the epoch of its holder),
-`checkpoint` (one row a project), `chunk` (finished chunks of the load). Values are canonical bytes throughout.
+`checkpoint` (one row a project), `chunk` (finished chunks of the load), `dead_letter`
+(changes set aside). Values are canonical bytes throughout.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
@@ -88,6 +90,22 @@ class TargetSession(Protocol):
         """Empty the table with DELETE semantics inside the transaction (a keyless load that starts again)."""
         ...
 
+    def savepoint(self) -> None:
+        """Set the one place within this transaction that `undo` goes back to; the one before is forgotten."""
+        ...
+
+    def undo(self) -> None:
+        """Undo what was written since `savepoint`, also after a refusal; the transaction stays usable."""
+        ...
+
+    def save_letter(self, project: str, letter: DeadLetter) -> None:
+        """Write a dead letter within this transaction, over the one of the same number if there is one."""
+        ...
+
+    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
+        """Change the state of dead letters within this transaction."""
+        ...
+
     def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
         """Write the checkpoint within this transaction; ``checkpoint.moved_back`` when it would move back (I2)."""
         ...
@@ -138,6 +156,16 @@ class Target(Protocol):
 
     def finished_chunks(self, project: str) -> dict[TableName, list[tuple[Chunk, int]]]:
         """Read the finished chunks of each (source) table, each with its row count."""
+        ...
+
+    def dead_letters(
+        self, project: str, *, after: int = 0, limit: int = 1000, open_only: bool = False
+    ) -> list[DeadLetter]:
+        """Read up to `limit` dead letters with numbers greater than `after`, in order."""
+        ...
+
+    def last_letter(self, project: str) -> int:
+        """Return the number of the project's last dead letter; 0 when there is none."""
         ...
 
     def forget(self, project: str) -> None:

@@ -51,6 +51,8 @@ class TaskContext(Protocol):
     ``apply.stop_at``     Position at which apply shall end by itself            runner      apply
     ``apply.position``    Position applied and committed, about once a second    apply       capture, verify, control
     ``apply.choice``      what to do with a stopped DDL: {position, choice, sql} control     apply
+    ``apply.conflict_choices``  decided conflicts: {position, table, choice} control     apply
+    ``apply.letter_decisions``  of dead letters: {id, number, action}        control     apply
     ``apply.unsettled``   what cascades touched during the load: read again       apply       apply
     ``verify.run``        name of the run under way, and whether it is over      verify      verify
     ``verify.done/T``     result of table T in that run                          verify      verify

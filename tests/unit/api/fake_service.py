@@ -12,6 +12,7 @@ from ferryman.control.service import Service
 from ferryman.control.steps import enabled_steps
 from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
 from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import (
     PROJECT_TRANSITIONS,
@@ -33,6 +34,7 @@ class FakeService(Service):
         self.kept_endpoints: dict[str, EndpointView] = {}
         self.kept_projects: dict[str, ProjectView] = {}
         self.kept_mismatches: dict[str, list[Mismatch]] = {}
+        self.kept_letters: list[DeadLetter] = []
         self.kept_events: list[dict[str, Any]] = []
         self.kept_samples: dict[StepName, list[Any]] = {}
         self.choices: list[tuple[str, str, str]] = []
@@ -199,6 +201,15 @@ class FakeService(Service):
 
     def choose(self, project_id, choice, *, sql=""):
         self.choices.append((self.project(project_id).id, choice, sql))
+
+    def dead_letters(self, project_id, *, after=0, limit=100, open_only=True):
+        self.project(project_id)
+        return [each for each in self.kept_letters if each.number > after][:limit]
+
+    def decide_letter(self, project_id, number, action):
+        if not any(each.number == number for each in self.dead_letters(project_id)):
+            raise UsageError("project.unknown_letter", f"there is no open dead letter {number}")
+        self.choices.append((project_id, action, str(number)))
 
     def mismatches(self, project_id, table=None, *, page=1, size=10):
         self.project(project_id)

@@ -9,6 +9,8 @@ from ferryman.foundation.errors import UsageError
 from ferryman.model.misfits import Misfit
 from ferryman.model.policies import CONVERTED, Action, ValuePolicy
 from ferryman.model.project import (
+    ApplyOptions,
+    ConflictPolicy,
     Endpoint,
     Importance,
     LoadOptions,
@@ -56,6 +58,8 @@ class Wish:
     value_policies: Sequence[ValuePolicy] = ()
     importance: Importance = Importance.MEDIUM
     publish: PublishOptions | None = None
+    conflicts: ConflictPolicy = ConflictPolicy.STOP
+    conflicts_of: Mapping[str, ConflictPolicy] = field(default_factory=dict)
 
 
 def policies_of(texts: Sequence[str]) -> tuple[ValuePolicy, ...]:
@@ -100,6 +104,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         steps=steps_of(_types(wish)),
         stop_when=wish.stop_when,
         load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
+        apply=ApplyOptions(conflicts=wish.conflicts, conflicts_of=dict(wish.conflicts_of)),
         verify=VerifyOptions(streams=wish.streams),
         publish=wish.publish or publish,
         skip_prechecks=tuple(wish.skip_prechecks),

@@ -241,12 +241,18 @@ class NewProject(Model):
     publish: PublishDocument | None = Field(
         default=None, description="Of a synchronization; else the target's URL says it."
     )
+    conflicts: Literal["stop", "overwrite", "skip-to-dead-letters"] = Field(
+        default="stop", description="What is done with changes that the target refuses."
+    )
+    conflicts_of: dict[str, Literal["stop", "overwrite", "skip-to-dead-letters"]] = Field(
+        default={}, description="Another policy for a source table, database.table."
+    )
 
 
 class Choice(Model):
-    """What to do with the schema statement at which apply has stopped."""
+    """What to do with the schema statement, or the conflict (skip, overwrite), at which apply has stopped."""
 
-    choice: Literal["skip", "apply", "done"]
+    choice: Literal["skip", "apply", "done", "overwrite"]
     sql: str = ""
 
 

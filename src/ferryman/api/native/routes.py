@@ -15,6 +15,7 @@ from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
+    ConflictPolicy,
     Endpoint,
     Importance,
     ProjectSpec,
@@ -187,6 +188,8 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         value_policies=policies_of(asked.on_value),
         importance=Importance(asked.importance),
         publish=_publish(asked.publish) if asked.publish and is_sink(target) else None,
+        conflicts=ConflictPolicy(asked.conflicts),
+        conflicts_of={table: ConflictPolicy(policy) for table, policy in asked.conflicts_of.items()},
     )
     return spec_of(wish)
 

@@ -228,14 +228,17 @@ class IdempotentWriter:
 
     def rollback(self) -> None:
         """Give up what has not been sent; what has been will come again."""
-        self._producer.purge()
-        self._producer.flush(5.0)
+        self._purge()
         self._producer = Producer(self._settings)  # what was on its way when purged must not meet what comes next
-        self._sender.failure = None
 
     def close(self) -> None:
         """Give up what is open."""
-        self.rollback()
+        self._purge()
+
+    def _purge(self) -> None:
+        self._producer.purge()
+        self._producer.flush(5.0)
+        self._sender.failure = None
 
 
 def marks_message(topic: str, marks: Mapping[str, Any]) -> Messages:

@@ -7,11 +7,12 @@ import time
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import CODE_OF, text_of
-from ferryman.connectors.mysql_family.rows import bookkeeping
+from ferryman.connectors.mysql_family.rows import bookkeeping, letters
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.session import Session
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.names import TableName
 from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema
@@ -92,6 +93,18 @@ class FamilyTarget:
         """Read the finished chunks of each source table."""
         with self._connect() as connection:
             return bookkeeping.finished_chunks(connection, project)
+
+    def dead_letters(
+        self, project: str, *, after: int = 0, limit: int = 1000, open_only: bool = False
+    ) -> list[DeadLetter]:
+        """Read dead letters."""
+        with self._connect() as connection:
+            return letters.read(connection, project, after=after, limit=limit, open_only=open_only)
+
+    def last_letter(self, project: str) -> int:
+        """Return the number of the project's last dead letter."""
+        with self._connect() as connection:
+            return letters.last(connection, project)
 
     def forget(self, project: str) -> None:
         """Remove every trace of a project from `_ferryman`."""

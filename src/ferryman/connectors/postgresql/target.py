@@ -8,11 +8,12 @@ import psycopg
 
 from ferryman.connectors.postgresql.catalog.reading import read_schema
 from ferryman.connectors.postgresql.connection import Connection, open_connection
-from ferryman.connectors.postgresql.rows import bookkeeping
+from ferryman.connectors.postgresql.rows import bookkeeping, letters
 from ferryman.connectors.postgresql.rows.reader import Reader
 from ferryman.connectors.postgresql.rows.session import Session
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.names import TableName
 from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema
@@ -76,6 +77,18 @@ class PostgreSqlTarget:
         """Read the finished chunks of each source table."""
         with self._connect() as connection:
             return bookkeeping.finished_chunks(connection, project)
+
+    def dead_letters(
+        self, project: str, *, after: int = 0, limit: int = 1000, open_only: bool = False
+    ) -> list[DeadLetter]:
+        """Read dead letters."""
+        with self._connect() as connection:
+            return letters.read(connection, project, after=after, limit=limit, open_only=open_only)
+
+    def last_letter(self, project: str) -> int:
+        """Return the number of the project's last dead letter."""
+        with self._connect() as connection:
+            return letters.last(connection, project)
 
     def forget(self, project: str) -> None:
         """Remove every trace of a project from `_ferryman`."""

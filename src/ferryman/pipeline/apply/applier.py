@@ -9,106 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Row
-from ferryman.model.changes import ChangeBatch, SchemaStatement
+from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint, Intent
+from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
-from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.cascades import ForeignKeys
 from ferryman.pipeline.apply.compaction import Compaction, TableChanges
+from ferryman.pipeline.apply.conflicts import CONFLICTS
 from ferryman.pipeline.apply.current import Current, current_values
 from ferryman.pipeline.apply.groups import Spread, conflict_groups
-from ferryman.pipeline.apply.lanes import Job, Lanes
-from ferryman.pipeline.apply.sequence import Plan, Planner, SequenceWriter
-from ferryman.pipeline.apply.settling import Settler, Unsettled
-from ferryman.pipeline.apply.shapes import Shapes
-from ferryman.pipeline.apply.stages import LANES, PLANNING, Stages
-from ferryman.pipeline.apply.statement import Outcome, State, Statements, torn
+from ferryman.pipeline.apply.lanes import Job
+from ferryman.pipeline.apply.letters import Letters, emptied
+from ferryman.pipeline.apply.sequence import Plan
+from ferryman.pipeline.apply.settling import Settler
+from ferryman.pipeline.apply.sifting import SiftingWriter
+from ferryman.pipeline.apply.stages import LANES, PLANNING
+from ferryman.pipeline.apply.statement import Outcome, State, torn
+from ferryman.pipeline.apply.surroundings import Surroundings, Tables
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
 from ferryman.spi.dialect import shown_sql
-from ferryman.spi.source import Source
-from ferryman.spi.target import Target, TargetSession
-
-_SMALL = 256
-"""Keys that one transaction writes sooner than several lanes would."""
-
-
-def _as_it_is(schema: Schema) -> Schema:
-    return schema
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What an applier works with.
-
-    Attributes:
-        project_id: Whose checkpoint it is.
-        selection: What is moved.
-        source: Where to read again what cascades touched.
-        target: Where to.
-        lanes: The sessions.
-        writer: Writes keyed changes.
-        statements: Decides about schema statements.
-        target_table: Finds the target's form of a source table.
-        behind_rules: Returns the source's schema as it looks behind the project's rules.
-        keyless_from: Where the changes of each loaded table without a key begin.
-        consistent_from: Returns the load's end: from there on the target's rows are those of the source; `None` while
-            it is not known.
-        unsettled: Is told of cascades before then.
-        small: Keys that one transaction writes sooner than several lanes would.
-        stages: Where the time goes.
-    """
-
-    project_id: str
-    selection: Selection
-    source: Source
-    target: Target
-    lanes: Lanes
-    writer: Writer
-    statements: Statements
-    target_table: Callable[[Table], Table]
-    keyless_from: dict[TableName, Position]
-    consistent_from: Callable[[], Position | None]
-    unsettled: Unsettled
-    behind_rules: Callable[[Schema], Schema] = _as_it_is
-    small: int = _SMALL
-    stages: Stages = field(default_factory=Stages)
-
-
-class _Tables:
-    """What follows from one schema; made anew when it changes (I9)."""
-
-    def __init__(self, schema: Schema, around: Surroundings) -> None:
-        self.schema = around.behind_rules(schema)
-        self._target_table = around.target_table
-        self._targets: dict[TableName, Table] = {}
-        foreign_keys = ForeignKeys(self.schema)
-        self.shapes = Shapes(self._of_change)
-        self.planner = Planner(self.shapes, foreign_keys, around.keyless_from)
-        self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self.target_of, around.unsettled)
-
-    def target_of(self, table: Table) -> Table:
-        """Return the target's table of a source table."""
-        if table.name not in self._targets:
-            self._targets[table.name] = self._target_table(table)
-        return self._targets[table.name]
-
-    def _of_change(self, change: ChangeBatch) -> tuple[Table, Table]:
-        source = self.schema.table(change.table)
-        if source is None:
-            raise FerrymanError(
-                "log.schema_mismatch",
-                f"the log has changes of {change.table}, which the schema at that position does not have",
-                context={"table": str(change.table)},
-            )
-        return source, self.target_of(source)
+from ferryman.spi.target import TargetSession
 
 
 class Applier:
@@ -116,13 +44,15 @@ class Applier:
 
     Attributes:
         checkpoint: As it stands in the target.
+        letters: The project's open dead letters.
     """
 
     def __init__(self, around: Surroundings, checkpoint: Checkpoint) -> None:
         """Begin at a checkpoint; `attach` gives the log."""
         self._around = around
-        self._tables = _Tables(checkpoint.schema, around)
-        self._settler = Settler(around.source, around.target, self._transaction, self._target_of)
+        self._tables = Tables(checkpoint.schema, around)
+        self._settler = Settler(around.source, around.target, self.transaction, self._target_of)
+        self.letters = Letters(around.target, around.project_id)
         self.checkpoint = checkpoint
 
     def close(self) -> None:
@@ -168,7 +98,7 @@ class Applier:
     def move_to(self, border: Position) -> None:
         """Move the checkpoint over a stretch of the log that holds nothing for us."""
         if border > self.checkpoint.position:
-            with self._transaction() as session:
+            with self.transaction() as session:
                 self._save(session, replace(self.checkpoint, position=border, intent=None))
 
     def settle(self) -> int:
@@ -194,9 +124,9 @@ class Applier:
         """
         after = self.checkpoint.schema.with_tables(schema.tables)
         self._around.unsettled.unlogged(ForeignKeys(after).crossing({table.name for table in schema.tables}))
-        with self._transaction() as session:
+        with self.transaction() as session:
             self._save(session, replace(self.checkpoint, schema=after))
-        self._tables = _Tables(after, self._around)
+        self._tables = Tables(after, self._around)
 
     # Rows -----------------------------------------------------------------------------------------------------------
 
@@ -212,13 +142,28 @@ class Applier:
 
     def _apply(self, part: Part) -> None:
         plan = self._plan(part)
+        try:
+            self._apply_fast(part, plan)
+        except FerrymanError as error:
+            if error.code not in CONFLICTS:
+                raise
+            self._sift(part, plan)
+
+    def _sift(self, part: Part, plan: Plan) -> None:
+        """Write a part that met a conflict once more, row by row, in one transaction; lanes may have written already."""
+        consistent = self._is_consistent()
+        mode = (Mode.REPEATED if self._is_repeated(part) else Mode.FRESH) if consistent else Mode.CONVERGING
+        writer = SiftingWriter(self._around.writer, self.letters, self._around.policies(), part)
+        self._apply_at_once(part, plan, mode, consistent=consistent, writer=writer)
+
+    def _apply_fast(self, part: Part, plan: Plan) -> None:
         repeated, consistent = self._is_repeated(part), self._is_consistent()
         mode = (Mode.REPEATED if repeated else Mode.FRESH) if consistent else Mode.CONVERGING
         if plan.parallel.row_count <= self._around.small:
             self._apply_at_once(part, plan, mode, consistent=consistent)
             return
         intent = self._intent(part, part.start, consistent=consistent)
-        with self._transaction() as session:
+        with self.transaction() as session:
             current = current_values(session, plan.parallel) if mode is Mode.CONVERGING else {}
             if not repeated:
                 self._save(session, replace(self.checkpoint, intent=intent))
@@ -233,18 +178,21 @@ class Applier:
         stages.see_crowds(part, plan.parallel)
         return plan
 
-    def _apply_at_once(self, part: Part, plan: Plan, mode: Mode, *, consistent: bool) -> None:
+    def _apply_at_once(
+        self, part: Part, plan: Plan, mode: Mode, *, consistent: bool, writer: Writer | None = None
+    ) -> None:
         """Rows and checkpoint in one transaction: nothing to announce, nothing to repeat."""
-        with self._transaction() as session:
+        writer = writer or self._around.writer
+        with self.transaction() as session:
             for changes in plan.parallel.tables.values():
-                self._around.writer.write(session, changes, list(changes.after), mode)
-            self._write_last(session, part, plan, consistent=consistent)
+                writer.write(session, changes, list(changes.after), mode)
+            self._write_last(session, part, plan, consistent=consistent, writer=writer)
 
     def _apply_in_lanes(self, part: Part, plan: Plan, current: Current, mode: Mode, *, consistent: bool) -> None:
         lanes = self._around.lanes
         started = lanes.start(self._jobs(plan.parallel, current, mode))
         try:
-            with self._transaction() as session:
+            with self.transaction() as session:
                 self._write_last(session, part, plan, consistent=consistent, wait=partial(lanes.finish, started))
         finally:
             lanes.drain(started)
@@ -257,9 +205,11 @@ class Applier:
         *,
         consistent: bool,
         wait: Callable[[], None] = lambda: None,
+        writer: Writer | None = None,
     ) -> None:
         """Write what happens exactly once, and the checkpoint; `wait` for the lanes before all of it is committed."""
-        self._tables.sequences.write(session, plan.sequence, self._around.writer, consistent=consistent)
+        self._tables.sequences.write(session, plan.sequence, writer or self._around.writer, consistent=consistent)
+        self.letters.supersede(session, plan.keyed)
         if part.whole:
             after = replace(self.checkpoint, position=part.end, intent=None)
         else:
@@ -311,7 +261,7 @@ class Applier:
             statements = ()
         if statements:
             intent = Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())
-            with self._transaction() as session:
+            with self.transaction() as session:
                 self._save(session, replace(before, intent=intent))
             self._run_fenced(statements, statement)
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
@@ -319,9 +269,11 @@ class Applier:
         if not self.consistent:
             self._around.unsettled.renamed(outcome.renamed, outcome.schema)
         self._around.unsettled.unlogged(outcome.to_read_again)
-        with self._transaction() as session:
+        with self.transaction() as session:
             self._save(session, after)
-        self._tables = _Tables(after.schema, self._around)
+            if not outcome.by_hand:
+                self.letters.supersede_tables(session, emptied(before.schema, outcome, statement.sql))
+        self._tables = Tables(after.schema, self._around)
         return outcome
 
     def _refuse_hidden(self, statement: SchemaStatement, outcome: Outcome) -> None:
@@ -368,13 +320,18 @@ class Applier:
             error.message += f" (schema statement at source log {statement.position}: {shown_sql(statement.sql)})"
             raise
 
+    def letter_table(self, letter: DeadLetter) -> Table | None:
+        """Return the target's table of a dead letter as it is now."""
+        table = self._tables.schema.table(letter.source)
+        return self._target_of(table) if table is not None else None
+
     def _target_of(self, table: Table) -> Table:
         return self._tables.target_of(table)
 
     # Transactions ---------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[TargetSession]:
+    def transaction(self) -> Iterator[TargetSession]:
         """One transaction of the coordinator; the checkpoint saved in it counts once it is committed."""
         session = self._around.lanes.open()
         self._saved = self.checkpoint
@@ -383,7 +340,9 @@ class Applier:
             session.commit()
         except BaseException:
             session.rollback()
+            self.letters.rolled_back()
             raise
+        self.letters.committed()
         self.checkpoint = self._saved
 
     def _save(self, session: TargetSession, checkpoint: Checkpoint) -> None:

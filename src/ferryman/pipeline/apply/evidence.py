@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from ferryman.pipeline.apply.watched import Watch
@@ -15,8 +16,9 @@ _RATE_SECONDS = 10.0
 class Evidence:
     """Gathers it for the progress document (docs/apply.md says what each member means)."""
 
-    def __init__(self, watch: Watch, log: LogReader) -> None:
-        """Make it for one run of the task."""
+    def __init__(self, watch: Watch, log: LogReader, letters: Callable[[], int] = lambda: 0) -> None:
+        """Make it for one run of the task; `letters` counts the open dead letters."""
+        self._letters = letters
         self._watch = watch
         self._log = log
         self.stages = watch.stages
@@ -30,6 +32,7 @@ class Evidence:
             "statement": self._watch.report(),
             "hot_rows": self.stages.report_crowd(),
             "transaction": self._transaction(cutter),
+            "dead_letters": self._letters(),
         }
 
     def _transaction(self, cutter: Cutter) -> dict[str, Any] | None:

@@ -6,18 +6,17 @@ cascades the changes of keyed tables are compacted as everywhere; a cascade acts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 
-from ferryman.foundation.errors import DuplicateKeyError, FerrymanError
-from ferryman.model.changes import ChangeBatch, Operation
+from ferryman.model.changes import ChangeBatch
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Table
 from ferryman.pipeline.apply.cascades import Cascade, ForeignKeys, Witness
-from ferryman.pipeline.apply.compaction import Compaction
-from ferryman.pipeline.apply.shapes import Shape, Shapes
+from ferryman.pipeline.apply.compaction import Compaction, TableChanges
+from ferryman.pipeline.apply.shapes import Shapes
 from ferryman.pipeline.apply.window import Placed
 from ferryman.pipeline.apply.writer import Mode, Writer
 from ferryman.spi.target import TargetSession
@@ -49,6 +48,12 @@ class Plan:
 
     parallel: Compaction
     sequence: Sequence[Stretch]
+
+    @property
+    def keyed(self) -> Iterator[TableChanges]:
+        """All net changes of tables with a key."""
+        for compaction in (self.parallel, *(stretch.keyed for stretch in self.sequence)):
+            yield from compaction.tables.values()
 
 
 class Planner:
@@ -122,51 +127,18 @@ class SequenceWriter:
             for table in stretch.keyed.tables.values():
                 writer.write(session, table, list(table.after), mode)
             for _, same in groupby(stretch.keyless, key=lambda change: (change.table, change.operation)):
-                self._write_keyless(session, list(same), consistent=consistent)
+                self._write_keyless(session, list(same), writer, consistent=consistent)
 
     def _cascade(self, session: TargetSession, cause: Placed, witness: Witness | None) -> None:
         skipped = self._planner.loaded_beyond(cause.position)
         cascade = Cascade(self._foreign_keys, self._target_of, session, skipped=skipped, witness=witness)
         cascade.run(cause.change)
 
-    def _write_keyless(self, session: TargetSession, run: Sequence[ChangeBatch], *, consistent: bool) -> None:
+    def _write_keyless(
+        self, session: TargetSession, run: Sequence[ChangeBatch], writer: Writer, *, consistent: bool
+    ) -> None:
         """Apply consecutive changes of one kind to one table without a key."""
         shape = self._shapes.of(run[0])
         if not consistent and self._witness.skips(shape.source):
             return
-        if run[0].operation is Operation.INSERT:
-            _insert_all(session, shape, run)
-            return
-        for change in run:
-            assert change.before is not None
-            before = [row[: len(shape.written)] for row in shape.rows(change.before)]
-            after = [row[: len(shape.written)] for row in shape.rows(change.after)] if change.after else None
-            for place, row in enumerate(before):
-                if after is None:
-                    done = session.delete_row(shape.target, shape.written, row)
-                else:
-                    done = session.update_row(shape.target, shape.written, row, after[place])
-                if not done:
-                    raise _row_missing(shape, change.operation)
-
-
-def _insert_all(session: TargetSession, shape: Shape, run: Sequence[ChangeBatch]) -> None:
-    rows = chain.from_iterable(shape.rows(change.after) for change in run if change.after is not None)
-    try:
-        session.insert(shape.target, shape.written, shape.batch(rows))
-    except DuplicateKeyError as error:
-        raise FerrymanError(
-            "apply.unique_conflict",
-            f"a row of {shape.source.name} cannot be written to {shape.target.name}: another row there holds one of "
-            "its unique values",
-            context={"table": str(shape.target.name)},
-        ) from error
-
-
-def _row_missing(shape: Shape, operation: Operation) -> FerrymanError:
-    # I3: changes of tables without a key are applied exactly once, so that only somebody else can have taken the row.
-    return FerrymanError(
-        "apply.row_missing",
-        f"{operation.value} of a row of {shape.source.name}: {shape.target.name} has no row equal to it",
-        context={"table": str(shape.target.name), "operation": operation.value},
-    )
+        writer.write_keyless(session, shape, run)

@@ -19,16 +19,19 @@ from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
-from ferryman.pipeline.apply.applier import Applier, Surroundings
+from ferryman.pipeline.apply.applier import Applier
+from ferryman.pipeline.apply.conflicts import CHOICE_NOTE, Policies
 from ferryman.pipeline.apply.evidence import Evidence
 from ferryman.pipeline.apply.joining import NO_JUNCTION, Joining, Junction, followed
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
+from ferryman.pipeline.apply.letter_desk import DECISIONS_NOTE, LetterDesk
 from ferryman.pipeline.apply.progress import Progress
 from ferryman.pipeline.apply.replay import Replay
 from ferryman.pipeline.apply.settling import Unsettled
 from ferryman.pipeline.apply.stages import HELD, Stages, TimedDecoder, TimedLog
 from ferryman.pipeline.apply.statement import Decision, Statements
+from ferryman.pipeline.apply.surroundings import Surroundings
 from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
@@ -126,7 +129,9 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
         )
         applier.resume(cutter)
         joining.bind(applier)
-        return Follower(context, applier, cutter, patience, progress, Evidence(watch, log), joining).run()
+        desk = LetterDesk(applier, lambda: context.note(DECISIONS_NOTE))
+        evidence = Evidence(watch, log, lambda: applier.letters.count)
+        return Follower(context, applier, cutter, patience, progress, evidence, joining, desk.work).run()
 
 
 class Follower:
@@ -141,6 +146,7 @@ class Follower:
         progress: Progress,
         evidence: Evidence,
         joining: Junction = NO_JUNCTION,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
@@ -155,6 +161,7 @@ class Follower:
         self._reported = self._noted = self._moved = 0.0
         self._limit = SpeedLimit()
         self._evidence = evidence
+        self._do_between = between
         self._telling = threading.Lock()
 
     def run(self) -> bool:
@@ -177,6 +184,8 @@ class Follower:
             self._step()
             self._tell()
             self._hold_back()
+            if self._between and self._applier.consistent:
+                self._do_between()
             if self._is_finished():
                 return True
         return False
@@ -318,6 +327,7 @@ def _surroundings(
             lambda ledger: context.set_note(NOTE, ledger.to_document()),
         ),
         stages=stages,
+        policies=lambda: Policies.read(apply_options(context), context.note(CHOICE_NOTE)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Table
 from ferryman.pipeline.apply.stages import COMMITTING, LEASE, WRITING, Stages
@@ -145,6 +146,22 @@ class WatchedSession:
     def truncate(self, table: Table) -> None:
         """Empty the table."""
         self._write("delete", table, 0, lambda: self._session.truncate(table))
+
+    def savepoint(self) -> None:
+        """Set the place that `undo` goes back to."""
+        self._keep(WRITING, "savepoint", self._session.savepoint)
+
+    def undo(self) -> None:
+        """Undo what was written since."""
+        self._keep(WRITING, "savepoint", self._session.undo)
+
+    def save_letter(self, project: str, letter: DeadLetter) -> None:
+        """Write a dead letter."""
+        self._keep(WRITING, "dead letter", lambda: self._session.save_letter(project, letter))
+
+    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
+        """Change the state of dead letters."""
+        self._keep(WRITING, "dead letter", lambda: self._session.settle_letters(project, numbers, state))
 
     def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
         """Write the checkpoint."""

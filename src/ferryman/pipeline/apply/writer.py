@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
 
 from ferryman.foundation.errors import DuplicateKeyError, FerrymanError
-from ferryman.model.batch import Row
+from ferryman.model.batch import Batch, Row
+from ferryman.model.changes import ChangeBatch, Operation
 from ferryman.pipeline.apply.compaction import TableChanges
+from ferryman.pipeline.apply.shapes import Shape
 from ferryman.spi.target import TargetSession
 
 
@@ -20,6 +24,21 @@ class Mode(enum.Enum):
     """Each row is as it was before the run or, after a crash, as it is behind it."""
     FRESH = "fresh"
     """Each row is as it was before the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeylessChange:
+    """A change of one row of a table without a key: its written columns before and after."""
+
+    operation: Operation
+    before: Row | None
+    after: Row | None
+
+    @classmethod
+    def of(cls, shape: Shape, change: ChangeBatch) -> Iterator[KeylessChange]:
+        """Yield the rows of a batch of changes."""
+        before, after = _written(shape, change.before), _written(shape, change.after)
+        return map(cls, repeat(change.operation, change.row_count), before, after)
 
 
 class Writer:
@@ -43,6 +62,29 @@ class Writer:
             self._write_repeated(session, changes, keys)
         else:
             self._write_fresh(session, changes, keys)
+
+    def write_keyless(self, session: TargetSession, shape: Shape, run: Sequence[ChangeBatch]) -> None:
+        """Apply consecutive changes of one kind to one table without a key, in log order."""
+        if run[0].operation is Operation.INSERT:
+            _insert_all(session, shape, run)
+            return
+        for change in run:
+            for each in KeylessChange.of(shape, change):
+                self.write_keyless_row(session, shape, each)
+
+    def write_keyless_row(self, session: TargetSession, shape: Shape, change: KeylessChange) -> None:
+        """Apply a change of one row; ``apply.row_missing`` when the target has no row equal to the one before."""
+        target, written, before, after = shape.target, shape.written, change.before, change.after
+        if before is None and after is not None:
+            session.insert(target, written, Batch.of([after], len(written)))
+            return
+        assert before is not None
+        if after is None:
+            done = session.delete_row(target, written, before)
+        else:
+            done = session.update_row(target, written, before, after)
+        if not done:
+            raise _row_missing(shape, change.operation)
 
     def _write_converging(self, session: TargetSession, changes: TableChanges, keys: Sequence[Row]) -> None:
         """Whatever stands in the way goes: its own change is still to come in the log (algorithms.md §3)."""
@@ -126,3 +168,30 @@ def _sort(changes: TableChanges, keys: Sequence[Row]) -> tuple[list[Row], list[R
         else:
             (kept if not opaque and old == pick(row) else moved).append(key)
     return gone, moved, kept, new
+
+
+def _written(shape: Shape, image: Batch | None) -> Iterable[Row | None]:
+    """Return the written columns of each row of an image; `None` for each row where there is no image."""
+    return repeat(None) if image is None else [row[: len(shape.written)] for row in shape.rows(image)]
+
+
+def _insert_all(session: TargetSession, shape: Shape, run: Sequence[ChangeBatch]) -> None:
+    rows = chain.from_iterable(shape.rows(change.after) for change in run if change.after is not None)
+    try:
+        session.insert(shape.target, shape.written, shape.batch(rows))
+    except DuplicateKeyError as error:
+        raise FerrymanError(
+            "apply.unique_conflict",
+            f"a row of {shape.source.name} cannot be written to {shape.target.name}: another row there holds one of "
+            "its unique values",
+            context={"table": str(shape.target.name)},
+        ) from error
+
+
+def _row_missing(shape: Shape, operation: Operation) -> FerrymanError:
+    # I3: changes of tables without a key are applied exactly once, so that only somebody else can have taken the row.
+    return FerrymanError(
+        "apply.row_missing",
+        f"{operation.value} of a row of {shape.source.name}: {shape.target.name} has no row equal to it",
+        context={"table": str(shape.target.name), "operation": operation.value},
+    )

@@ -34,6 +34,12 @@ TABLES: dict[str, str] = {
     "chunk": """
         project VARCHAR(191) NOT NULL, digest CHAR(64) NOT NULL, document LONGTEXT NOT NULL, row_count BIGINT NOT NULL,
         PRIMARY KEY (project, digest)""",
+    "dead_letter": """
+        project VARCHAR(191) NOT NULL, number BIGINT NOT NULL, state VARCHAR(16) NOT NULL, place VARCHAR(255) NOT NULL,
+        source_table VARCHAR(191) NOT NULL, target_table VARCHAR(191) NOT NULL, operation VARCHAR(16) NOT NULL,
+        reason VARCHAR(64) NOT NULL, message TEXT NOT NULL, document LONGTEXT NOT NULL, decision VARCHAR(64) NOT NULL,
+        written_at DATETIME(6) NOT NULL, changed_at DATETIME(6) NOT NULL,
+        PRIMARY KEY (project, number)""",
 }
 """Columns by table. `place` sorts as positions do; `schema_text` keeps a schema once, however many checkpoints name it;
 its document is JSON, compressed with zstandard."""
@@ -225,7 +231,7 @@ def forget(connection: Connection, project: str) -> None:
     """Remove every trace of a project."""
     connection.execute("START TRANSACTION")
     try:
-        for table in ("checkpoint", "schema_text", "chunk"):
+        for table in ("checkpoint", "schema_text", "chunk", "dead_letter"):
             connection.execute(f"DELETE FROM `_ferryman`.`{table}` WHERE project=%s", (project,))
         connection.execute("DELETE FROM `_ferryman`.lease WHERE LEFT(task, %s)=%s", (len(project) + 1, f"{project}/"))
         connection.execute("COMMIT")

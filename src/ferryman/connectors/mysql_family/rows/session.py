@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.errors import VALUE_REFUSED, column_of, without_values
 from ferryman.connectors.mysql_family.quoting import quote_table
-from ferryman.connectors.mysql_family.rows import reader, statements
+from ferryman.connectors.mysql_family.rows import letters, reader, statements
 from ferryman.connectors.mysql_family.rows.bookkeeping import CheckpointWriter, mark_chunk
 from ferryman.connectors.mysql_family.rows.bulk import BulkLoader
 from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
@@ -17,6 +17,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.kernel import RowText
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Table
 from ferryman.spi.source import Chunk
@@ -113,6 +114,22 @@ class Session:
     def truncate(self, table: Table) -> None:
         """Delete all rows within this transaction."""
         self._run(table, f"DELETE FROM {quote_table(table.name)}".encode())
+
+    def savepoint(self) -> None:
+        """Set the place that `undo` goes back to; a name used again moves."""
+        self._connection.execute("SAVEPOINT ferryman_change")
+
+    def undo(self) -> None:
+        """Undo what was written since `savepoint`."""
+        self._connection.execute("ROLLBACK TO SAVEPOINT ferryman_change")
+
+    def save_letter(self, project: str, letter: DeadLetter) -> None:
+        """Write a dead letter within this transaction."""
+        letters.save(self._connection, project, letter)
+
+    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
+        """Change the state of dead letters within this transaction."""
+        letters.settle(self._connection, project, numbers, state)
 
     def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
         """Write the checkpoint within this transaction (I2)."""

@@ -34,6 +34,12 @@ TABLES: dict[str, str] = {
     "chunk": """
         project text NOT NULL, digest text NOT NULL, document text NOT NULL, row_count bigint NOT NULL,
         PRIMARY KEY (project, digest)""",
+    "dead_letter": """
+        project text NOT NULL, number bigint NOT NULL, state text NOT NULL, place text NOT NULL,
+        source_table text NOT NULL, target_table text NOT NULL, operation text NOT NULL,
+        reason text NOT NULL, message text NOT NULL, document text NOT NULL, decision text NOT NULL,
+        written_at timestamptz NOT NULL, changed_at timestamptz NOT NULL,
+        PRIMARY KEY (project, number)""",
 }
 """Columns by table. `place` sorts as positions do; `schema_text` keeps a schema once, however many checkpoints name it;
 its document is JSON, compressed with zstandard."""
@@ -224,7 +230,7 @@ def forget(connection: Connection, project: str) -> None:
     """Remove every trace of a project."""
     connection.run("BEGIN")
     try:
-        for table in ("checkpoint", "schema_text", "chunk"):
+        for table in ("checkpoint", "schema_text", "chunk", "dead_letter"):
             connection.execute(f"DELETE FROM _ferryman.{table} WHERE project = %s", [project])
         connection.execute("DELETE FROM _ferryman.lease WHERE starts_with(task, %s)", [f"{project}/"])
         connection.run("COMMIT")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ferryman.connectors.postgresql.connection import Connection
 from ferryman.connectors.postgresql.errors import NUL_HINT
 from ferryman.connectors.postgresql.quoting import quote_table, quote_text
-from ferryman.connectors.postgresql.rows import reader, statements
+from ferryman.connectors.postgresql.rows import letters, reader, statements
 from ferryman.connectors.postgresql.rows.bookkeeping import CheckpointWriter, mark_chunk
 from ferryman.connectors.postgresql.rows.literals import columns_of, key_arrays, key_condition
 from ferryman.connectors.postgresql.rows.sequences import Numbers
@@ -16,6 +16,7 @@ from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLo
 from ferryman.kernel import NUL, MisfitError, encode_copy, text_form
 from ferryman.model.batch import Batch, Row
 from ferryman.model.checkpoint import Checkpoint
+from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Table
 from ferryman.spi.source import Chunk
@@ -39,12 +40,12 @@ class Session:
         self._connection = connection
         self._checkpoints = CheckpointWriter(connection)
         self._numbers = Numbers()
-        self._has_savepoint = False
+        self._has_savepoint = self._has_mark = False
         self._looked_at: set[TableName] = set()
 
     def begin(self, lease: Lease) -> None:
         """Begin a transaction and lock the lease row of this lane (I7)."""
-        self._has_savepoint = False
+        self._has_savepoint = self._has_mark = False
         self._numbers.forget()
         try:
             held = self._lock(lease)
@@ -136,6 +137,25 @@ class Session:
         self._refuse_triggers(table)
         self._run(table, f"DELETE FROM {quote_table(table.name)}")
 
+    def savepoint(self) -> None:
+        """Set the place that `undo` goes back to; the savepoint of a write before it would end this one with it."""
+        first = "RELEASE c; " if self._has_mark else "RELEASE w; " if self._has_savepoint else ""
+        self._connection.run(f"{first}SAVEPOINT c")
+        self._has_mark, self._has_savepoint = True, False
+
+    def undo(self) -> None:
+        """Undo what was written since `savepoint`."""
+        self._connection.run("ROLLBACK TO c")
+        self._has_savepoint = False
+
+    def save_letter(self, project: str, letter: DeadLetter) -> None:
+        """Write a dead letter within this transaction."""
+        letters.save(self._connection, project, letter)
+
+    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
+        """Change the state of dead letters within this transaction."""
+        letters.settle(self._connection, project, numbers, state)
+
     def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
         """Write the checkpoint within this transaction (I2)."""
         self._checkpoints.save(project, checkpoint)
@@ -173,8 +193,8 @@ class Session:
         self._has_savepoint = True
         return text
 
-    def undo(self) -> None:
-        """Go back to the savepoint."""
+    def undo_write(self) -> None:
+        """Go back to the savepoint of the last write."""
         self._connection.run("ROLLBACK TO w")
 
     def _delete_in_the_way(self, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -218,5 +238,5 @@ def _undone(session: Session) -> Iterator[None]:
     try:
         yield
     except DuplicateKeyError:
-        session.undo()
+        session.undo_write()
         raise
