@@ -32,7 +32,9 @@ class RefusingModel(Model):
         cascades = table.foreign_keys or any(
             key.parent == table.name for each in self.schema.tables for key in each.foreign_keys
         )
-        if self.refused in row and table.row_key is not None and not cascades:
+        key = table.row_key  # keys of text may be one row to the server with other bytes: see ADR 0050
+        exact = key is not None and not any(table.column(name).type.collation for name in key.columns)
+        if self.refused in row and exact and not cascades:
             raise FerrymanError("target.value_refused", f"a value does not fit {table.name}")
 
     def open_letters(self) -> list[DeadLetter]:
@@ -94,7 +96,7 @@ def test_once_the_target_takes_it_a_retry_ends_equal():
             asked = [each | {"id": each["id"] + "+"} for each in asked]
         assert not model.open_letters()
         Model.check_end(model)
-    assert retried >= 10, "the model refuses too little to show anything"
+    assert retried >= 3, "the model refuses too little to show anything"
 
 
 def test_without_the_policy_it_stops_where_the_change_is():
@@ -110,7 +112,7 @@ def test_without_the_policy_it_stops_where_the_change_is():
         assert stopped.context["reason"] == "target.value_refused"
         assert set(stopped.context) >= {"position", "table", "key"}
         assert not model.target.letters
-    assert codes["apply.conflict"] > 5
+    assert codes["apply.conflict"] > 1
     assert set(codes) == {"apply.conflict"}
 
 

@@ -11,7 +11,6 @@ from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema
 from ferryman.pipeline.apply.compaction import TableChanges
-from ferryman.pipeline.apply.folding import WILD
 from ferryman.pipeline.apply.shapes import Shape
 from ferryman.pipeline.apply.statement import Outcome
 from ferryman.spi.target import Target, TargetSession
@@ -141,7 +140,6 @@ def emptied(before: Schema, outcome: Outcome, sql: str) -> list[TableName]:
     return gone + [name for name in outcome.touched if before.table(name) == outcome.schema.table(name)]
 
 
-def form_of(shape: Shape, key: Row) -> Row:
-    """Return what two keys have in common that the server may take for one; where that is not known, the bytes."""
-    form = shape.row_key.value(key)
-    return key if form is None or WILD in form else form
+def form_of(_shape: Shape, key: Row) -> Row:
+    """Return by what a row is known: its key's bytes. A fold would take rows for one that the server may hold apart."""
+    return key
