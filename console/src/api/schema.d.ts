@@ -762,6 +762,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dead Letters
+         * @description Show changes the target refused and that were set aside, in log order; their values stand in the target only.
+         */
+        get: operations["list_dead_letters_api_v1_projects__project_id__dead_letters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/dead-letters/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Dead Letter
+         * @description Have a dead letter tried again, or given up; apply does so within a second or two while it runs.
+         */
+        post: operations["decide_dead_letter_api_v1_projects__project_id__dead_letters__number__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/events": {
         parameters: {
             query?: never;
@@ -1338,6 +1378,19 @@ export interface components {
              */
             caught_up_seconds: number;
             /**
+             * @description Changes that the target refuses.
+             * @default stop
+             */
+            conflicts: components["schemas"]["ConflictPolicy"];
+            /**
+             * Conflicts Of
+             * @description Source table: another policy for it.
+             * @default {}
+             */
+            conflicts_of: {
+                [key: string]: components["schemas"]["ConflictPolicy"];
+            };
+            /**
              * Lanes
              * @description Connections to the target.
              * @default 4
@@ -1508,14 +1561,14 @@ export interface components {
         };
         /**
          * Choice
-         * @description What to do with the schema statement at which apply has stopped.
+         * @description What to do with the schema statement, or the conflict (skip, overwrite), at which apply has stopped.
          */
         Choice: {
             /**
              * Choice
              * @enum {string}
              */
-            choice: "skip" | "apply" | "done";
+            choice: "skip" | "apply" | "done" | "overwrite";
             /**
              * Sql
              * @default
@@ -1554,6 +1607,12 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * ConflictPolicy
+         * @description What is done with a change that the target refuses.
+         * @enum {string}
+         */
+        ConflictPolicy: "stop" | "overwrite" | "skip-to-dead-letters";
         /**
          * ConnectionOutcome
          * @description How the connection went; `error` says why not.
@@ -1597,6 +1656,36 @@ export interface components {
             name: string;
             /** Objects */
             objects: components["schemas"]["ObjectDocument"][];
+        };
+        /**
+         * DeadLetterDocument
+         * @description A change that the target refused.
+         */
+        DeadLetterDocument: {
+            /**
+             * Key
+             * @description Names of the key columns; the values stand in the target only.
+             */
+            key: string[];
+            /** Message */
+            message: string;
+            /** Number */
+            number: number;
+            /** Operation */
+            operation: string;
+            /** Position */
+            position: string;
+            /** Reason */
+            reason: string;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @description open, superseded (by a later change of the row), applied, skipped.
+             */
+            state: string;
+            /** Target */
+            target: string;
         };
         /**
          * DeliveryDocument
@@ -1850,6 +1939,17 @@ export interface components {
             p99: number;
             /** Seconds */
             seconds: number;
+        };
+        /**
+         * LetterDecision
+         * @description What to do with a dead letter.
+         */
+        LetterDecision: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "retry" | "skip";
         };
         /**
          * LoadSettings
@@ -2119,6 +2219,21 @@ export interface components {
                 [key: string]: components["schemas"]["ColumnRulesDocument"];
             };
             /**
+             * Conflicts
+             * @description What is done with changes that the target refuses.
+             * @default stop
+             * @enum {string}
+             */
+            conflicts: "stop" | "overwrite" | "skip-to-dead-letters";
+            /**
+             * Conflicts Of
+             * @description Another policy for a source table, database.table.
+             * @default {}
+             */
+            conflicts_of: {
+                [key: string]: "stop" | "overwrite" | "skip-to-dead-letters";
+            };
+            /**
              * Exclude
              * @default []
              */
@@ -2142,6 +2257,12 @@ export interface components {
              * @default []
              */
             objects: string[];
+            /**
+             * On Value
+             * @description What becomes of values that do not fit: database.table.column:misfit=null, or =clamp.
+             * @default []
+             */
+            on_value: string[];
             /** @description Of a synchronization; else the target's URL says it. */
             publish?: components["schemas"]["PublishDocument"] | null;
             /**
@@ -3446,6 +3567,8 @@ export interface components {
              * @default {
              *       "bytes_per_second": 0,
              *       "caught_up_seconds": 15,
+             *       "conflicts": "stop",
+             *       "conflicts_of": {},
              *       "lanes": 4,
              *       "log_kept_hours": 168,
              *       "rows_per_second": 0,
@@ -3456,11 +3579,25 @@ export interface components {
              */
             apply: components["schemas"]["ApplySettings"];
             /**
+             * Columns
+             * @description Source table: rules for its columns.
+             * @default {}
+             */
+            columns: {
+                [key: string]: components["schemas"]["ColumnRulesDocument"];
+            };
+            /**
              * Exclude
              * @description Patterns of what stays; stronger.
              * @default []
              */
             exclude: string[];
+            /**
+             * Hash Key
+             * @description Keys the hashes of columns; never exported.
+             * @default
+             */
+            hash_key: string;
             /**
              * Importance
              * @default MEDIUM
@@ -3493,6 +3630,12 @@ export interface components {
              * @default []
              */
             objects: string[];
+            /**
+             * On Value
+             * @description database.table.column:misfit=action, see docs/fidelity.md.
+             * @default []
+             */
+            on_value: string[];
             publish?: components["schemas"]["PublishSettings"] | null;
             /**
              * Rename
@@ -6038,6 +6181,93 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProjectDocument"];
                 };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_dead_letters_api_v1_projects__project_id__dead_letters_get: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                all?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDocument"][];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    decide_dead_letter_api_v1_projects__project_id__dead_letters__number__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The call cannot be done; `error` says why. */
             "4XX": {

@@ -78,6 +78,22 @@ def test_an_export_says_what_the_file_said_and_no_password(client):
     assert (answer["action"], answer["changes"]) == ("none", [])
 
 
+def test_rules_of_columns_and_conflicts_travel_with_the_file_and_stay(client, running):
+    rules = {"shop.orders": {"leave_out": ["note"], "transforms": {"email": "hash"}}}
+    ruled = {"columns": rules, "apply": {"conflicts": "overwrite", "conflicts_of": {"shop.orders": "stop"}}}
+    apply(client, hash_key="sesame", **ruled)
+    project = client.get("/api/v1/projects/shop").json()["id"]
+    document = yaml.safe_load(client.get("/api/v1/projects/shop/export").text)
+    assert {name: document[name] for name in ruled} == ruled
+    assert "sesame" not in str(document)
+    answer = client.post("/api/v1/configuration/apply", json=document | {"importance": "LOW"}).json()
+    assert [change["path"] for change in answer["changes"]] == ["importance"]
+    kept = running.project(project).spec
+    assert (kept.hash_key, kept.selection.columns["shop.orders"].leave_out) == ("sesame", ("note",))
+    shown = plan(client, hash_key="other", importance="LOW", labels=document["labels"], **ruled)["changes"]
+    assert [(change["path"], change["new"]) for change in shown] == [("hash_key", "(as given)")]
+
+
 def test_live_settings_change_and_another_source_would_be_another_project(client, running):
     project = apply(client)["project"]
     running.start_project(project)

@@ -25,13 +25,14 @@ from ferryman.model.project import (
     StopWhen,
     VerifyOptions,
 )
+from ferryman.model.rules import ColumnRules
 from ferryman.model.serial import from_json
 
 Effect = Literal["now", "step-restart", "when-stopped", "re-creation"]
 
 _RESTARTING = ("apply.lanes", "apply.window_changes", "verify.")
 _STOPPED = ("types", "source login", "target login")
-_FIXED = ("source", "target", "objects", "exclude", "rename", "where", "publish", "apply.start_timestamp")
+_FIXED = ("source", "target", "objects", "exclude", "rename", "where", "columns", "hash_key", "publish", "apply.start_timestamp")
 _ENDED = frozenset({ProjectStatus.RELEASING, ProjectStatus.RELEASED})
 
 
@@ -113,6 +114,8 @@ def _asked_spec(service: Service, names: dict[str, str], file: ProjectFile, old:
         exclude=file.exclude,
         rename=file.rename,
         where=file.where,
+        columns=from_json(dict[str, ColumnRules], {name: each.model_dump() for name, each in file.columns.items()}),
+        hash_key=file.hash_key or (old.hash_key if old else ""),
         types=file.types,
         stop_when=StopWhen(file.stop_when),
         skip_prechecks=file.skip_prechecks,
@@ -123,7 +126,7 @@ def _asked_spec(service: Service, names: dict[str, str], file: ProjectFile, old:
         spec_of(wish),
         labels=tuple(key for key, name in names.items() if name in file.labels),
         load=LoadOptions(**file.load.model_dump()),
-        apply=ApplyOptions(**file.apply.model_dump()),
+        apply=from_json(ApplyOptions, file.apply.model_dump(mode="json")),
         verify=VerifyOptions(**file.verify.model_dump()),
     )
     if file.publish is not None:
@@ -160,6 +163,7 @@ def _changes(project: ProjectView, old: ProjectFile, asked: ProjectFile, spec: P
     new = asked.model_copy(update={"source": place_of(spec.source, spec.source_endpoint_id)})
     new = new.model_copy(update={"target": place_of(spec.target, spec.target_endpoint_id)})
     new = new.model_copy(update={"objects": list(spec.selection.objects), "rename": spec.selection.rename})
+    new = new.model_copy(update={"hash_key": ""})
     if asked.publish is None:
         new = new.model_copy(update={"publish": old.publish})
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
@@ -172,6 +176,8 @@ def _changes(project: ProjectView, old: ProjectFile, asked: ProjectFile, spec: P
     ):
         if place_of(one, "") == place_of(two, "") and one.password != two.password:
             yield _change(project, f"{side} login", "(kept)", "(as given)")
+    if project.spec.hash_key != spec.hash_key:
+        yield _change(project, "hash_key", "(kept)", "(as given)")
 
 
 def _change(project: ProjectView, path: str, old: Any, new: Any) -> PlannedChange:

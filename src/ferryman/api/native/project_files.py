@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ferryman.api.native.creation import STEPS_OF_TYPE
-from ferryman.api.native.documents import Kind, Model
+from ferryman.api.native.documents import ColumnRulesDocument, Kind, Model
 from ferryman.model.project import (
     ApplyOptions,
+    ConflictPolicy,
     Endpoint,
     LoadOptions,
     PartitionRule,
@@ -54,6 +55,8 @@ class ApplySettings(Model):
     statistics: bool = _APPLY.statistics
     rows_per_second: int = Field(default=0, ge=0, le=RATE_LIMIT, description="0: no limit.")
     bytes_per_second: int = Field(default=0, ge=0, le=RATE_LIMIT, description="0: no limit.")
+    conflicts: ConflictPolicy = Field(default=_APPLY.conflicts, description="Changes that the target refuses.")
+    conflicts_of: dict[str, ConflictPolicy] = Field(default={}, description="Source table: another policy for it.")
 
 
 class VerifySettings(Model):
@@ -99,6 +102,8 @@ class ProjectFile(Model):
     exclude: list[str] = Field(default=[], description="Patterns of what stays; stronger.")
     rename: dict[str, str] = Field(default={}, description="database: database, or database.table: database.table")
     where: dict[str, str] = Field(default={}, description="Source table: SQL condition of the rows that move.")
+    columns: dict[str, ColumnRulesDocument] = Field(default={}, description="Source table: rules for its columns.")
+    hash_key: str = Field(default="", repr=False, description="Keys the hashes of columns; never exported.")
     types: list[Kind] = Field(default=["schema", "full", "incremental", "verify"])
     stop_when: Literal["caught-up", "never"] = "never"
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
@@ -135,6 +140,7 @@ def file_of(spec: ProjectSpec, label_names: Mapping[str, str]) -> ProjectFile:
             "exclude": list(spec.selection.exclude),
             "rename": spec.selection.rename,
             "where": spec.selection.where,
+            "columns": to_json(spec.selection.columns),
             "types": types_of(spec),
             "stop_when": spec.stop_when.value,
             "importance": spec.importance.value,
