@@ -31,7 +31,8 @@ export type Figures = Schemas['Figures'];
 export type Silence = Schemas['SilenceDocument'];
 export type Channel = Schemas['ChannelDocument'];
 export type ChannelTest = Schemas['TestOutcome'];
-export type NewProject = Schemas['NewProject'];
+/** What has a default may be left out; the generated type asks for all of it. */
+export type NewProject = Pick<Schemas['NewProject'], 'name' | 'source' | 'target'> & Partial<Schemas['NewProject']>;
 
 /** One line of a project's log. */
 export interface ProjectEvent {

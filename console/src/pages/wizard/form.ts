@@ -102,8 +102,6 @@ export function requestOf(form: WizardForm): NewProject {
     types: typesOf(form),
     stop_when: form.stopWhen,
     streams: form.streams,
-    columns: {},
-    hash_key: '',
     allow_not_empty: form.notEmpty,
     skip_prechecks: form.accepted,
     importance: form.importance,

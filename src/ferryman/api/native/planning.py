@@ -32,7 +32,18 @@ Effect = Literal["now", "step-restart", "when-stopped", "re-creation"]
 
 _RESTARTING = ("apply.lanes", "apply.window_changes", "verify.")
 _STOPPED = ("types", "source login", "target login")
-_FIXED = ("source", "target", "objects", "exclude", "rename", "where", "columns", "hash_key", "publish", "apply.start_timestamp")
+_FIXED = (
+    "source",
+    "target",
+    "objects",
+    "exclude",
+    "rename",
+    "where",
+    "columns",
+    "hash_key",
+    "publish",
+    "apply.start_timestamp",
+)
 _ENDED = frozenset({ProjectStatus.RELEASING, ProjectStatus.RELEASED})
 
 
