@@ -31,6 +31,8 @@ export type Figures = Schemas['Figures'];
 export type Silence = Schemas['SilenceDocument'];
 export type Channel = Schemas['ChannelDocument'];
 export type ChannelTest = Schemas['TestOutcome'];
+export type Lag = Schemas['LagDocument'];
+export type DeadLetter = Schemas['DeadLetterDocument'];
 /** What has a default may be left out; the generated type asks for all of it. */
 export type NewProject = Pick<Schemas['NewProject'], 'name' | 'source' | 'target'> & Partial<Schemas['NewProject']>;
 

@@ -1,9 +1,11 @@
 /** Every text of the console, in English: the measure of what the other languages must have. */
 import { alertsEn } from './alerts.en';
+import { followingEn } from './following.en';
 import { movingEn } from './moving.en';
 
 export const en = {
   ...alertsEn,
+  ...followingEn,
   ...movingEn,
   'app.name': 'Ferryman',
   'app.skip': 'Skip to the content',
@@ -218,21 +220,6 @@ export const en = {
   'verify.copyAll': 'Copy the SQL of this page',
   'verify.download': 'Download all correction SQL',
   'verify.count': '{count} equal rows',
-  'behind.title': 'Why is it behind?',
-  'behind.not-following': 'This project does not follow its source now, so there is nothing to be behind.',
-  'behind.caught-up': 'It is not behind: changes reach the target in {latency}.',
-  'behind.failed': 'It has stopped at an error. Mend it, then resume: nothing is lost meanwhile, the log is kept.',
-  'behind.paused': 'It is paused. The log store keeps what the source writes only while log capture runs; resume soon.',
-  'behind.loading': 'Rows are still being loaded. Changes are kept in the log store and applied right after.',
-  'behind.capture': 'Log capture is {capture} behind the source: the network, or the source itself, delivers too slowly.',
-  'behind.apply': 'Capture is up to date, the target is not: it takes {rate} changes per second, and {waiting} of log wait.',
-  'behind.restarting': 'A step has been restarted {restarts} times: look at its log for the reason.',
-  'behind.waiting': 'The step has not reported yet.',
-  'behind.leg.capture': 'Source → log store',
-  'behind.leg.apply': 'Log store → target',
-  'behind.leg.whole': 'Source → target',
-  'behind.advice.apply': 'More lanes, a less busy target, or missing indexes at the target are the usual remedies.',
-  'behind.advice.capture': 'Check the network between here and the source, and the load of the source.',
   'log.empty': 'Nothing has been written yet.',
   'log.level': 'Level',
   'log.level.info': 'Information',

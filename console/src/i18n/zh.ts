@@ -1,10 +1,12 @@
 /** 控制台的全部中文文本。 */
 import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
+import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
 
 export const zh: Texts = {
   ...alertsZh,
+  ...followingZh,
   ...movingZh,
   'app.name': 'Ferryman',
   'app.skip': '跳到正文',
@@ -219,21 +221,6 @@ export const zh: Texts = {
   'verify.copyAll': '复制本页 SQL',
   'verify.download': '下载全部订正 SQL',
   'verify.count': '{count} 行相同',
-  'behind.title': '为什么落后？',
-  'behind.not-following': '项目当前没有跟随源端，因此不存在延迟。',
-  'behind.caught-up': '没有落后：变更在 {latency} 内到达目标端。',
-  'behind.failed': '项目因错误停止。处理后恢复即可：日志已保留，不会丢失数据。',
-  'behind.paused': '项目已暂停。只有日志拉取运行时才会保存源端的变更，请尽快恢复。',
-  'behind.loading': '仍在全量迁移。变更保存在日志存储中，随后应用。',
-  'behind.capture': '日志拉取落后源端 {capture}：网络或源端本身过慢。',
-  'behind.apply': '日志拉取已追平，目标端没有：每秒处理 {rate} 个变更，日志积压 {waiting}。',
-  'behind.restarting': '有步骤已重启 {restarts} 次：请查看日志了解原因。',
-  'behind.waiting': '步骤尚未汇报。',
-  'behind.leg.capture': '源端 → 日志存储',
-  'behind.leg.apply': '日志存储 → 目标端',
-  'behind.leg.whole': '源端 → 目标端',
-  'behind.advice.apply': '常见办法：增加并发、降低目标端负载、补充目标端缺失的索引。',
-  'behind.advice.capture': '请检查到源端的网络以及源端的负载。',
   'log.empty': '还没有日志。',
   'log.level': '级别',
   'log.level.info': '信息',

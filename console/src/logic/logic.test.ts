@@ -5,7 +5,8 @@ import { en } from '../i18n/en';
 import { zh } from '../i18n/zh';
 import { filled } from '../i18n';
 import { EMPTY_FORM, problemsOf, requestOf } from '../pages/wizard/form';
-import { diagnose } from './behind';
+import { sharesOf } from './behind';
+import { fieldsOf, settingsOf } from './channel';
 import { EMPTY_ENDPOINT, placeOf, urlOf } from './endpoint';
 import { bytes, duration, percent, remaining } from './format';
 import { EMPTY_LIVE, linesOfTables, merged } from './live';
@@ -119,21 +120,23 @@ describe('projects', () => {
 });
 
 describe('why it is behind', () => {
-  const late = (capture: number, apply: number) =>
-    diagnose(
-      project('RUNNING', step('capture', { status: 'RUNNING', checkpoint_seconds: capture }), step('apply', { status: 'MONITORING', checkpoint_seconds: apply, latency_seconds: 1000 - apply })),
-      1000,
-    ).reason;
-  it('is the slower leg', () => {
-    expect(late(999, 100)).toBe('apply');
-    expect(late(200, 190)).toBe('capture');
-    expect(late(999, 998)).toBe('caught-up');
+  it('shows stages by their share, the largest first, and what no stage took', () => {
+    expect(sharesOf({ all: 10, writing: 2, lanes: 6 })).toEqual([['lanes', 0.6], ['writing', 0.2], ['other', expect.closeTo(0.2)]]);
+    expect(sharesOf(null)).toEqual([]);
+    expect(sharesOf({ all: 0 })).toEqual([]);
   });
-  it('is the state, where that explains it', () => {
-    expect(diagnose(project('SUSPEND', step('apply')), 0).reason).toBe('paused');
-    expect(diagnose(project('FAILED', step('apply')), 0).reason).toBe('failed');
-    expect(diagnose(project('RUNNING', step('load', { status: 'RUNNING' }), step('apply')), 0).reason).toBe('loading');
-    expect(diagnose(project('RUNNING', step('load')), 0).reason).toBe('not-following');
+});
+
+describe('settings of a channel', () => {
+  it('are the fields of its kind, with recipients a line each', () => {
+    const fields = { ...fieldsOf('email', {}), host: 'mx', sender: 'a@b', recipients: ' c@d \n\ne@f', secret: 'not of mail' };
+    expect(settingsOf('email', fields)).toEqual({
+      host: 'mx', port: 587, security: 'starttls', username: '', password: '', sender: 'a@b', recipients: ['c@d', 'e@f'],
+      taking: { levels: [], rules: [], labels: [] },
+    });
+    expect(settingsOf('chat', fieldsOf('chat', { url: 'https://x/******', preset: 'feishu', secret: '******' }))).toEqual({
+      url: 'https://x/******', preset: 'feishu', secret: '******', template: '', taking: { levels: [], rules: [], labels: [] },
+    });
   });
 });
 

@@ -1,18 +1,13 @@
 import { useState } from 'react';
-import { failureOf, patch, post, remove, type Failure } from '../../api/client';
+import { failureOf, post, remove, type Failure } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import { useMay } from '../../api/session';
 import type { Channel, ChannelTest } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Words } from '../../parts/Words';
-import { App, Button, Checkbox, Input, Modal, Select, Space, type Ticked } from '../../ui';
-
-const FIRST: Record<Channel['kind'], object> = {
-  webhook: { url: 'https://', secret: '' },
-  chat: { url: 'https://', preset: 'slack', secret: '' },
-  email: { host: '', port: 587, security: 'starttls', username: '', password: '', sender: '', recipients: [''] },
-};
+import { App, Button, Space } from '../../ui';
+import { ChannelEditor } from './ChannelEditor';
 
 export function Channels() {
   const t = useText();
@@ -40,7 +35,7 @@ export function Channels() {
                 <th scope="row" className="wrap">
                   {channel.name}
                 </th>
-                <td data-label={t('alerts.channelKind')}>{channel.kind}</td>
+                <td data-label={t('alerts.channelKind')}>{t(`alerts.kind.${channel.kind}`)}</td>
                 <td data-label={t('alerts.enabled')}>{t(channel.enabled ? 'publish.yes' : 'publish.no')}</td>
                 {admin && (
                   <td>
@@ -53,7 +48,7 @@ export function Channels() {
         </table>
       )}
       {editing && (
-        <Editor
+        <ChannelEditor
           channel={editing === 'new' ? null : editing}
           onClose={() => setEditing(null)}
           onDone={() => {
@@ -110,69 +105,4 @@ function ChannelButtons({ channel, onEdit, again }: { channel: Channel; onEdit: 
       )}
     </>
   );
-}
-
-function Editor({ channel, onClose, onDone }: { channel: Channel | null; onClose: () => void; onDone: () => void }) {
-  const t = useText();
-  const [name, setName] = useState(channel?.name ?? '');
-  const [kind, setKind] = useState<Channel['kind']>(channel?.kind ?? 'webhook');
-  const [enabled, setEnabled] = useState(channel?.enabled ?? true);
-  const [text, setText] = useState(() => JSON.stringify(channel?.settings ?? FIRST.webhook, null, 2));
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const save = async () => {
-    const settings = objectOf(text);
-    if (!settings) {
-      setFailure({ code: '', message: t('alerts.channelWrong'), hint: '' });
-      return;
-    }
-    try {
-      if (channel) await patch(`/api/v1/alerts/channels/${encodeURIComponent(channel.id)}`, { name, enabled, settings });
-      else await post('/api/v1/alerts/channels', { name, kind, enabled, settings });
-      onDone();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
-  };
-  return (
-    <Modal open title={channel ? channel.name : t('alerts.newChannel')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={onClose} onOk={() => void save()} okButtonProps={{ disabled: !name.trim() }}>
-      <label className="field">
-        <span>{t('alerts.channelName')}</span>
-        <Input value={name} onChange={(event) => setName(event.target.value)} autoComplete="off" />
-      </label>
-      {!channel && (
-        <label className="field">
-          <span>{t('alerts.channelKind')}</span>
-          <Select
-            aria-label={t('alerts.channelKind')}
-            value={kind}
-            onChange={(value: Channel['kind']) => {
-              setKind(value);
-              setText(JSON.stringify(FIRST[value], null, 2));
-            }}
-            options={Object.keys(FIRST).map((value) => ({ value, label: value }))}
-          />
-        </label>
-      )}
-      <label className="field">
-        <span>{t('alerts.channelSettings')}</span>
-        <Input.TextArea rows={9} className="code" value={text} onChange={(event) => setText(event.target.value)} spellCheck={false} />
-      </label>
-      <p className="dim small">{t('alerts.channelHint')}</p>
-      <p>
-        <Checkbox checked={enabled} onChange={(event: Ticked) => setEnabled(event.target.checked)}>
-          {t('alerts.enabled')}
-        </Checkbox>
-      </p>
-      {failure && <Failed failure={failure} />}
-    </Modal>
-  );
-}
-
-function objectOf(text: string): Record<string, unknown> | null {
-  try {
-    const found: unknown = JSON.parse(text);
-    return found && typeof found === 'object' && !Array.isArray(found) ? (found as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
 }

@@ -13,6 +13,7 @@ import { Tabs } from '../../ui';
 import { Behind } from './Behind';
 import { Details } from './Details';
 import { Flow } from './Flow';
+import { Letters } from './Letters';
 import { Log } from './Log';
 import { Tables } from './Tables';
 import { Trouble } from './Trouble';
@@ -53,6 +54,7 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
     { key: 'schema', label: t('project.tab.schema'), children: <SchemaView project={project} /> },
     ...(project.type === 'SYNC' ? [] : [{ key: 'verify', label: t('project.tab.verify'), children: <Differences project={project} tables={tables} /> }]),
     { key: 'behind', label: t('project.tab.behind'), children: <Behind project={project} /> },
+    ...(project.type === 'SYNC' ? [] : [{ key: 'letters', label: t('project.tab.letters'), children: <Letters project={project} /> }]),
     { key: 'log', label: t('project.tab.log'), children: <Log events={live.events} /> },
     { key: 'details', label: t('project.tab.details'), children: <Details project={project} /> },
   ];

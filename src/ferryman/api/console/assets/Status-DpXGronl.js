@@ -1,4 +1,4 @@
-import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{L as t,X as n}from"./design-CymlKBJk.js";import{C as r,O as i,S as a,_ as o,h as s,m as c,p as l,u}from"./index-ByZQsN8Y.js";var d=e(n(),1);function f(e){let t=e.split(`
+import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{L as t,X as n}from"./design-CymlKBJk.js";import{C as r,O as i,S as a,_ as o,h as s,m as c,p as l,u}from"./index-CVHVBCD9.js";var d=e(n(),1);function f(e){let t=e.split(`
 
 `),n=t.pop()??``;return{messages:t.map(p).filter(e=>e!==null),rest:n}}function p(e){let t=`message`,n=[];for(let r of e.split(`
 `))r.startsWith(`event: `)?t=r.slice(7):r.startsWith(`data: `)&&n.push(r.slice(6));return n.length?{name:t,data:n.join(`
