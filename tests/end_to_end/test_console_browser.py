@@ -95,8 +95,17 @@ def test_from_the_login_to_zero_differences(
     expect(apply).to_have_attribute("data-status", "MONITORING", timeout=PATIENCE_MS)
     expect(page.locator("tr[data-step=verify]")).to_have_attribute("data-status", "FINISHED", timeout=PATIENCE_MS)
     check(page)
-    for name in ("Tables", "Schema", "Why is it behind?", "Log", "Settings", "Verification"):
-        page.get_by_role("tab", name=name).click()
+    for name in (
+        "Tables",
+        "Schema",
+        "Why is it behind?",
+        "Dead letters",
+        "Log",
+        "Component logs",
+        "Settings",
+        "Verification",
+    ):
+        page.get_by_role("tab", name=name, exact=True).click()
         expect(page.get_by_role("tabpanel").locator("section.panel").first).to_be_visible()
         check(page)
     expect(page.get_by_text("Equal: every compared row")).to_be_visible()
@@ -132,8 +141,16 @@ def start_by_wizard(page: Page, source: Server, target: Server, database: str) -
     run(target, f"DELETE FROM {database}.orders")
     page.get_by_role("button", name="Check again").click()
     expect(in_the_way).to_be_hidden(timeout=PATIENCE_MS)
+    look_at_yaml(page, f"{database}.*")
     page.get_by_role("button", name="Create and start").click()
     expect(page.get_by_role("heading", name=PROJECT)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def look_at_yaml(page: Page, text: str) -> None:
+    page.get_by_role("button", name="As YAML").click()
+    expect(page.get_by_role("dialog").get_by_text(text)).to_be_visible()
+    check(page)
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
 
 
 def forward(page: Page) -> None:
@@ -245,6 +262,69 @@ def change_settings(page: Page, service: ConsoleService, project: str) -> None:
     expect(page.get_by_role("heading", name="mended")).to_be_visible(timeout=PATIENCE_MS)
     now = service.call("GET", f"/api/v1/projects/{project}/settings")
     assert (now["name"], now["importance"], now["load_rows_per_second"]) == ("mended", "LOW", 100_000)
+
+
+def test_a_change_set_aside_is_told_silenced_and_tried_again(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    made = f"CREATE TABLE {database_name}.items (id INT PRIMARY KEY, word VARCHAR(40))"
+    run(mariadb, f"CREATE DATABASE {database_name}", made)
+    asked = {"name": "aside", "source": mariadb.url, "target": oceanbase.url, "objects": [f"{database_name}.*"]}
+    asked |= {"types": ["schema", "incremental"], "conflicts": "skip-to-dead-letters", "importance": "LOW"}
+    project = service.call("POST", "/api/v1/projects", asked)["id"]
+    service.call("POST", f"/api/v1/projects/{project}/start")
+    page = open_page(browser, service)
+    log_in(page)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    raise_level(page, service)
+    page.goto(f"{service.url}/console/projects/{project}/flow")
+    expect(page.locator("tr[data-step=apply]")).to_have_attribute("data-status", "MONITORING", timeout=PATIENCE_MS)
+    narrower = f"ALTER TABLE {database_name}.items ADD UNIQUE (word)"
+    run(oceanbase, narrower, f"INSERT INTO {database_name}.items VALUES (9, 'in the way')")
+    run(mariadb, f"INSERT INTO {database_name}.items VALUES (1, 'in the way')")
+    page.goto(f"{service.url}/console/alerts")
+    alert = page.locator("tr[data-rule=dead_letters]")
+    expect(alert).to_contain_text("High", timeout=PATIENCE_MS)
+    check(page)
+    silence(page)
+    page.goto(f"{service.url}/console/projects/{project}/letters")
+    expect(page.locator("tr[data-letter][data-state=open]")).to_have_count(1)
+    check(page)
+    run(oceanbase, f"DELETE FROM {database_name}.items")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("No change waits for a decision.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_label("Also those that are settled").check()
+    expect(page.locator("tr[data-letter][data-state=applied]")).to_have_count(1)
+    assert rows(oceanbase, f"{database_name}.items") == [(1, "in the way")]
+    sound(page)
+
+
+def raise_level(page: Page, service: ConsoleService) -> None:
+    page.goto(f"{service.url}/console/alerts/rules")
+    page.locator("tr", has_text="Changes were put aside").get_by_role("button", name="Change").click()
+    choose(page, page.get_by_role("dialog").locator(".ant-select"), "High")
+    check(page)
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.locator("tr", has_text="Changes were put aside")).to_contain_text("High")
+
+
+def silence(page: Page) -> None:
+    page.get_by_role("tab", name="Silences").click()
+    page.get_by_role("button", name="New silence").click()
+    page.get_by_label("Reason").fill("it is being mended")
+    check(page)
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("it is being mended")).to_be_visible()
+    page.get_by_role("button", name="End it").click()
+    expect(page.get_by_text("Nothing is silenced.")).to_be_visible()
+    page.get_by_role("tab", name="Channels").click()
+    page.get_by_role("button", name="New channel").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("pager")
+    page.get_by_role("dialog").get_by_label("Address").fill("https://hooks.example/token-1")
+    check(page)
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("rowheader", name="pager")).to_be_visible()
+    assert "token-1" not in page.content()
 
 
 def test_a_synchronization_into_files(

@@ -66,6 +66,14 @@ def test_mariadb_into_postgresql(mariadb: MariaDb, postgres: Postgres, database_
         found = next(part for part in item["message"].split("; ") if part.startswith(f"{table}.{column}: "))
         assert found.startswith(f"{table}.{column}: 37 values")
         assert f"[{misfit}]" in found
+    choices = {each["policy"].rpartition(".")[2]: (each["count"], each["actions"]) for each in item["misfits"]}
+    either = (37, ["null", "clamp"])
+    assert choices == {
+        "`d`:zero-date": either,
+        "`dt`:zero-date": (37, ["clamp"]),  # NOT NULL
+        "`tx`:nul-character": either,
+        "`fine`:nul-character": either,
+    }
     assert "plain" not in checked.stdout
 
     run = ("run", *both, "--name", database_name, "--data-dir", str(tmp_path), "--stop-when", "caught-up")

@@ -29,16 +29,31 @@ export function headersOf(): Record<string, string> {
 }
 
 export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const answer = await reach(path, {
+  const text = await ask(path, {
     method,
     headers: { ...headersOf(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
   });
-  if (answer.status === 204) return undefined as T;
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+async function ask(path: string, init: RequestInit): Promise<string> {
+  const answer = await reach(path, init);
   const text = await answer.text();
-  if (answer.ok) return JSON.parse(text) as T;
+  if (answer.ok) return text;
   throw refusal(answer.status, text);
+}
+
+/** What comes as text: YAML, CSV. */
+export function getText(path: string, method = 'GET', body?: unknown): Promise<string> {
+  const json: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  return ask(path, { method, headers: { ...headersOf(), ...json }, body: body === undefined ? undefined : JSON.stringify(body) });
+}
+
+/** Send a text of another type than JSON. */
+export async function postText<T>(path: string, text: string, type: string): Promise<T> {
+  return JSON.parse(await ask(path, { method: 'POST', headers: { ...headersOf(), 'Content-Type': type }, body: text })) as T;
 }
 
 /** Reach the service, and note whether it is there. */

@@ -338,6 +338,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/configuration/yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write Project
+         * @description Write a project that is not made yet as the YAML that `ferryman apply` takes; nothing is changed.
+         */
+        post: operations["write_project_api_v1_configuration_yaml_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/endpoints": {
         parameters: {
             query?: never;
@@ -1550,6 +1570,11 @@ export interface components {
             item: string;
             /** Message */
             message: string;
+            /**
+             * Misfits
+             * @description Of the item that counts values: what it has found.
+             */
+            misfits: components["schemas"]["MisfitDocument"][];
             /** Side */
             side: string;
             /** Skippable */
@@ -2053,6 +2078,27 @@ export interface components {
             /** Name */
             name: string;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * MisfitDocument
+         * @description Values of one column that do not fit the target, and what a value policy could make of them.
+         */
+        MisfitDocument: {
+            /** Action */
+            action: string;
+            /** Actions */
+            actions: string[];
+            /** Column */
+            column: string;
+            /** Count */
+            count: number;
+            /** Misfit */
+            misfit: string;
+            /**
+             * Policy
+             * @description With =null or =clamp behind it: a member of `on_value`; empty: none can be had.
+             */
+            policy: string;
         };
         /**
          * MismatchDocument
@@ -5107,6 +5153,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    write_project_api_v1_configuration_yaml_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProject"];
+            };
+        };
+        responses: {
+            /** @description The document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": components["schemas"]["ProjectFile"];
                 };
             };
             /** @description The call cannot be done; `error` says why. */

@@ -31,6 +31,10 @@ export type Figures = Schemas['Figures'];
 export type Silence = Schemas['SilenceDocument'];
 export type Channel = Schemas['ChannelDocument'];
 export type ChannelTest = Schemas['TestOutcome'];
+export type ObjectList = Schemas['ObjectList'];
+export type ColumnRules = Schemas['ColumnRulesDocument'];
+export type ValueMisfit = Schemas['MisfitDocument'];
+export type LogEntries = Schemas['LogDocument'];
 export type Lag = Schemas['LagDocument'];
 export type DeadLetter = Schemas['DeadLetterDocument'];
 /** What has a default may be left out; the generated type asks for all of it. */

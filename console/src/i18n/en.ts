@@ -1,10 +1,12 @@
 /** Every text of the console, in English: the measure of what the other languages must have. */
 import { alertsEn } from './alerts.en';
+import { choicesEn } from './choices.en';
 import { followingEn } from './following.en';
 import { movingEn } from './moving.en';
 
 export const en = {
   ...alertsEn,
+  ...choicesEn,
   ...followingEn,
   ...movingEn,
   'app.name': 'Ferryman',

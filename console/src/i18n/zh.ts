@@ -1,11 +1,13 @@
 /** 控制台的全部中文文本。 */
 import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
+import { choicesZh } from './choices.zh';
 import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
 
 export const zh: Texts = {
   ...alertsZh,
+  ...choicesZh,
   ...followingZh,
   ...movingZh,
   'app.name': 'Ferryman',

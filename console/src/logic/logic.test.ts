@@ -7,6 +7,7 @@ import { filled } from '../i18n';
 import { EMPTY_FORM, problemsOf, requestOf } from '../pages/wizard/form';
 import { sharesOf } from './behind';
 import { fieldsOf, settingsOf } from './channel';
+import { columnRulesOf, NO_COLUMN_RULES, pairsIn } from './columns';
 import { EMPTY_ENDPOINT, placeOf, urlOf } from './endpoint';
 import { bytes, duration, percent, remaining } from './format';
 import { EMPTY_LIVE, linesOfTables, merged } from './live';
@@ -125,6 +126,18 @@ describe('why it is behind', () => {
     expect(sharesOf(null)).toEqual([]);
     expect(sharesOf({ all: 0 })).toEqual([]);
   });
+});
+
+describe('rules for columns', () => {
+  const key = tableKey('shop', 'orders');
+  const fields = { keep: [], leaveOut: ['note'], transforms: 'mail: mask(2,4)\n card: hash', add: 'origin: {database}:x' };
+  it('belong to tables that are chosen', () => {
+    const rules = { keep: [], leave_out: ['note'], transforms: { mail: 'mask(2,4)', card: 'hash' }, add: { origin: '{database}:x' } };
+    expect(columnRulesOf({ [key]: fields }, [key])).toEqual({ 'shop.orders': rules });
+    expect(columnRulesOf({ [key]: fields }, [])).toEqual({});
+    expect(columnRulesOf({ [key]: NO_COLUMN_RULES }, [key])).toEqual({});
+  });
+  it('say which line is wrong', () => expect([pairsIn('a b'), pairsIn('a:'), pairsIn('a: b')]).toEqual([null, null, { a: 'b' }]));
 });
 
 describe('settings of a channel', () => {

@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'react';
 import { Link, useSearchParams } from 'react-router-dom';
 import { query, type Failure } from '../api/client';
+import { useLoaded } from '../api/load';
 import { useStream } from '../api/stream';
-import type { Project, ProjectPage } from '../api/types';
+import type { Label, Project, ProjectPage } from '../api/types';
 import { useLanguage, useText } from '../i18n';
 import { placeOf } from '../logic/endpoint';
 import { count, duration, moment } from '../logic/format';
@@ -31,6 +32,7 @@ export default function Projects({ type }: { type: 'MIGRATION' | 'SYNC' }) {
     type,
     search: filters.get('search'),
     status: filters.getAll('status'),
+    label: filters.getAll('label'),
     sort,
     descending: sort === 'created' || sort === 'changed',
     page: number,
@@ -44,6 +46,7 @@ export default function Projects({ type }: { type: 'MIGRATION' | 'SYNC' }) {
     },
     onFailure: setFailure,
   });
+  const labels = useLoaded<Label[]>('/api/v1/labels').data ?? [];
   const { ask, dialog, may } = useActions(() => setSelected(new Set()));
   const items = useMemo(() => page?.items ?? [], [page]);
   const chosen = items.filter((project) => selected.has(project.id));
@@ -62,7 +65,7 @@ export default function Projects({ type }: { type: 'MIGRATION' | 'SYNC' }) {
       if (!next.delete(id)) next.add(id);
       return next;
     });
-  const filtered = filters.has('search') || filters.has('status');
+  const filtered = ['search', 'status', 'label'].some((name) => filters.has(name));
 
   return (
     <Page title={t(`projects.title.${type}`)} extra={<NewProject />}>
@@ -83,6 +86,18 @@ export default function Projects({ type }: { type: 'MIGRATION' | 'SYNC' }) {
           options={STATUSES.map((value) => ({ value, label: t(`status.${value}`) }))}
           onChange={(value: string[]) => change('status', value)}
         />
+        {(labels.length > 0 || filters.has('label')) && (
+          <Select
+            mode="multiple"
+            allowClear
+            aria-label={t('projects.labels')}
+            placeholder={t('projects.labels')}
+            value={filters.getAll('label')}
+            optionFilterProp="label"
+            options={labels.map((label) => ({ value: label.id, label: label.name }))}
+            onChange={(value: string[]) => change('label', value)}
+          />
+        )}
         <Select
           aria-label={t('projects.sort')}
           value={sort}

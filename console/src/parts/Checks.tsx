@@ -1,8 +1,8 @@
 /** Items of a precheck: what failed first, with its remedy; what passed on demand. */
 import { useState } from 'react';
-import type { Check } from '../api/types';
-import { useText } from '../i18n';
-import { Button, Checkbox, type Ticked } from '../ui';
+import type { Check, ValueMisfit } from '../api/types';
+import { known, useText } from '../i18n';
+import { Button, Checkbox, Select, type Ticked } from '../ui';
 import { Sql } from './Sql';
 
 const ORDER: Record<string, number> = { FAILED: 0, WARNED: 1, PASSED: 2 };
@@ -11,9 +11,12 @@ interface Props {
   items: Check[];
   accepted?: string[];
   onAccept?: (item: string, accept: boolean) => void;
+  /** What becomes of values that do not fit: `database.table.column:misfit` → `null` or `clamp`. */
+  policies?: Record<string, string>;
+  onPolicy?: (policy: string, action: string) => void;
 }
 
-export function Checks({ items, accepted = [], onAccept }: Props) {
+export function Checks({ items, accepted = [], onAccept, policies = {}, onPolicy }: Props) {
   const t = useText();
   const [all, setAll] = useState(false);
   const passed = items.filter((item) => item.verdict === 'PASSED').length;
@@ -37,6 +40,7 @@ export function Checks({ items, accepted = [], onAccept }: Props) {
               <Sql text={check.fix_sql} label={t('wizard.fix')} />
             </>
           )}
+          {onPolicy && check.misfits && check.misfits.length > 0 && <Misfits found={check.misfits} policies={policies} onPolicy={onPolicy} />}
           {onAccept && check.skippable && (check.verdict === 'FAILED' || accepted.includes(check.item)) && (
             <Checkbox
               checked={accepted.includes(check.item)}
@@ -55,5 +59,43 @@ export function Checks({ items, accepted = [], onAccept }: Props) {
         </li>
       )}
     </ul>
+  );
+}
+
+interface MisfitProps {
+  found: ValueMisfit[];
+  policies: Record<string, string>;
+  onPolicy: (policy: string, action: string) => void;
+}
+
+/** Values that do not fit, column by column, each with the choices there are. */
+function Misfits({ found, policies, onPolicy }: MisfitProps) {
+  const t = useText();
+  return (
+    <table className="grid cards">
+      <tbody>
+        {found.map((misfit) => (
+          <tr key={`${misfit.column} ${misfit.misfit}`} data-misfit={misfit.misfit}>
+            <th scope="row" className="wrap">
+              {misfit.column} <code className="dim small">{misfit.misfit}</code>
+            </th>
+            <td className="figure">{t('misfit.count', { count: misfit.count })}</td>
+            <td>
+              {misfit.policy ? (
+                <Select
+                  className="figure-field"
+                  aria-label={t('misfit.what', { misfit: misfit.misfit, column: misfit.column })}
+                  value={policies[misfit.policy] ?? 'fail'}
+                  onChange={(action: string) => onPolicy(misfit.policy, action)}
+                  options={['fail', ...misfit.actions].map((value) => ({ value, label: known(t, 'misfit', value) }))}
+                />
+              ) : (
+                <span className="dim small">{t('misfit.none')}</span>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

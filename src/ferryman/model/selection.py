@@ -85,7 +85,12 @@ def shadow_bases(name: TableName) -> tuple[TableName, ...]:
 
 def exact_pattern(name: TableName) -> str:
     """Return the pattern that names this table and no other."""
-    return ".".join("`" + part.replace("`", "``") + "`" for part in (name.database, name.table))
+    return f"{exact_part(name.database)}.{exact_part(name.table)}"
+
+
+def exact_part(name: str) -> str:
+    """Return one part of a pattern, which names this database, table or column and no other."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def matches(pattern: str, name: TableName) -> bool:

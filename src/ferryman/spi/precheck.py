@@ -21,6 +21,26 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundMisfit:
+    """Values of one column that do not fit the target.
+
+    Attributes:
+        policy: What a policy names: ``database.table.column:misfit``; empty where none can be had.
+        column: The source's table and column, in words.
+        count: How many values.
+        action: What becomes of them by the project's policies: ``fail``, ``null`` or ``clamp``.
+        actions: What a policy could make of them: any of ``null`` and ``clamp``.
+    """
+
+    policy: str
+    column: str
+    misfit: str
+    count: int
+    action: str = "fail"
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """One item's answer.
 
@@ -33,6 +53,7 @@ class CheckResult:
         fix_sql: SQL that mends it, where that is safe.
         skippable: Whether the user may go on without it.
         code: The error code that stands for a failure.
+        misfits: Of the item that counts values: what was found, column by column.
     """
 
     item: str
@@ -44,6 +65,7 @@ class CheckResult:
     fix_sql: str = ""
     skippable: bool = False
     code: str = "precheck.failed"
+    misfits: tuple[FoundMisfit, ...] = ()
 
 
 class EndpointChecks(Protocol):

@@ -5,7 +5,8 @@ import type { Label, Project, Publish } from '../../api/types';
 import { known, useLanguage, useText, type Translate } from '../../i18n';
 import { moment } from '../../logic/format';
 import { Panel } from '../../parts/States';
-import { Button } from '../../ui';
+import { SaveButton, YamlButton } from '../../parts/TextButtons';
+import { Button, Space } from '../../ui';
 import { SettingsForm } from './SettingsForm';
 
 export function Details({ project }: { project: Project }) {
@@ -32,7 +33,17 @@ export function Details({ project }: { project: Project }) {
     [t('project.finished'), moment(project.finished_at, language)],
   ];
   return (
-    <Panel extra={may && !editing && <Button onClick={() => setEditing(true)}>{t('edit.open')}</Button>}>
+    <Panel
+      extra={
+        !editing && (
+          <Space wrap>
+            <YamlButton path={`/api/v1/projects/${project.id}/export`} />
+            <SaveButton path={`/api/v1/projects/${project.id}/objects.csv`} name={`${project.name}.csv`} label={t('csv.save')} />
+            {may && <Button onClick={() => setEditing(true)}>{t('edit.open')}</Button>}
+          </Space>
+        )
+      }
+    >
       {editing && <SettingsForm project={project} onDone={() => setEditing(false)} />}
       {!editing && (<dl className="facts">
         {entries.map(([name, value]) => (

@@ -11,6 +11,7 @@ import { Failed, Loading, Page } from '../../parts/States';
 import { Status } from '../../parts/Status';
 import { Tabs } from '../../ui';
 import { Behind } from './Behind';
+import { Components } from './Components';
 import { Details } from './Details';
 import { Flow } from './Flow';
 import { Letters } from './Letters';
@@ -56,6 +57,7 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
     { key: 'behind', label: t('project.tab.behind'), children: <Behind project={project} /> },
     ...(project.type === 'SYNC' ? [] : [{ key: 'letters', label: t('project.tab.letters'), children: <Letters project={project} /> }]),
     { key: 'log', label: t('project.tab.log'), children: <Log events={live.events} /> },
+    { key: 'components', label: t('project.tab.components'), children: <Components project={project} /> },
     { key: 'details', label: t('project.tab.details'), children: <Details project={project} /> },
   ];
   return (

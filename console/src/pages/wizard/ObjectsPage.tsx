@@ -6,13 +6,15 @@ import { count } from '../../logic/format';
 import { databaseKey, partsOf, tableKey } from '../../logic/objects';
 import { Failed, Loading, Nothing } from '../../parts/States';
 import { Alert, Input, Segmented, Tree } from '../../ui';
+import { ByList } from './ByList';
+import { ColumnsButton } from './ColumnsButton';
 import { problemsOf, type Mode } from './form';
 import type { PageProps } from './Wizard';
 
 export function ObjectsPage(props: PageProps) {
   const t = useText();
   const { form, change, strict } = props;
-  const modes: Mode[] = ['tree', 'rules', 'everything'];
+  const modes: Mode[] = ['tree', 'rules', 'list', 'everything'];
   return (
     <>
       <Segmented
@@ -23,6 +25,7 @@ export function ObjectsPage(props: PageProps) {
       <div className="mode">
         {form.mode === 'tree' && <ByTree {...props} />}
         {form.mode === 'rules' && <ByRules {...props} />}
+        {form.mode === 'list' && <ByList {...props} />}
         {form.mode === 'everything' && <p>{t('wizard.everythingHint')}</p>}
       </div>
       {strict && problemsOf(form, 2).length > 0 && <Alert role="alert" type="error" showIcon message={t('wizard.tree.needed')} />}
@@ -130,6 +133,7 @@ function Chosen({ form, change }: PageProps) {
                 onChange={(event) => change({ where: { ...form.where, [key]: event.target.value } })}
               />
             )}
+            {table !== null && <ColumnsButton name={name} columnsKey={key} form={form} change={change} />}
           </li>
         );
       })}

@@ -1,7 +1,7 @@
 import { useText } from '../../i18n';
 import { Checkbox, Form, InputNumber, Radio, Select, type Ticked } from '../../ui';
 import { PublishFields } from './PublishFields';
-import { typesOf } from './form';
+import { CONFLICTS, typesOf } from './form';
 import type { PageProps } from './Wizard';
 
 const IMPORTANCES = ['HIGH', 'MEDIUM', 'LOW', 'IGNORE'] as const;
@@ -32,6 +32,16 @@ export function OptionsPage({ form, change, strict }: PageProps) {
             value={form.stopWhen}
             onChange={(event) => change({ stopWhen: event.target.value as 'never' })}
             options={(['never', 'caught-up'] as const).map((value) => ({ value, label: t(`wizard.stop.${value}`) }))}
+          />
+        </Form.Item>
+      )}
+      {form.types.includes('incremental') && !form.sync && (
+        <Form.Item label={t('wizard.conflicts')} htmlFor="wizard-conflicts" extra={t(`conflicts.${form.conflicts}Hint`)}>
+          <Select
+            id="wizard-conflicts"
+            value={form.conflicts}
+            onChange={(conflicts) => change({ conflicts })}
+            options={CONFLICTS.map((value) => ({ value, label: t(`conflicts.${value}`) }))}
           />
         </Form.Item>
       )}

@@ -36,6 +36,10 @@ export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged:
   const warned = checks?.filter((check) => check.verdict === 'WARNED').length ?? 0;
   const accept = (item: string, yes: boolean) =>
     change({ accepted: yes ? [...form.accepted, item] : form.accepted.filter((each) => each !== item) });
+  const decide = (policy: string, action: string) => {
+    const { [policy]: _, ...others } = form.onValue;
+    change({ onValue: action === 'fail' ? others : { ...others, [policy]: action } });
+  };
   return (
     <>
       {busy && (
@@ -52,7 +56,7 @@ export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged:
           message={failed ? t('wizard.checkFailed', { count: failed }) : warned ? t('wizard.checkWarned', { count: warned }) : t('wizard.checkPassed')}
         />
       )}
-      {checks && <Checks items={checks} accepted={form.accepted} onAccept={accept} />}
+      {checks && <Checks items={checks} accepted={form.accepted} onAccept={accept} policies={form.onValue} onPolicy={decide} />}
       <Button disabled={busy} onClick={() => void run()}>
         {t('wizard.check')}
       </Button>

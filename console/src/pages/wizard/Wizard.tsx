@@ -6,6 +6,7 @@ import { useMay } from '../../api/session';
 import type { Check, Project } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed, Nothing, Page, Panel } from '../../parts/States';
+import { YamlButton } from '../../parts/TextButtons';
 import { Button, Space, Steps } from '../../ui';
 import { EMPTY_FORM, keepForm, keptForm, problemsOf, requestOf, type WizardForm } from './form';
 import { EndpointsPage } from './EndpointsPage';
@@ -111,6 +112,7 @@ export default function Wizard() {
         )}
         {page === 4 && (
           <>
+            <YamlButton path="/api/v1/configuration/yaml" body={requestOf(form)} />
             <Button loading={busy} onClick={() => void create(false)}>
               {t('wizard.saveOnly')}
             </Button>

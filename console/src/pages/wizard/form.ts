@@ -1,9 +1,10 @@
 /** What the wizard has gathered; kept over a reload, never with a password. */
-import type { NewProject, Publish } from '../../api/types';
+import type { NewProject, ObjectList, Publish } from '../../api/types';
+import { columnRulesOf, type ColumnFields } from '../../logic/columns';
 import { filtersOf, linesOf, namesOf, patternsOf } from '../../logic/objects';
 
 export type Kind = 'schema' | 'full' | 'incremental' | 'verify';
-export type Mode = 'tree' | 'rules' | 'everything';
+export type Mode = 'tree' | 'rules' | 'list' | 'everything';
 
 export interface WizardForm {
   name: string;
@@ -16,6 +17,12 @@ export interface WizardForm {
   checked: string[];
   renamed: Record<string, string>;
   where: Record<string, string>;
+  /** Rules for columns, by the keys of the tree. */
+  columns: Record<string, ColumnFields>;
+  /** Keys the hashes of columns; not kept over a reload. */
+  hashKey: string;
+  /** A list that was read from a CSV. */
+  list: ObjectList | null;
   objects: string;
   exclude: string;
   streams: number;
@@ -26,7 +33,13 @@ export interface WizardForm {
   publish: Publish;
   /** Sharding columns, a line each: `database.table: column, column`. */
   shards: string;
+  conflicts: ConflictPolicy;
+  /** `database.table.column:misfit` → what becomes of such values. */
+  onValue: Record<string, string>;
 }
+
+export type ConflictPolicy = NonNullable<NewProject['conflicts']>;
+export const CONFLICTS: ConflictPolicy[] = ['stop', 'overwrite', 'skip-to-dead-letters'];
 
 export const KINDS: Kind[] = ['schema', 'full', 'incremental', 'verify'];
 
@@ -61,6 +74,9 @@ export const EMPTY_FORM: WizardForm = {
   checked: [],
   renamed: {},
   where: {},
+  columns: {},
+  hashKey: '',
+  list: null,
   objects: '',
   exclude: '',
   streams: 0,
@@ -70,6 +86,8 @@ export const EMPTY_FORM: WizardForm = {
   accepted: [],
   publish: EMPTY_PUBLISH,
   shards: '',
+  conflicts: 'stop',
+  onValue: {},
 };
 
 const KEY = 'ferryman.wizard';
@@ -83,29 +101,41 @@ export function keptForm(): WizardForm {
 }
 
 export function keepForm(form: WizardForm | null): void {
-  if (form) sessionStorage.setItem(KEY, JSON.stringify(form));
+  if (form) sessionStorage.setItem(KEY, JSON.stringify({ ...form, hashKey: '' }));
   else sessionStorage.removeItem(KEY);
 }
 
 /** What the API takes. */
 export function requestOf(form: WizardForm): NewProject {
-  const tree = form.mode === 'tree';
-  const rules = form.mode === 'rules';
   return {
     name: form.name.trim(),
     source: form.source,
     target: form.target,
-    objects: tree ? patternsOf(form.checked) : rules ? linesOf(form.objects) : [],
-    exclude: rules ? linesOf(form.exclude) : [],
-    rename: tree ? namesOf(form.renamed) : {},
-    where: tree ? filtersOf(form.where) : {},
+    ...objectsOf(form),
+    exclude: form.mode === 'rules' ? linesOf(form.exclude) : [],
     types: typesOf(form),
     stop_when: form.stopWhen,
     streams: form.streams,
     allow_not_empty: form.notEmpty,
     skip_prechecks: form.accepted,
     importance: form.importance,
+    on_value: Object.entries(form.onValue).map(([policy, action]) => `${policy}=${action}`),
+    conflicts: form.sync ? 'stop' : form.conflicts,
     publish: form.sync ? { ...form.publish, topic: form.publish.topic?.trim(), key_columns: shardsOf(form.shards) } : null,
+  };
+}
+
+/** What moves, with its names, rows and columns at the target. */
+function objectsOf(form: WizardForm): Pick<NewProject, 'objects' | 'rename' | 'where' | 'columns' | 'hash_key'> {
+  if (form.mode === 'rules') return { objects: linesOf(form.objects) };
+  if (form.mode === 'list') return { objects: form.list?.objects ?? [], rename: form.list?.rename, where: form.list?.where };
+  if (form.mode === 'everything') return { objects: [] };
+  return {
+    objects: patternsOf(form.checked),
+    rename: namesOf(form.renamed),
+    where: filtersOf(form.where),
+    columns: columnRulesOf(form.columns, form.checked),
+    hash_key: form.hashKey,
   };
 }
 

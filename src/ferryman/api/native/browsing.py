@@ -7,6 +7,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from ferryman.api.native import documents
 from ferryman.api.native.naming import project_id_of
@@ -66,6 +67,17 @@ class DatabaseDocument(documents.Model):
     objects: list[ObjectDocument]
 
 
+class MisfitDocument(documents.Model):
+    """Values of one column that do not fit the target, and what a value policy could make of them."""
+
+    policy: str = Field(description="With =null or =clamp behind it: a member of `on_value`; empty: none can be had.")
+    column: str
+    misfit: str
+    count: int
+    action: str
+    actions: list[str]
+
+
 class CheckDocument(documents.Model):
     """One item of a precheck."""
 
@@ -78,6 +90,7 @@ class CheckDocument(documents.Model):
     fix_sql: str
     skippable: bool
     code: str
+    misfits: list[MisfitDocument] = Field(description="Of the item that counts values: what it has found.")
 
 
 class SampleDocument(documents.Model):

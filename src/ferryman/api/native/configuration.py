@@ -13,7 +13,7 @@ from ferryman.api.native.object_lists import ObjectList, list_of, read_list, wri
 from ferryman.api.native.planning import Plan, carry_out, planned
 from ferryman.api.native.project_files import ProjectFile, SettingsChange, as_yaml, file_of
 from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
-from ferryman.api.native.routes import project_id_of
+from ferryman.api.native.routes import project_id_of, spec_of_request
 from ferryman.control.service import Service
 from ferryman.model.project import Importance, ProjectSpec, StopWhen
 
@@ -58,6 +58,17 @@ def _add_file_routes(router: APIRouter, service: Service, labels: Labels) -> Non
         """Write a project as the YAML that `ferryman apply` takes; without passwords, defaults left out."""
         view = service.project(project_id_of(service, project_id), tables=False)
         return Response(as_yaml(file_of(view.spec, labels.all())), media_type="application/yaml")
+
+    @router.post(
+        "/configuration/yaml",
+        tags=["configuration"],
+        response_class=Response,
+        responses=_text("application/yaml", {"$ref": "#/components/schemas/ProjectFile"}),
+    )
+    def write_project(asked: documents.NewProject) -> Response:
+        """Write a project that is not made yet as the YAML that `ferryman apply` takes; nothing is changed."""
+        spec = spec_of_request(service, asked)
+        return Response(as_yaml(file_of(spec, labels.all())), media_type="application/yaml")
 
     @router.post("/configuration/plan", tags=["configuration"])
     def plan_project(asked: ProjectFile) -> Plan:

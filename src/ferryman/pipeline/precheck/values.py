@@ -16,9 +16,10 @@ from ferryman.model.misfits import Misfit, Question
 from ferryman.model.policies import Action
 from ferryman.model.project import ProjectSpec
 from ferryman.model.schema import Table
-from ferryman.pipeline.conversion import bound_actions
+from ferryman.model.selection import exact_part, exact_pattern
+from ferryman.pipeline.conversion import bound_actions, refusal
 from ferryman.spi.counting import CountingSource, Counts
-from ferryman.spi.precheck import CheckResult, Verdict
+from ferryman.spi.precheck import CheckResult, FoundMisfit, Verdict
 
 ITEM = "DB_VALUES"
 SECONDS = 60.0
@@ -62,6 +63,7 @@ class Asked:
 class _Finding:
     text: str
     refused: bool
+    misfit: FoundMisfit
 
 
 def value_checks(
@@ -82,10 +84,11 @@ def value_checks(
         return [_item(verdict, "; ".join([f"counted in {len(asked)} tables", *limits]))]
     refused = [finding for finding in found if finding.refused]
     message = "; ".join([*_shown(found), *limits])
+    misfits = tuple(finding.misfit for finding in found)
     if not refused:
-        return [_item(Verdict.WARNED, message)]
+        return [_item(Verdict.WARNED, message, misfits=misfits)]
     hint = "change them at the source, or say what they shall become: --on-value 'database.table.column:MISFIT=null' (or clamp)"
-    return [_item(Verdict.FAILED, message, hint)]
+    return [_item(Verdict.FAILED, message, hint, misfits)]
 
 
 def _answers(
@@ -131,9 +134,37 @@ def _finding(spec: ProjectSpec, asked: Asked, question: Question, count: int, sa
     what = "rows" if question.misfit is Misfit.KEY_COLLISION else "values"
     text = f"{asked.source.name}.{question.where}: {count} {what} {_WORDS[question.misfit]}{sampled}"
     action = _action(spec, asked, question)
+    told = _told(asked, question, count, action)
     if action is None:
-        return _Finding(f"{text} [{question.misfit.value}]", refused=True)
-    return _Finding(f"{text}, which become {_become(action)} ({question.misfit.value}={action.value})", refused=False)
+        return _Finding(f"{text} [{question.misfit.value}]", refused=True, misfit=told)
+    become = f"{text}, which become {_become(action)} ({question.misfit.value}={action.value})"
+    return _Finding(become, refused=False, misfit=told)
+
+
+def _told(asked: Asked, question: Question, count: int, action: Action | None) -> FoundMisfit:
+    actions = _actions(asked, question)
+    column = f"{exact_pattern(asked.source.name)}.{exact_part(question.columns[0])}"
+    return FoundMisfit(
+        policy=f"{column}:{question.misfit.value}" if actions else "",
+        column=f"{asked.source.name}.{question.where}",
+        misfit=question.misfit.value,
+        count=count,
+        action=(action or Action.FAIL).value,
+        actions=actions,
+    )
+
+
+def _actions(asked: Asked, question: Question) -> tuple[str, ...]:
+    """Return what a policy could do."""
+    wanted = question.columns[0].casefold()
+    there = next((each for each in asked.target.columns if each.name.casefold() == wanted), None)
+    if there is None or question.misfit is Misfit.KEY_COLLISION:
+        return ()
+    return tuple(
+        action.value
+        for action in (Action.NULL, Action.CLAMP)
+        if not refusal(asked.target, there, question.misfit, action)
+    )
 
 
 def _action(spec: ProjectSpec, asked: Asked, question: Question) -> Action | None:
@@ -171,8 +202,8 @@ def _shown(found: Sequence[_Finding]) -> list[str]:
     return [finding.text for finding in ordered[:_SHOWN]] + more
 
 
-def _item(verdict: Verdict, message: str, hint: str = "") -> CheckResult:
+def _item(verdict: Verdict, message: str, hint: str = "", misfits: tuple[FoundMisfit, ...] = ()) -> CheckResult:
     return CheckResult(
         item=ITEM, side="both", verdict=verdict, title=_TITLE, message=message, hint=hint, skippable=True,
-        code="precheck.value_misfit",
+        code="precheck.value_misfit", misfits=misfits,
     )  # fmt: skip

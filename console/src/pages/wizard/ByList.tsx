@@ -1,0 +1,45 @@
+/** Objects from a CSV as OMS's console exports it; the service reads it. */
+import { useState, type ChangeEvent } from 'react';
+import { failureOf, postText, type Failure } from '../../api/client';
+import type { ObjectList } from '../../api/types';
+import { useText } from '../../i18n';
+import { Failed } from '../../parts/States';
+import type { PageProps } from './Wizard';
+
+export function ByList({ form, change }: Pick<PageProps, 'form' | 'change'>) {
+  const t = useText();
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const take = async (event: ChangeEvent<HTMLInputElement>) => {
+    const file = event.target.files?.[0];
+    if (!file) return;
+    try {
+      change({ list: await postText<ObjectList>('/api/v1/objects/import', await file.text(), 'text/csv') });
+      setFailure(null);
+    } catch (problem) {
+      change({ list: null });
+      setFailure(failureOf(problem));
+    }
+  };
+  return (
+    <div className="narrow-form">
+      <p className="dim">{t('wizard.list.hint')}</p>
+      <label className="field">
+        <span>{t('wizard.list.file')}</span>
+        <input type="file" accept=".csv,text/csv" onChange={(event) => void take(event)} />
+      </label>
+      {failure && <Failed failure={failure} />}
+      {form.list && (
+        <>
+          <p role="status">{t('wizard.list.read', { count: form.list.tables })}</p>
+          <ul className="chosen" tabIndex={0}>
+            {form.list.objects.map((name) => (
+              <li key={name}>
+                <code className="wrap">{name}</code>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}
