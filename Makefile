@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz lock console console-test console-shots clean
+.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz lock console console-test console-shots console-load clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -66,6 +66,9 @@ console-test: $(STAMP)  ## the console's types and logic, and that its bundle is
 
 console-shots: $(STAMP)  ## every page, light and dark, wide and narrow, into screenshots/
 	@$(BIN)/python tests/end_to_end/console_shots.py screenshots
+
+console-load: $(STAMP)  ## how quick the console is with 10,000 projects, and with 10,000 tables
+	@$(BIN)/python tests/end_to_end/console_load.py
 
 errors: $(STAMP)  ## write the register of errors, docs/errors.md
 	@$(BIN)/python tools/errors > docs/errors.md

@@ -151,7 +151,7 @@ class _ProjectChanges:
         self._document = _plain(documents.project_document(self._service.project(self._id)))
         said = self._head()
         if changed := self._changed_tables():
-            said.append(_event("tables", json.dumps(changed, ensure_ascii=False)))
+            said.append(_event("tables", f"[{', '.join(changed)}]"))
         if news := self._service.events(self._id, after=self._after, limit=1000):
             self._after = news[-1]["id"]
             said.append(_event("events", json.dumps(news, ensure_ascii=False, default=str)))
@@ -161,14 +161,16 @@ class _ProjectChanges:
         steps = [{**step, "tables": []} for step in self._document["steps"]]
         return [("project", _without_facts({**self._document, "steps": steps}))]
 
-    def _changed_tables(self) -> list[dict[str, Any]]:
+    def _changed_tables(self) -> list[str]:
+        """Return tables as JSON: of 10,000, each is written once."""
         changed = []
         for step in self._document["steps"]:
             for table in step["tables"]:
-                key, text = (step["name"], table["table"]), json.dumps(table)
+                key = (step["name"], table["table"])
+                text = json.dumps({"step": step["name"], **table}, ensure_ascii=False)
                 if self._tables.get(key) != text:
                     self._tables[key] = text
-                    changed.append({"step": step["name"], **table})
+                    changed.append(text)
         return changed
 
 
