@@ -88,6 +88,9 @@ class MariaDb(Server):
         lines = [f"{name}={value}" for name, value in self._settings.items()]
         head = ["[mysqld]", f"datadir={self.directory / 'data'}", f"socket={self.socket}", f"port={self.port}"]
         head += [f"pid-file={self.directory / 'mariadbd.pid'}", f"init-file={self.directory / 'init.sql'}"]
+        # Of its own: a server that starts deletes other servers' temporary tables from a directory they share.
+        head += [f"tmpdir={self.directory / 'tmp'}"]
+        (self.directory / "tmp").mkdir(exist_ok=True)
         (self.directory / "server.cnf").write_text("\n".join([*head, *lines, ""]))
         init = self.directory / "init.sql"
         init.touch(mode=0o600)

@@ -310,6 +310,7 @@ CODES: dict[str, Code] = {
     "target.full": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "make room at the target (disk, table space, tenant memory), then resume"
     ),
+    "target.no_snapshot": Code(1, "never", "INNER_ERROR"),
     "target.not_empty": Code(3, "manual", "GHANA-PCHKNP002010"),
     "target.packet_too_large": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "raise max_allowed_packet at the target, then resume"

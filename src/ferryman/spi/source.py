@@ -242,6 +242,21 @@ class ExpiringLog(Protocol):
 
 
 @runtime_checkable
+class SnapshotSource(Protocol):
+    """What a source offers besides when a table can be seen, without a lock, at a moment whose place in the log is known."""
+
+    def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position] | None:
+        """Open a reader whose reads of `table` all see one moment, and return that moment's place in the log.
+
+        `held` is a place that is applied already: sources that can choose, choose it. `None` where that cannot be had.
+
+        Raises:
+            FerrymanError: ``source.no_snapshot``, ``source.privilege``, ``source.slot_busy``, ``source.table_changed``.
+        """
+        ...
+
+
+@runtime_checkable
 class FlashbackSource(Protocol):
     """What a source offers besides when it can be read as it was."""
 

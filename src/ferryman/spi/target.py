@@ -138,6 +138,14 @@ class Target(Protocol):
         """Open a reader (verification)."""
         ...
 
+    def snapshot_reader(self, table: Table) -> TableReader:
+        """Open a reader whose reads of `table` all see the moment of this call.
+
+        Raises:
+            FerrymanError: ``target.no_snapshot``: the table's engine has no snapshots.
+        """
+        ...
+
     def session(self) -> TargetSession:
         """Open a session for writing: foreign keys off, strict, UTC, zero dates and id 0 as they are."""
         ...

@@ -23,6 +23,8 @@ LOAD_OPTIONS_NOTE = "options.load"
 APPLY_OPTIONS_NOTE = "options.apply"
 VERIFY_OPTIONS_NOTE = "options.verify"
 SELECTION_NOTE = "objects.selection"
+MEET_NOTE = "verify.meet"
+MET_NOTE = "verify.met"
 
 
 class TaskContext(Protocol):
@@ -56,6 +58,8 @@ class TaskContext(Protocol):
     ``apply.unsettled``   what cascades touched during the load: read again       apply       apply
     ``verify.run``        name of the run under way, and whether it is over      verify      verify
     ``verify.done/T``     result of table T in that run                          verify      verify
+    ``verify.meet``       {id, place}: apply shall stand still, at that place    verify      apply
+    ``verify.met``        {id, position, over}: it stands there; or it gave up   apply       verify
     ``options.load``      LoadOptions as they are now, changed in a live project control     load
     ``options.apply``     ApplyOptions, likewise                                 control     apply
     ``options.verify``    VerifyOptions, likewise                                control     verify

@@ -22,7 +22,7 @@ class Script:
         return {} if value is None else dict.fromkeys(rows, value)
 
     def settle(self) -> Settled:
-        return _settle([1], self.look, self)
+        return _settle([1], self.look, self, rounds=2)
 
 
 def test_overtaken_once_is_not_different():

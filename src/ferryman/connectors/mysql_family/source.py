@@ -47,6 +47,14 @@ class FamilySource:
         connection, position = open_snapshot(self._endpoint, tables)
         return Reader(self._connect, connection), position
 
+    def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position] | None:
+        """Open a reader of one moment and return its place in the log; only MariaDB tells both without a lock."""
+        del held
+        with self._connect() as connection:
+            if connection.server.flavor != "mariadb":
+                return None
+        return self.consistent_reader([table.name])
+
     def current_position(self) -> Position:
         """Return the end of the log now."""
         with self._connect() as connection:

@@ -62,6 +62,10 @@ class OceanBaseSource(FamilySource):
         position = self._position or self.current_position()
         return BorderReader(self._connect, as_of=place_of(position).scn), position
 
+    def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position] | None:
+        """Open a reader of the table as it was at `held`, whole tables only: those without a key are read so."""
+        return None if table.row_key else (BorderReader(self._connect, as_of=place_of(held).scn), held)
+
     def current_position(self) -> Position:
         """Return this moment; every later commit, and every later schema statement, lies behind it."""
         with self._connect() as connection:

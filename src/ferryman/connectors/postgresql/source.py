@@ -58,6 +58,11 @@ class PostgresSource:
         connection, position = open_snapshot(self._endpoint, tables)
         return Reader(self._connect, connection), position
 
+    def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position]:
+        """Open a reader of one moment and return its place in the log."""
+        del held
+        return self.consistent_reader([table.name])
+
     def current_position(self) -> Position:
         """Return the end of the log now: behind every commit that anybody can see."""
         with self._connect() as connection:

@@ -11,12 +11,13 @@ from ferryman.connectors.postgresql.connection import Connection, open_connectio
 from ferryman.connectors.postgresql.rows import bookkeeping, letters
 from ferryman.connectors.postgresql.rows.reader import Reader
 from ferryman.connectors.postgresql.rows.session import Session
+from ferryman.connectors.postgresql.rows.snapshot import open_moment
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.names import TableName
 from ferryman.model.project import Endpoint
-from ferryman.model.schema import Schema
+from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.source import Chunk, TableReader
 from ferryman.spi.target import TargetSession
@@ -51,6 +52,10 @@ class PostgreSqlTarget:
     def reader(self) -> TableReader:
         """Open a reader."""
         return Reader(self._connect)
+
+    def snapshot_reader(self, table: Table) -> TableReader:
+        """Open a reader whose reads all see this moment."""
+        return Reader(self._connect, open_moment(self._connect(), table.name))
 
     def session(self) -> TargetSession:
         """Open a session for writing."""

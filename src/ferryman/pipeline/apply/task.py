@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry, UsageError
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, UsageError
 from ferryman.foundation.speed_limit import SpeedLimit
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint
@@ -26,6 +26,8 @@ from ferryman.pipeline.apply.joining import NO_JUNCTION, Joining, Junction, foll
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.letter_desk import DECISIONS_NOTE, LetterDesk
+from ferryman.pipeline.apply.meeting import NO_HALT, Halt, Meeting
+from ferryman.pipeline.apply.patience import Patience
 from ferryman.pipeline.apply.progress import Progress
 from ferryman.pipeline.apply.replay import Replay
 from ferryman.pipeline.apply.settling import Unsettled
@@ -48,15 +50,14 @@ from ferryman.spi.task import TaskContext, apply_options
 
 POLL_SECONDS = 0.2
 """So long the log is waited for; a change that comes wakes at once."""
+STILL_SECONDS = 0.05
+"""So often it is asked whether to go on, while apply stands still."""
 REPORT_SECONDS = 0.5
 STUCK_SECONDS = 2.0
 """A step that takes longer is reported of meanwhile."""
 NOTE_SECONDS = 1.0
-PATIENCE_SECONDS = 600.0
-"""So long a lost server is waited for, counted from the first failure since something was committed."""
 _NOTHING = Selection(objects=("`_ferryman`.`lease`",))
 """Selects no table: our own are never moved."""
-_WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 
 
 def run(context: TaskContext) -> None:
@@ -77,38 +78,12 @@ def run(context: TaskContext) -> None:
                 patience.bear(error)
 
 
-class Patience:
-    """Bears failures that pass by themselves, with growing pauses, as long as something works now and then."""
-
-    def __init__(self, context: TaskContext) -> None:
-        """Begin patient."""
-        self._context = context
-        self._pause = 0.1
-        self._failing_since: float | None = None
-
-    def succeeded(self) -> None:
-        """Note that something was committed."""
-        self._pause = 0.1
-        self._failing_since = None
-
-    def bear(self, error: FerrymanError) -> None:
-        """Wait a moment; raises the error when it does not pass by itself or has lasted too long."""
-        now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        passes = error.retry is Retry.AUTO or error.code in _WAITABLE
-        if not passes or now - self._failing_since > PATIENCE_SECONDS:
-            raise error
-        self._context.event("warning", f"apply begins again at its checkpoint: {error.message}", code=error.code)
-        self._context.wait(self._pause)
-        self._pause = min(self._pause * 2, 5.0)
-
-
 def _run_once(context: TaskContext, source: Source, target: Target, patience: Patience, progress: Progress) -> bool:
     """Apply from the checkpoint on, over new sessions; returns whether to begin again, for the objects have changed."""
     task = f"{context.project_id}/apply"
     target.prepare()
     target.raise_epoch(task, context.epoch, FENCED_LANES)  # I7: whoever held the task before can write no more
-    joining = Joining(context, target.load_checkpoint)
+    joining, meeting = Joining(context, target.load_checkpoint), Meeting(context)
     checkpoint = target.load_checkpoint(context.project_id) or _first_checkpoint(context)
     selection = joining.selection_at(checkpoint)
     checkpoint = followed(checkpoint, selection)
@@ -126,12 +101,13 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
             concerns=applier.concerns,
             fence=lambda: applier.fence,
             junction=lambda: joining.place,
+            meeting=lambda: meeting.place,
         )
         applier.resume(cutter)
         joining.bind(applier)
         desk = LetterDesk(applier, lambda: context.note(DECISIONS_NOTE))
         evidence = Evidence(watch, log, lambda: applier.letters.count)
-        return Follower(context, applier, cutter, patience, progress, evidence, joining, desk.work).run()
+        return Follower(context, applier, cutter, patience, progress, evidence, joining, desk.work, meeting).run()
 
 
 class Follower:
@@ -147,6 +123,7 @@ class Follower:
         evidence: Evidence,
         joining: Junction = NO_JUNCTION,
         between: Callable[[], None] = lambda: None,
+        meeting: Halt = NO_HALT,
     ) -> None:
         """Begin at the applier's checkpoint."""
         self._context = context
@@ -156,6 +133,8 @@ class Follower:
         self._progress = progress
         self._joining = joining
         self._joined = False
+        self._meeting = meeting
+        self._kept_back: Part | SchemaStatement | None = None
         self._stop_at: Position | None = None
         self._between = True
         self._reported = self._noted = self._moved = 0.0
@@ -175,7 +154,8 @@ class Follower:
     def _follow(self) -> bool:
         """Take one thing after the other; returns whether the place to stop at is reached."""
         while not self._context.stop_requested():
-            if self._joining.holds(self._applier.checkpoint):
+            checkpoint = self._applier.checkpoint
+            if self._joining.holds(checkpoint) or self._meeting.holds(checkpoint):
                 self._stand_still()
                 continue
             if self._joining.arrive():
@@ -209,15 +189,18 @@ class Follower:
                     self._report(finished=False)
 
     def _stand_still(self) -> None:
-        """Wait at the checkpoint until the tables that are to join stand at a place behind it."""
-        self._context.wait(POLL_SECONDS)
+        """Wait a moment at the checkpoint: tables are to join, or verification looks at both sides."""
+        self._context.wait(STILL_SECONDS)
         self._joining.look()
+        self._meeting.look()
         self._tell()
 
     def _step(self) -> None:
         if count := self._applier.settle():
             self._context.event("info", f"read {count} rows again whose values stand in no log")
-        item = self._cutter.next(POLL_SECONDS)
+        item, self._kept_back = self._kept_back or self._cutter.next(POLL_SECONDS), None
+        if item is not None and self._keeps_back(item):
+            return
         if item is not None and self._joining.passed_by(item):
             return  # it comes again behind the place where tables join
         if isinstance(item, Part):
@@ -235,13 +218,23 @@ class Follower:
             return
         self._patience.succeeded()
 
+    def _keeps_back(self, item: Part | SchemaStatement) -> bool:
+        """Go to the place of a meeting before what lies behind it, which is applied after the meeting."""
+        place = self._meeting.place
+        if place is None or not self._meeting.lies_before(item):
+            return False
+        self._applier.move_to(place)
+        self._kept_back = item
+        return True
+
     def _move_on(self) -> None:
         """Move the checkpoint over what does not concern us, about once a second, or at once where we shall stop."""
         border = self._cutter.idle_border
         if border is None or border <= self._applier.checkpoint.position:
             return
-        border = min(border, self._joining.place or border)
-        ends = [place for place in (self._stop_at, self._applier.fence, self._joining.place) if place is not None]
+        halts = [place for place in (self._joining.place, self._meeting.place) if place is not None]
+        border = min([border, *halts])
+        ends = [place for place in (self._stop_at, self._applier.fence, *halts) if place is not None]
         last = any(self._applier.checkpoint.position < place <= border for place in ends)
         if last or time.monotonic() - self._moved >= NOTE_SECONDS:
             self._applier.move_to(border)
@@ -294,6 +287,7 @@ class Follower:
         self._limit.set(options.rows_per_second, options.bytes_per_second)
         self._stop_at = _position(self._context.note("apply.stop_at"))
         self._joining.look()
+        self._meeting.look()
 
 
 # What it works with ---------------------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ class Cutter:
         concerns: Callable[[SchemaStatement], bool],
         fence: Callable[[], Position | None] = lambda: None,
         junction: Callable[[], Position | None] = lambda: None,
+        meeting: Callable[[], Position | None] = lambda: None,
     ) -> None:
         """Make a cutter.
 
@@ -117,12 +118,13 @@ class Cutter:
             concerns: Whether a schema statement touches what is moved; others cost nothing.
             fence: A place (the load's end) that no window reaches across.
             junction: Another one: where tables join.
+            meeting: Another one: where verification looks at both sides.
         """
         self._log = log
         self._decoder = decoder
         self._window_changes = window_changes
         self._concerns = concerns
-        self._fences = (fence, junction)
+        self._fences = (fence, junction, meeting)
         self._applied = start
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()

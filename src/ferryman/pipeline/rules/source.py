@@ -14,7 +14,7 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.rules.rules import Rules
 from ferryman.pipeline.rules.tables import ImageRule, RuledTable
-from ferryman.spi.source import Chunk, LogDecoder, LogRecord, Source, TableReader
+from ferryman.spi.source import Chunk, LogDecoder, LogRecord, SnapshotSource, Source, TableReader
 
 
 class RuledSource:
@@ -41,6 +41,11 @@ class RuledSource:
         """Open a reader whose reads all see one moment."""
         reader, position = self.real.consistent_reader(tables)
         return RuledReader(reader), position
+
+    def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position] | None:
+        """Open a reader whose reads all see one moment, where the source can."""
+        found = self.real.snapshot(table, held) if isinstance(self.real, SnapshotSource) else None
+        return None if found is None else (RuledReader(found[0]), found[1])
 
     def current_position(self) -> Position:
         """As the source."""

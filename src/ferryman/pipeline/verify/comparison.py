@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,8 @@ from ferryman.pipeline.verify.correction import Quote
 from ferryman.pipeline.verify.details import Details
 from ferryman.pipeline.verify.differences import Candidates, candidates
 from ferryman.pipeline.verify.pair import Pair
-from ferryman.pipeline.verify.reading import MODULUS, Readers
-from ferryman.pipeline.verify.settling import AppliedWatch, Settled, settle_digests, settle_keys
+from ferryman.pipeline.verify.reading import MODULUS, Readers, Tally
+from ferryman.pipeline.verify.settling import HASTY_LOOKS, AppliedWatch, Settled, settle_digests, settle_keys
 from ferryman.spi.source import Chunk
 
 MOST_WAITING = 5_000
@@ -61,11 +62,30 @@ class Comparison:
 
     def compare(self, readers: Readers, chunk: Chunk | None, buckets: int, watch: AppliedWatch | None) -> None:
         """Compare a range of the table, or the whole (`None`)."""
-        tallies = readers.tally(self.pair, chunk, buckets)
+        if watch is not None and not self.pair.key:
+            self._compare_bag(readers, buckets, watch)
+        else:
+            self._compare(readers, readers.tally(self.pair, chunk, buckets), chunk, watch)
+
+    def _compare_bag(self, readers: Readers, buckets: int, watch: AppliedWatch) -> None:
+        """Compare a table without a key: numbers of equal rows say something only of one moment on both sides."""
+        tallies = watch.unmoved(lambda: readers.tally(self.pair, None, buckets))
+        if tallies is not None and not tallies[0].differing(tallies[1]):
+            return self._compare(readers, tallies, None, watch)
+        with _met(readers, self.pair, watch) as met:
+            now = None if met is not None else watch
+            return self._compare(met or readers, (met or readers).tally(self.pair, None, buckets), None, now)
+
+    def _compare(
+        self, readers: Readers, tallies: tuple[Tally, Tally], chunk: Chunk | None, watch: AppliedWatch | None
+    ) -> None:
         for found in candidates(readers, self.pair, chunk, tallies):
             if self.limited:
                 break
-            self._wait(readers, found, watch)
+            if found.digests and watch is None:
+                self._settle(readers, found, None)
+            else:
+                self._wait(readers, found, watch)
         with self._lock:
             self.rows += tallies[0].rows
             self.digest = (self.digest + tallies[0].digest) % MODULUS
@@ -97,13 +117,22 @@ class Comparison:
 
     def _settle(self, readers: Readers, ready: Candidates, watch: AppliedWatch | None) -> None:
         keys, digests = sorted(ready.keys, key=repr), sorted(ready.digests)
-        details = Details(readers, self.pair, self.quote)
         for start in range(0, len(keys), MOST_WAITING):
-            settled = settle_keys(readers, self.pair, keys[start : start + MOST_WAITING], watch)
-            self._keep(details.of_keys(settled), settled)
+            self._settle_keys(readers, keys[start : start + MOST_WAITING], watch)
         if digests:
             bag = settle_digests(readers, self.pair, digests, watch)
-            self._keep(details.of_digests(bag), bag)
+            self._keep(Details(readers, self.pair, self.quote).of_digests(bag), bag)
+
+    def _settle_keys(self, readers: Readers, keys: Sequence[Row], watch: AppliedWatch | None) -> None:
+        if watch is None:
+            settled = settle_keys(readers, self.pair, keys, None)
+            return self._keep(Details(readers, self.pair, self.quote).of_keys(settled), settled)
+        left = settle_keys(readers, self.pair, keys, watch, looks=HASTY_LOOKS).keys
+        if not left:
+            return None
+        with _met(readers, self.pair, watch) as met:
+            settled = settle_keys(met or readers, self.pair, left, None if met is not None else watch)
+            return self._keep(Details(met or readers, self.pair, self.quote).of_keys(settled), settled)
 
     def _keep(self, found: Iterator[Mismatch], settled: Settled) -> None:
         for mismatch in found:
@@ -151,3 +180,11 @@ class Comparison:
             "limited": self.limited,
             "state": "moving" if self.moving else "done",
         }
+
+
+def _met(readers: Readers, pair: Pair, watch: AppliedWatch | None) -> AbstractContextManager[Readers | None]:
+    """Readers of both sides at one moment; `None` where nothing moves (`readers` will do), or where it cannot be had."""
+    if watch is None or watch.meetings is None:
+        return nullcontext()
+    readers.drop()  # a snapshot needs connections, too
+    return watch.meetings.readers(pair)

@@ -9,8 +9,7 @@ from typing import Protocol, TypeVar
 
 from ferryman.model.batch import Batch, Row
 from ferryman.pipeline.verify.pair import Pair, Side
-from ferryman.spi.source import Chunk, Source, TableReader
-from ferryman.spi.target import Target
+from ferryman.spi.source import Chunk, TableReader
 
 T = TypeVar("T")
 
@@ -86,8 +85,8 @@ class Opener(Protocol):
 class Readers:
     """One reader on each side; opened when needed, dropped after a failure. One worker."""
 
-    source_endpoint: Source
-    target_endpoint: Target
+    source_endpoint: Opener
+    target_endpoint: Opener
     stopped: Callable[[], bool]
     _broken: threading.Event = field(default_factory=threading.Event, init=False)
     _source: TableReader | None = field(default=None, init=False)

@@ -2,7 +2,8 @@
 
 One round: read the row at the source, take the source's position *after* that read, wait until apply has passed it, read
 the row at the target. What the target shows then is the row as it was read, or younger. Equal: it was only moving.
-Different, twice, with the same values both times: nothing was under way between, so it is a difference.
+What is different round after round is judged where nothing moves (`meeting`). Where that cannot be had: what shows the
+same values on both sides often enough is a difference.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ from ferryman.model.batch import Row
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json
 from ferryman.pipeline.verify.differences import count_side
+from ferryman.pipeline.verify.meeting import MeetingPoint
 from ferryman.pipeline.verify.pair import Pair
 from ferryman.pipeline.verify.reading import Readers, Stopped
 from ferryman.spi.source import Source
 from ferryman.spi.task import TaskContext
 
 K = TypeVar("K", Row, int)
+T = TypeVar("T")
 
 ROUNDS = 2
 """How often a row must show the same difference."""
+
+BAG_ROUNDS = 5
+"""How often in a row the same numbers of equal rows must differ: small numbers meet by chance."""
+
+HASTY_LOOKS = 3
+"""Looks at rows that move, before they are looked at where nothing does."""
 
 PAUSE_SECONDS = 0.2
 
@@ -32,7 +41,10 @@ PAUSE_SECONDS = 0.2
 class AppliedWatch:
     """Waits for apply, by the note ``apply.position``."""
 
-    def __init__(self, context: TaskContext, source: Source, patience_seconds: float) -> None:
+    def __init__(
+        self, context: TaskContext, source: Source, patience_seconds: float, meetings: MeetingPoint | None = None
+    ) -> None:
+        self.meetings = meetings
         self._context = context
         self._source = source
         self.patience_seconds = patience_seconds
@@ -45,6 +57,14 @@ class AppliedWatch:
                 return False
             self.pause()
         return True
+
+    def unmoved(self, look: Callable[[], T]) -> T | None:
+        """Return what a look has shown, if nothing was under way before it, nor happened at the source meanwhile."""
+        before = self._source.current_position()
+        if (applied := self._applied()) is None or applied < before:
+            return None
+        found = look()
+        return found if self._source.current_position() == before else None
 
     def pause(self) -> None:
         """Let a moment pass; raises `Stopped` when the task shall end."""
@@ -68,19 +88,29 @@ class Settled:
     different: dict[Row | int, tuple[int | None, int | None]] = field(default_factory=dict)
     moving: set[Row | int] = field(default_factory=set)
 
+    @property
+    def keys(self) -> list[Row]:
+        """The rows with a key among them."""
+        return [key for key in (*self.different, *self.moving) if isinstance(key, tuple)]
+
 
 Look = Callable[[Sequence[K], bool], dict[K, int]]
 """Reads rows of one side: key → digest, or digest → count."""
 
 
-def settle_keys(readers: Readers, pair: Pair, keys: Sequence[Row], watch: AppliedWatch | None) -> Settled:
-    """Settle rows of a table with a key; without `watch` nothing moves and one look is enough."""
+def settle_keys(
+    readers: Readers, pair: Pair, keys: Sequence[Row], watch: AppliedWatch | None, *, looks: int | None = None
+) -> Settled:
+    """Settle rows of a table with a key; without `watch` nothing moves and one look is enough.
+
+    With `looks`, rows that have not come to rest after so many are moving; else patience decides.
+    """
 
     def look(wanted: Sequence[Row], source: bool) -> dict[Row, int]:
         found = readers.digests_by_key(pair, wanted, source)
         return {key: found[key] for key in wanted if key in found}
 
-    return _settle(keys, look, watch)
+    return _settle(keys, look, watch, rounds=ROUNDS if watch else 1, looks=looks)
 
 
 def settle_digests(readers: Readers, pair: Pair, digests: Sequence[int], watch: AppliedWatch | None) -> Settled:
@@ -89,19 +119,22 @@ def settle_digests(readers: Readers, pair: Pair, digests: Sequence[int], watch: 
     def look(wanted: Sequence[int], source: bool) -> dict[int, int]:
         return dict(count_side(readers, pair, source, set(wanted).__contains__))
 
-    return _settle(digests, look, watch)
+    return _settle(digests, look, watch, rounds=BAG_ROUNDS if watch else 1)
 
 
-def _settle(rows: Sequence[K], look: Look[K], watch: AppliedWatch | None) -> Settled:
+def _settle(
+    rows: Sequence[K], look: Look[K], watch: AppliedWatch | None, *, rounds: int, looks: int | None = None
+) -> Settled:
     settled = Settled()
     pending = dict.fromkeys(rows, _Seen())
     deadline = time.monotonic() + (watch.patience_seconds if watch else 0.0)
-    while pending:
+    while pending and looks != 0:
+        looks = None if looks is None else looks - 1
         source = look(list(pending), True)
         if watch is not None and not watch.passed_now(deadline):
             break
         target = look(list(pending), False)
-        pending = _round(pending, source, target, settled, rounds=ROUNDS if watch else 1)
+        pending = _round(pending, source, target, settled, rounds=rounds)
         if watch is None or not pending or time.monotonic() >= deadline:
             break
         watch.pause()

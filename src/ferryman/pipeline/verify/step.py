@@ -15,6 +15,7 @@ from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.pipeline.verify.correction import Quote
+from ferryman.pipeline.verify.meeting import MeetingPoint
 from ferryman.pipeline.verify.settling import AppliedWatch
 from ferryman.pipeline.verify.verification import TableResult, Verification
 from ferryman.spi.connector import connector_for
@@ -97,7 +98,7 @@ def verify(context: TaskContext, endpoints: Endpoints) -> None:
         source=endpoints.source,
         target=endpoints.target,
         quote=endpoints.quote,
-        watch=_watch(context, endpoints.source),
+        watch=_watch(context, endpoints),
         stopped=context.stop_requested,
         finished=lambda result: _record(context, run_id, result),
         report=context.report,
@@ -108,10 +109,12 @@ def verify(context: TaskContext, endpoints: Endpoints) -> None:
         context.set_note("verify.run", {"id": run_id, "finished": True})
 
 
-def _watch(context: TaskContext, source: Source) -> AppliedWatch | None:
+def _watch(context: TaskContext, endpoints: Endpoints) -> AppliedWatch | None:
     if StepName.APPLY not in context.spec.steps:
         return None
-    return AppliedWatch(context, source, context.spec.verify.recheck_seconds)
+    patience = context.spec.verify.recheck_seconds
+    meetings = MeetingPoint(context, endpoints.source, endpoints.target, patience)
+    return AppliedWatch(context, endpoints.source, patience, meetings)
 
 
 def _run_id(context: TaskContext) -> str:

@@ -15,6 +15,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
 
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+_ENGINE = "SELECT engine FROM information_schema.tables WHERE table_schema=%s AND table_name=%s"
 _LOCK_WAIT_TIMEOUT = 1205
 _LOCK_SECONDS = 1
 _LOCK_TRIES = 12
@@ -38,6 +39,25 @@ def open_snapshot(endpoint: Endpoint, tables: Sequence[TableName]) -> tuple[Conn
     except BaseException:
         connection.close()
         raise
+
+
+def open_moment(connection: Connection, table: TableName) -> Connection:
+    """Begin a transaction whose reads of a table all see this moment; closes the connection when that fails."""
+    try:
+        if connection.server.flavor != "oceanbase" and not _is_transactional(connection, table):
+            raise FerrymanError("target.no_snapshot", f"the engine of {table} cannot show it at one moment")
+        connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(_SNAPSHOT)
+        connection.query(f"SELECT 1 FROM {quote_table(table)} LIMIT 1")  # OceanBase: the first read is the moment
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_transactional(connection: Connection, table: TableName) -> bool:
+    rows = connection.query(_ENGINE, (table.database, table.table))
+    return bool(rows) and str(rows[0][0] or "").upper() in _TRANSACTIONAL
 
 
 def _mariadb_snapshot(connection: Connection) -> Position:
@@ -80,10 +100,7 @@ def _lock(locker: Connection, tables: Sequence[TableName]) -> None:
 
 def _refuse_engines(connection: Connection, tables: Sequence[TableName]) -> None:
     for name in tables:
-        rows = connection.query(
-            "SELECT engine FROM information_schema.tables WHERE table_schema=%s AND table_name=%s",
-            (name.database, name.table),
-        )
+        rows = connection.query(_ENGINE, (name.database, name.table))
         if not rows:
             raise FerrymanError("source.table_changed", f"{name} is gone from the source")
         engine = str(rows[0][0] or "")

@@ -38,6 +38,17 @@ def open_snapshot(endpoint: Endpoint, tables: Sequence[TableName]) -> tuple[Conn
     return connection, lsn_position(lsn)
 
 
+def open_moment(connection: Connection, table: TableName) -> Connection:
+    """Begin a transaction whose reads all see this moment; closes the connection when that fails."""
+    try:
+        connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.run(f"SELECT 1 FROM {quote_table(table)} LIMIT 1", table=str(table))  # the first read is the moment
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _require(connection: Connection, tables: Sequence[TableName]) -> None:
     """Lock the tables as any reader does: from here on none changes its columns or goes."""
     for name in tables:
