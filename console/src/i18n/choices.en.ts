@@ -12,6 +12,7 @@ export const choicesEn = {
   'wizard.columns.transforms': 'Change values: column: mask(2,2), hash, null or constant(VALUE)',
   'wizard.columns.add': 'Add columns: column: text (with {database}, {table}) or a whole number',
   'wizard.columns.wrong': 'Each line is column: value.',
+  'wizard.columns.keyNeeded': 'A column is to be hashed: give the key of the hashes once more (Columns…).',
   'wizard.columns.hashKey': 'Key of the hashes (kept sealed, never shown again)',
   'wizard.conflicts': 'When the target refuses a change',
   'conflicts.stop': 'Stop and ask',

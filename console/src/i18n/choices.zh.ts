@@ -12,6 +12,7 @@ export const choicesZh = {
   'wizard.columns.transforms': '改变值：列: mask(2,2)、hash、null 或 constant(VALUE)',
   'wizard.columns.add': '增加列：列: 文本（可用 {database}、{table}）或整数',
   'wizard.columns.wrong': '每行应为 列: 值。',
+  'wizard.columns.keyNeeded': '有列需要哈希：请再次填写哈希密钥（列…）。',
   'wizard.columns.hashKey': '哈希密钥（加密保存，不再显示）',
   'wizard.conflicts': '目标端拒绝变更时',
   'conflicts.stop': '停下并询问',

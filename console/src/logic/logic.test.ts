@@ -137,6 +137,11 @@ describe('rules for columns', () => {
     expect(columnRulesOf({ [key]: fields }, [])).toEqual({});
     expect(columnRulesOf({ [key]: NO_COLUMN_RULES }, [key])).toEqual({});
   });
+  it('ask for the key of hashes, which a reload forgets', () => {
+    const form = { ...EMPTY_FORM, checked: [key], columns: { [key]: fields } };
+    expect(problemsOf(form, 2)).toEqual(['hashKey']);
+    expect(problemsOf({ ...form, hashKey: 'k' }, 2)).toEqual([]);
+  });
   it('say which line is wrong', () => expect([pairsIn('a b'), pairsIn('a:'), pairsIn('a: b')]).toEqual([null, null, { a: 'b' }]));
 });
 

@@ -14,6 +14,7 @@ import type { PageProps } from './Wizard';
 export function ObjectsPage(props: PageProps) {
   const t = useText();
   const { form, change, strict } = props;
+  const problems = problemsOf(form, 2);
   const modes: Mode[] = ['tree', 'rules', 'list', 'everything'];
   return (
     <>
@@ -28,7 +29,7 @@ export function ObjectsPage(props: PageProps) {
         {form.mode === 'list' && <ByList {...props} />}
         {form.mode === 'everything' && <p>{t('wizard.everythingHint')}</p>}
       </div>
-      {strict && problemsOf(form, 2).length > 0 && <Alert role="alert" type="error" showIcon message={t('wizard.tree.needed')} />}
+      {strict && problems.length > 0 && <Alert role="alert" type="error" showIcon message={t(problems.includes('hashKey') ? 'wizard.columns.keyNeeded' : 'wizard.tree.needed')} />}
     </>
   );
 }

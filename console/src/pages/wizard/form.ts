@@ -127,9 +127,9 @@ export function requestOf(form: WizardForm): NewProject {
 
 /** What moves, with its names, rows and columns at the target. */
 function objectsOf(form: WizardForm): Pick<NewProject, 'objects' | 'rename' | 'where' | 'columns' | 'hash_key'> {
-  if (form.mode === 'rules') return { objects: linesOf(form.objects) };
-  if (form.mode === 'list') return { objects: form.list?.objects ?? [], rename: form.list?.rename, where: form.list?.where };
-  if (form.mode === 'everything') return { objects: [] };
+  if (form.mode === 'rules') return { objects: linesOf(form.objects), rename: {}, where: {} };
+  if (form.mode === 'list') return { objects: form.list?.objects ?? [], rename: form.list?.rename ?? {}, where: form.list?.where ?? {} };
+  if (form.mode === 'everything') return { objects: [], rename: {}, where: {} };
   return {
     objects: patternsOf(form.checked),
     rename: namesOf(form.renamed),
@@ -137,6 +137,12 @@ function objectsOf(form: WizardForm): Pick<NewProject, 'objects' | 'rename' | 'w
     columns: columnRulesOf(form.columns, form.checked),
     hash_key: form.hashKey,
   };
+}
+
+/** Whether a column is to be hashed: that takes a key, which a reload forgets. */
+function hashes(form: WizardForm): boolean {
+  const rules = Object.values(columnRulesOf(form.columns, form.checked));
+  return rules.some((each) => Object.values(each.transforms ?? {}).includes('hash'));
 }
 
 /** What is asked to be done, in running order. */
@@ -156,7 +162,7 @@ export function shardsOf(text: string): Record<string, string[]> {
   return found;
 }
 
-export type Problem = 'name' | 'source' | 'target' | 'same' | 'types' | 'objects' | 'topic' | 'shards';
+export type Problem = 'name' | 'source' | 'target' | 'same' | 'types' | 'objects' | 'hashKey' | 'topic' | 'shards';
 
 /** What is missing on a page of the wizard (from 0). */
 export function problemsOf(form: WizardForm, page: number): Problem[] {
@@ -169,6 +175,7 @@ export function problemsOf(form: WizardForm, page: number): Problem[] {
   }
   if (page === 1 && typesOf(form).length === 0) problems.push('types');
   if (page === 2 && form.mode !== 'everything' && requestOf(form).objects!.length === 0) problems.push('objects');
+  if (page === 2 && form.mode === 'tree' && !form.hashKey && hashes(form)) problems.push('hashKey');
   if (page === 3 && form.sync) {
     if (!form.publish.topic?.trim()) problems.push('topic');
     if (Object.keys(shardsOf(form.shards)).length !== linesOf(form.shards).length) problems.push('shards');

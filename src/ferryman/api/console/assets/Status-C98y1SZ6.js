@@ -1,4 +1,4 @@
-import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{L as t,X as n}from"./design-CymlKBJk.js";import{A as r,T as i,h as a,m as o,p as s,u as c,v as l,w as u}from"./index-osOPSyoy.js";var d=e(n(),1);function f(e){let t=e.split(`
+import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{L as t,X as n}from"./design-CymlKBJk.js";import{A as r,T as i,h as a,m as o,p as s,u as c,v as l,w as u}from"./index-CzqepR-v.js";var d=e(n(),1);function f(e){let t=e.split(`
 
 `),n=t.pop()??``;return{messages:t.map(p).filter(e=>e!==null),rest:n}}function p(e){let t=`message`,n=[];for(let r of e.split(`
 `))r.startsWith(`event: `)?t=r.slice(7):r.startsWith(`data: `)&&n.push(r.slice(6));return n.length?{name:t,data:n.join(`
