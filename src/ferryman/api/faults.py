@@ -62,6 +62,8 @@ FAULTS: dict[str, Fault] = {
     "label.limit": Fault(409),
     "label.name_taken": Fault(409),
     "label.unknown": Fault(404),
+    "metadb.busy": Fault(503),
+    "metadb.unreachable": Fault(503),
     "precheck.unknown": Fault(404),
     "project.being_repaired": Fault(409),
     "project.changed_meanwhile": Fault(412),

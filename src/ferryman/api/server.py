@@ -35,6 +35,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8089,
     executor: str = "local",
+    metadb_url: str = "",
     tls: Certificate | None = None,
     ready: Callable[[str, OpenedAccess], None] = lambda _url, _opened: None,
 ) -> None:
@@ -45,6 +46,7 @@ def serve(
         host: Address to listen at.
         port: Port to listen at; 0 takes a free one.
         executor: Where tasks run.
+        metadb_url: The server that holds the state; empty: a file in `data_dir`.
         tls: Certificate and key to serve HTTPS with; plain HTTP without.
         ready: Called with the URL and the credentials once calls are answered.
 
@@ -55,8 +57,8 @@ def serve(
     if tls is not None:
         tls.check()
     with listening_socket(host, port) as listener:
-        service = Service(data_dir, executor=executor)
-        watch = AlertWatch(service.metadb)
+        service = Service(data_dir, executor=executor, metadb_url=metadb_url)
+        watch = AlertWatch(service.metadb, leads=service.leads)
         try:
             opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
             _require_password(host, opened)

@@ -320,6 +320,15 @@ def serve(
     ] = 8089,
     data_dir: DataDir = None,
     executor: Annotated[str, typer.Option(metavar="NAME", help="Where tasks run: local.")] = "local",
+    metadb: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="FERRYMAN_METADB",
+            help="Where state is kept instead of a file in --data-dir: postgresql://, mysql://, oceanbase:// with a"
+            " database. Put the password into FERRYMAN_METADB_PASSWORD.",
+        ),
+    ] = "",
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM, with its chain).")
     ] = None,
@@ -329,7 +338,7 @@ def serve(
     from ferryman.cli.serving import certificate, serve_until_told
 
     tls = certificate(tls_cert, tls_key)
-    return serve_until_told(data_dir or default_data_dir(), host, port, executor, tls)
+    return serve_until_told(data_dir or default_data_dir(), host, port, executor, tls, metadb)
 
 
 @app.command("rotate-secret-key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ferryman.control.presentation import project_view
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import UsageError
 from ferryman.metadb import projects
-from ferryman.metadb.store import MetaDb
+from ferryman.metadb.store import URL_VARIABLE, MetaDb
 from ferryman.model.serial import to_json
 
 Login = tuple[str | None, str | None, str | None]
@@ -30,7 +31,7 @@ def local_lag(data_dir: Path, name: str) -> dict[str, Any]:
     """Read what the tasks of a run have reported; takes no lock, changes nothing."""
     if not data_dir.is_dir():
         raise UsageError("project.unknown", f"there is no data directory {data_dir}")
-    metadb = MetaDb.open(data_dir)
+    metadb = MetaDb.open(data_dir, os.environ.get(URL_VARIABLE, ""))
     try:
         with metadb.reading() as tx:
             row = projects.get(tx, metadb.box, projects.name_holder(tx, name) or name)

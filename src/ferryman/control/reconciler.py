@@ -39,11 +39,20 @@ _LOGGER = logging.getLogger("ferryman.control")
 class Reconciler:
     """Brings what runs in line with what is wanted."""
 
-    def __init__(self, metadb: MetaDb, workers: Workers, objects: ObjectChanges, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        metadb: MetaDb,
+        workers: Workers,
+        objects: ObjectChanges,
+        on_change: Callable[[], None],
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._metadb = metadb
         self._workers = workers
         self._objects = objects
         self._on_change = on_change
+        self._leads = leads
+        self._leading = False
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -70,14 +79,30 @@ class Reconciler:
 
     def _run(self) -> None:
         # The processes die with this thread (see executor.processes), so it also ends them.
-        self._workers.recover()
         while not self._closing:
-            pause = ROUND_SECONDS if self.round() else TROUBLE_SECONDS
+            well = self._round_of_leader() if self._leads() else self._stand_by()
+            pause = ROUND_SECONDS if well else TROUBLE_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
         self._workers.close()
-        self._guarded("the last ends", self._settle_exits)
-        self._guarded("the last pauses", self._rest)
+        if self._leads() and self._leading:
+            self._guarded("the last ends", self._settle_exits)
+            self._guarded("the last pauses", self._rest)
+
+    def _round_of_leader(self) -> bool:
+        if not self._leading:
+            if not self._guarded("tasks of a service before", self._workers.recover):
+                return False
+            self._leading = True
+        return self.round()
+
+    def _stand_by(self) -> bool:
+        """End what still runs here: another service controls, or will soon."""
+        if self._leading:
+            _LOGGER.warning("this service no longer controls: its tasks end")
+            self._workers.end_all()
+            self._leading = False
+        return True
 
     def round(self) -> bool:
         """Do one round; returns whether all went well. One project's trouble does not keep the others waiting."""

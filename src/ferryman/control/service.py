@@ -17,7 +17,9 @@ from typing import Any
 
 from ferryman.control import letters, lifecycle
 from ferryman.control.lag import Lag, explain
+from ferryman.control.leadership import Leadership
 from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
+from ferryman.control.occupancy import occupy
 from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, mentions, page_of, project_view
 from ferryman.control.reachability import check_endpoint
 from ferryman.control.reconciler import Reconciler
@@ -28,9 +30,7 @@ from ferryman.control.views import EndpointView, Page, ProjectView
 from ferryman.control.workers import Workers
 from ferryman.executor.local import CHILD_COMMAND, LocalExecutor
 from ferryman.foundation.clock import as_datetime, unix_now
-from ferryman.foundation.disk import disk_full_error, is_disk_full
-from ferryman.foundation.errors import FerrymanError, UsageError
-from ferryman.foundation.files import FileLock, make_private_directory
+from ferryman.foundation.errors import UsageError
 from ferryman.foundation.identifiers import new_id
 from ferryman.metadb import endpoints, events, migration, mismatches, notes, object_changes, projects, samples
 from ferryman.metadb.database import Transaction
@@ -42,7 +42,6 @@ from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
 
-LOCK_FILE = "service.lock"
 LOOK_SECONDS = 0.5
 SETTLED = frozenset(ProjectStatus) - {ProjectStatus.RUNNING, ProjectStatus.RELEASING}
 """Statuses that `wait` waits for."""
@@ -51,46 +50,60 @@ SETTLED = frozenset(ProjectStatus) - {ProjectStatus.RUNNING, ProjectStatus.RELEA
 class Service:
     """Projects and endpoints of one data directory."""
 
-    def __init__(self, data_dir: Path, *, executor: str = "local", task_command: Sequence[str] = CHILD_COMMAND) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        executor: str = "local",
+        task_command: Sequence[str] = CHILD_COMMAND,
+        metadb_url: str = "",
+        alone: bool = False,
+    ) -> None:
         """Open the metadb (made and upgraded as needed); ``service.data_dir_in_use`` when another service has it.
 
         Args:
             data_dir: Made, for its owner only, when missing.
             executor: Where tasks run; ``local``: in child processes.
             task_command: What such a process runs (tests).
+            metadb_url: The server that holds the state; services that share it share `data_dir`, too, and one controls.
+            alone: Whether no other service may have `data_dir`, even with a `metadb_url`.
         """
         if executor != "local":
             raise UsageError("usage.unknown_executor", f"there is no executor {executor!r}")
         self.data_dir = data_dir.expanduser().absolute()
-        self._lock = self._lock_data_dir()
+        self._lock = occupy(self.data_dir, shared=bool(metadb_url) and not alone)
         try:
-            self._metadb = MetaDb.open(self.data_dir)
+            self._metadb = MetaDb.open(self.data_dir, metadb_url)
             migration.upgrade(self._metadb.database)
         except BaseException:
             self._lock.release()
             raise
         self._changed = threading.Condition()
         self.stillness = Stillness()
-        local = LocalExecutor(self.data_dir, on_exit=self._wake, command=task_command)
-        self._workers = Workers(self._metadb, local, f"{socket.gethostname()}:{os.getpid()}")
+        local = LocalExecutor(self.data_dir, on_exit=self._wake, command=task_command, metadb_url=self._metadb.url)
+        self._leadership = Leadership(self._metadb, owner := f"{socket.gethostname()}:{os.getpid()}")
+        self._workers = Workers(self._metadb, local, owner, self.leads)
         self.objects = ObjectChanges(self._metadb, self._workers, self._notice)
-        self._reconciler = Reconciler(self._metadb, self._workers, self.objects, self._say_changed)
+        self._reconciler = Reconciler(self._metadb, self._workers, self.objects, self._say_changed, self.leads)
 
     @property
     def metadb(self) -> MetaDb:
         """The service's state, for what stands beside projects: accounts, labels, alerts."""
         return self._metadb
 
-    def start(self) -> None:
-        """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8).
+    def leads(self) -> bool:
+        """Whether this service controls; of several on one metadb one does."""
+        return self._leadership.leads()
 
-        A second call does nothing.
-        """
+    def start(self) -> None:
+        """Begin to reconcile in a thread of its own: running projects go on from their checkpoints (I8)."""
+        self._leadership.start()
         self._reconciler.start()
 
     def close(self) -> None:
         """Stop reconciling and end the tasks; projects stay RUNNING and go on at the next start."""
         self._reconciler.close()
+        self._leadership.close()
         self._metadb.close()
         self._lock.release()
 
@@ -380,21 +393,6 @@ class Service:
     def _say_changed(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-    def _lock_data_dir(self) -> FileLock:
-        try:
-            make_private_directory(self.data_dir)
-            lock = FileLock(self.data_dir / LOCK_FILE)
-            locked = lock.acquire()
-        except OSError as error:
-            if is_disk_full(error):
-                raise disk_full_error(self.data_dir) from error
-            raise FerrymanError("metadb.failed", f"{self.data_dir} cannot be used: {error.strerror}") from error
-        if not locked:
-            raise FerrymanError(
-                "service.data_dir_in_use", f"process {lock.holder()} uses the data directory {self.data_dir}"
-            )
-        return lock
 
 
 __all__ = ["Mismatch", "Service", "check_endpoint"]

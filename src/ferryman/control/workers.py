@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from ferryman.control.endings import Health
 from ferryman.executor import processes
@@ -27,10 +28,17 @@ LOST_WITH_SERVICE = -(1 << 16)
 class Workers:
     """Starts, stops and watches task processes. Not thread-safe but for `pardon`: the reconciling thread owns it."""
 
-    def __init__(self, metadb: MetaDb, executor: LocalExecutor, owner: str) -> None:
+    def __init__(
+        self,
+        metadb: MetaDb,
+        executor: LocalExecutor,
+        owner: str,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._metadb = metadb
         self._executor = executor
         self._owner = owner
+        self._leads = leads
         self._lock = threading.Lock()
         self._health: dict[TaskKey, Health] = {}
         self._stopping: dict[TaskKey, float] = {}
@@ -39,11 +47,14 @@ class Workers:
         self._restarts: set[TaskKey] = set()
 
     def recover(self) -> None:
-        """Take over what a service before us left behind; its processes died with it, a stubborn one is killed."""
+        """Take over what a service before us left behind; its processes died with it, a stubborn one is killed.
+
+        One on another machine cannot be killed from here: the next epoch of its task fences it (I7).
+        """
         with self._metadb.reading() as tx:
             held = tasks.held(tx)
         for row in held:
-            if row.process_id is not None:
+            if row.process_id is not None and _machine(row.owner) == _machine(self._owner):
                 processes.kill_if_same(row.process_id, row.process_born or "")
             self._orphans.append(TaskExit(row.key, row.epoch, LOST_WITH_SERVICE, 0.0))
 
@@ -87,6 +98,10 @@ class Workers:
 
     def ask_restart(self, key: TaskKey) -> None:
         """Have a task begin again at its checkpoint: its options have changed. Thread-safe."""
+        if not self._leads():  # the service that runs it is another one: its process reads this
+            with self._metadb.writing() as tx:
+                tasks.request_stop(tx, key)
+            return
         with self._lock:
             self._restarts.add(key)
 
@@ -151,9 +166,21 @@ class Workers:
             self._executor.settled(ended)
         self._stopping.pop(ended.key, None)
 
+    def end_all(self) -> None:
+        """End all processes and forget how they ended: the service that controls now finds out what they did."""
+        self.close()
+        for ended in self.exits():
+            self.settled(ended)
+        self.look()
+
     def close(self) -> None:
         """End all processes, politely first."""
         for key in self._executor.running():
             self._stopping.setdefault(key, time.monotonic())
         self._executor.close(GRACE_SECONDS)
         self.look()
+
+
+def _machine(owner: str | None) -> str:
+    """Return the machine of a service's name, ``machine:process``."""
+    return (owner or "").rpartition(":")[0]

@@ -26,7 +26,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
 from ferryman.foundation.files import FileLock, make_private_directory
 from ferryman.foundation.logs import log_to_stderr
 from ferryman.metadb import projects, tasks
-from ferryman.metadb.store import MetaDb
+from ferryman.metadb.store import URL_VARIABLE, MetaDb
 from ferryman.metadb.tasks import TaskKey
 
 LOCK_SECONDS = 30.0
@@ -104,7 +104,7 @@ def _lock(data_dir: Path, key: TaskKey) -> FileLock | None:
 
 
 def _run_locked(options: argparse.Namespace, run: Run) -> int:
-    metadb = MetaDb.open(options.data_dir)
+    metadb = MetaDb.open(options.data_dir, os.environ.get(URL_VARIABLE, ""))
     with metadb.writing() as tx:
         tasks.introduce(tx, options.task, options.epoch, os.getpid(), processes.born(os.getpid()))
         project = projects.get(tx, metadb.box, options.task.project_id)

@@ -19,6 +19,7 @@ from ferryman.executor import processes
 from ferryman.executor.context import log_path
 from ferryman.foundation.files import make_private_directory, open_private
 from ferryman.foundation.logs import last_line, rotate
+from ferryman.metadb.store import URL_VARIABLE
 from ferryman.metadb.tasks import TaskKey
 
 CHILD_COMMAND = (sys.executable, "-P", "-m", "ferryman.executor.child")
@@ -47,17 +48,26 @@ class _Child:
 class LocalExecutor:
     """Child processes of one service. `launch` must be called from a thread that lives as long as the service."""
 
-    def __init__(self, data_dir: Path, *, on_exit: Callable[[], None], command: Sequence[str] = CHILD_COMMAND) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        on_exit: Callable[[], None],
+        command: Sequence[str] = CHILD_COMMAND,
+        metadb_url: str = "",
+    ) -> None:
         """Make an executor.
 
         Args:
             data_dir: The service's data directory.
             on_exit: Called, in some thread, after a child has ended.
             command: What a child runs, before its own arguments.
+            metadb_url: Of the server that holds the state; empty: it is in the data directory.
         """
         self._data_dir = data_dir
         self._on_exit = on_exit
         self._command = tuple(command)
+        self._environment = {**os.environ, URL_VARIABLE: metadb_url}
         self._lock = threading.Lock()
         self._children: dict[TaskKey, _Child] = {}
         self._exits: list[TaskExit] = []
@@ -74,6 +84,7 @@ class LocalExecutor:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 cwd=self._data_dir,
+                env=self._environment,
                 start_new_session=True,
             )
         child = _Child(process, epoch, time.monotonic())

@@ -174,8 +174,12 @@ CODES: dict[str, Code] = {
     "metadb.busy": Code(1, "auto", "INNER_ERROR", "another process holds the state; it is tried again"),
     "metadb.failed": Code(1, "manual", "INNER_ERROR", "check the disk and the file's permissions"),
     "metadb.newer": Code(3, "never", "INNER_ERROR", "use the version of ferryman that wrote it, or another --data-dir"),
+    "metadb.not_empty": Code(3, "never", "INNER_ERROR", "give the service a database of its own, and empty"),
     "metadb.secret_key": Code(
         3, "manual", "INNER_ERROR", "put back the secret.key that belongs to this data directory"
+    ),
+    "metadb.unreachable": Code(
+        3, "auto", "INNER_ERROR", "check that the server of --metadb runs and lets us in; it is tried again"
     ),
     "network.forbidden": Code(
         3, "manual", "PARAM_ERROR", "ask who runs the service to name the network in FERRYMAN_ALLOWED_NETWORKS"

@@ -52,11 +52,11 @@ class FileLock:
         self.path = path
         self._place: int | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock if it is free; returns whether it is ours now."""
+    def acquire(self, *, shared: bool = False) -> bool:
+        """Take the lock if it is free (or shared by all who have it); returns whether it is ours now."""
         place = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(place, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             os.close(place)
             return False

@@ -1,4 +1,4 @@
-"""Connections and transactions of the metadb (SQLite in WAL mode).
+"""Connections and transactions of the metadb in a file (SQLite in WAL mode); `server_database` has those of servers.
 
 SQL text takes ``:name`` parameters. SQLAlchemy stays out of this path: importing it costs a task 0.65 s and 34 MB
 (docs/decisions/0010); Alembic uses it when the tables must be made or changed.
@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ferryman.foundation.disk import disk_full_error, free_bytes, is_disk_full
 from ferryman.foundation.errors import FerrymanError
@@ -30,8 +30,19 @@ PAGE_BYTES = 4096
 IDLE_CONNECTIONS = 8
 """So many connections are kept open for the next transaction."""
 
-Row = sqlite3.Row
 Params = Mapping[str, Any]
+
+
+class Row(Protocol):
+    """One row: its columns by name, or all of them in order."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return a column."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the columns' values."""
+        ...
 
 
 class Transaction:
@@ -54,13 +65,16 @@ class Transaction:
 
     def row(self, sql: str, **params: Any) -> Row | None:
         """Run a query; returns its first row, or `None`."""
-        found: Row | None = self._connection.execute(sql, params).fetchone()
-        return found
+        return self._first(sql, params)
 
     def value(self, sql: str, **params: Any) -> Any:
         """Run a query; returns the first column of its first row, or `None`."""
-        found = self.row(sql, **params)
+        found = self._first(sql, params)
         return None if found is None else found[0]
+
+    def _first(self, sql: str, params: Params) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._connection.execute(sql, params).fetchone()
+        return found
 
 
 class Database:
@@ -71,6 +85,7 @@ class Database:
 
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
+        self.place = str(path)
         self._busy_seconds = busy_seconds
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()

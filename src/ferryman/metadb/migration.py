@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.metadb.database import Database
+from ferryman.metadb.server_database import ServerDatabase
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,7 +26,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 HEAD_TABLES = SCRIPTS / "head.sql"
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database | ServerDatabase) -> None:
     """Bring the metadb to `HEAD`; ``metadb.newer`` when a newer version of the program wrote it.
 
     Only the holder of the data directory calls this: two upgrades never run at once.
@@ -34,7 +35,12 @@ def upgrade(database: Database) -> None:
     if current == HEAD:
         return
     if current is not None and current > HEAD:
-        raise FerrymanError("metadb.newer", f"{database.path} has revision {current}, this version knows {HEAD}")
+        raise FerrymanError("metadb.newer", f"{database.place} has revision {current}, this version knows {HEAD}")
+    if isinstance(database, ServerDatabase):
+        from ferryman.metadb.server_migration import run_migrations_on_server
+
+        run_migrations_on_server(database)
+        return
     if current is None:
         make_tables(database)
     else:
@@ -50,13 +56,23 @@ def make_tables(database: Database) -> None:
                 tx.execute(statement)
 
 
-def revision(database: Database) -> str | None:
+def revision(database: Database | ServerDatabase) -> str | None:
     """Return the revision the tables have, `None` for an empty metadb."""
+    if isinstance(database, ServerDatabase):
+        return _revision_on_server(database)
     with database.reading() as tx:
         if not tx.value("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"):
             return None
         found: str | None = tx.value("SELECT version_num FROM alembic_version")
         return found
+
+
+def _revision_on_server(database: ServerDatabase) -> str | None:
+    if "alembic_version" not in database.tables():
+        return None
+    with database.reading() as tx:
+        found: str | None = tx.value("SELECT version_num FROM alembic_version")
+    return found
 
 
 def run_migrations(database: Database) -> None:
@@ -67,7 +83,7 @@ def run_migrations(database: Database) -> None:
     engine = _engine(connection)
     try:
         with engine.begin() as bound:
-            config = _config()
+            config = configuration()
             config.attributes["connection"] = bound
             command.upgrade(config, "head")
     finally:
@@ -76,7 +92,8 @@ def run_migrations(database: Database) -> None:
             connection.close()
 
 
-def _config() -> Config:
+def configuration() -> Config:
+    """Return what Alembic needs to know."""
     from alembic.config import Config
 
     config = Config()

@@ -31,6 +31,10 @@ class TaskKey:
         return cls(project_id, name)
 
 
+CONTROL = TaskKey("", "control")
+"""No task: the lease of the service that controls, among several on one metadb."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
     """One task; times in Unix seconds.
@@ -62,7 +66,7 @@ def get(tx: Transaction, key: TaskKey) -> TaskRow | None:
 
 def held(tx: Transaction) -> list[TaskRow]:
     """Return all tasks that somebody holds."""
-    return [_row(row) for row in tx.rows("SELECT * FROM task WHERE owner IS NOT NULL")]
+    return [_row(row) for row in tx.rows("SELECT * FROM task WHERE owner IS NOT NULL AND project_id <> ''")]
 
 
 def claim(tx: Transaction, key: TaskKey, owner: str, now: float, lease_seconds: float) -> int | None:

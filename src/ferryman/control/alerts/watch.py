@@ -38,10 +38,13 @@ _LOGGER = logging.getLogger("ferryman.alerts")
 class AlertWatch:
     """The two threads: one looks, one delivers."""
 
-    def __init__(self, metadb: MetaDb, *, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self, metadb: MetaDb, *, look_seconds: float = LOOK_SECONDS, leads: Callable[[], bool] = lambda: True
+    ) -> None:
         self._metadb = metadb
         self._reader = FactReader(metadb)
         self._look_seconds = look_seconds
+        self._leads = leads
         self._closing = threading.Event()
         self._looks = 0
         self._threads = [
@@ -139,6 +142,8 @@ class AlertWatch:
     def _run(self, work: Callable[[], None], pause_seconds: float) -> None:
         trouble = ""
         while not self._closing.wait(pause_seconds):
+            if not self._leads():  # the service that controls looks and delivers
+                continue
             try:
                 work()
                 trouble = ""
