@@ -2,16 +2,19 @@
 
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 from metadb_servers import SERVERS, fresh_metadb_url
 
+from ferryman.control.leadership import Leadership
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
 from ferryman.metadb import migration
 from ferryman.metadb.server_migration import run_migrations_on_server
 from ferryman.metadb.store import MetaDb
+from ferryman.metadb.tasks import CONTROL
 from ferryman.model.project import ProjectStatus, StepName, StepStatus
 from metadb_rows import *  # noqa: F403
 
@@ -135,3 +138,24 @@ def test_many_threads_write_without_losing_an_increment(metadb):
         thread.join()
     with metadb.reading() as tx:
         assert tx.value("SELECT size FROM note") == 60
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_one_of_two_services_controls_and_the_other_takes_over(metadb):
+    one, two = (Leadership(metadb, owner, lease_seconds=2.0) for owner in ("m:1", "m:2"))
+    one.start()
+    two.start()
+    assert (one.leads(), two.leads()) == (True, False)
+    one._closing.set()  # as after a kill: it renews no more and gives nothing back
+    until(two.leads)
+    assert not one.leads()
+    two.close()
+    one.close()
+    with metadb.reading() as tx:
+        assert tasks.get(tx, CONTROL).epoch >= 2  # noqa: F405
