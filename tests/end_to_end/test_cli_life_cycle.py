@@ -89,6 +89,22 @@ def test_run_report_and_run_again(
         assert server.password not in done.stdout + done.stderr + again.stdout + again.stderr + report.read_text()
 
 
+def test_tables_made_by_hand_are_filled_and_followed(
+    mariadb: MariaDb, oceanbase: OceanBase, shop: str, ends: tuple[str, ...], tmp_path: Path
+) -> None:
+    execute(oceanbase, f"CREATE DATABASE {shop}", f"CREATE TABLE {shop}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+    common = ("run", *ends, "--data-dir", str(tmp_path / "d"))
+    done = ferryman(*common, "--name", "filled", "--types", "full,incremental,verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    followed = (*common, "--name", "followed", "--types", "incremental")
+    begun = ferryman(*followed)
+    assert begun.returncode == 0, begun.stdout + begun.stderr
+    execute(mariadb, f"INSERT INTO {shop}.t VALUES (4, 'later')")
+    again = ferryman(*followed)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert execute(oceanbase, f"SELECT v FROM {shop}.t WHERE id = 4") == [("later",)]
+
+
 def test_rows_without_a_key_cannot_be_followed_later(
     mariadb: MariaDb, shop: str, ends: tuple[str, ...], tmp_path: Path
 ) -> None:

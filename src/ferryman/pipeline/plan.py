@@ -92,6 +92,22 @@ def ensure_plan(context: TaskContext) -> None:
     context.set_note("schema.plan", to_json(SchemaPlan(tables=tables)))
 
 
+def ensure_start(context: TaskContext) -> None:
+    """Make the notes where they are missing, for projects whose first step is capture.
+
+    Nothing else runs before capture has begun to spool, so nobody makes them at the same time.
+
+    Raises:
+        FerrymanError: As `ensure_plan`.
+    """
+    if context.note("schema.start") is not None or StepName.SCHEMA in context.spec.steps:
+        return
+    if connector_for(context.spec.target).sink is not None:
+        read_source(context)
+    else:
+        ensure_plan(context)
+
+
 def _patterns(schema: Schema, selection: Selection) -> tuple[str, ...]:
     return tuple(exact_pattern(selection.target_name(table.name)) for table in schema.tables)
 

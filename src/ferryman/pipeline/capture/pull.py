@@ -15,6 +15,7 @@ from ferryman.model.serial import from_json
 from ferryman.pipeline.capture.lag import Lag
 from ferryman.pipeline.capture.upkeep import Upkeep
 from ferryman.pipeline.logstore import LogWriter, open_writer
+from ferryman.pipeline.plan import ensure_start
 from ferryman.spi.connector import connector_for
 from ferryman.spi.source import ExpiringLog, LogRecord, PolledSource, Source
 from ferryman.spi.task import TaskContext
@@ -222,6 +223,7 @@ def _source_of(context: TaskContext) -> Source:
 
 
 def _start_of(context: TaskContext) -> Position:
+    ensure_start(context)
     document = context.note("schema.start")
     if document is None:
         raise FerrymanError("internal.error", "capture has no position to start at: the note schema.start is missing")
