@@ -21,7 +21,7 @@ from ferryman.serializers.values import Family, Objects
 from ferryman.spi.connector import connector_for
 
 LIMIT_SECONDS = 120.0
-TABLE = "CREATE TABLE {t} (id INT PRIMARY KEY, name VARCHAR(40), price DECIMAL(12,3), seen TIMESTAMP NULL)"
+TABLE = "CREATE TABLE {t} (id INT PRIMARY KEY, name VARCHAR(40) UNIQUE, price DECIMAL(12,3), seen TIMESTAMP NULL)"
 FILL = [f"INSERT INTO {{t}} VALUES ({n}, 'n\"é{n}', {n}.125, '2024-01-02 03:04:05')" for n in range(60)]
 CHANGES = (
     "INSERT INTO {t} VALUES (100, NULL, -0.001, NULL)",

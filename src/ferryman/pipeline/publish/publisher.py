@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Batch
+from ferryman.model.batch import Batch, ColumnData
 from ferryman.model.changes import ChangeBatch, SchemaStatement
 from ferryman.model.checkpoint import Checkpoint
 from ferryman.model.names import TableName
@@ -138,7 +138,7 @@ class Publisher:
             table=shape.table,
             operation=change.operation,
             columns=shape.columns,
-            before=_projected(change.before, shape),
+            before=_known(change, shape),
             after=_projected(change.after, shape),
             origin=self._origin(placed.position),
             ordinals=range(first, first + change.row_count),
@@ -271,6 +271,17 @@ class _Ordinals:
         first = self._next
         self._next += placed.change.row_count
         return first
+
+
+def _known(change: ChangeBatch, shape: _Shape) -> Batch | None:
+    """Return the old image; where the log holds no more of it than the key, the rest is NULL."""
+    before = _projected(change.before, shape)
+    if before is None or not change.partial or shape.table.row_key is None:
+        return before
+    key = set(shape.table.row_key.columns)
+    nothing = ColumnData.of([None] * before.row_count)
+    parts = zip(before.columns, shape.columns, strict=True)
+    return Batch(before.row_count, tuple(data if column.name in key else nothing for data, column in parts))
 
 
 def _projected(batch: Batch | None, shape: _Shape) -> Batch | None:
