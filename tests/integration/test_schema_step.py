@@ -305,3 +305,24 @@ def test_a_plan_from_tables_that_are_there(
     assert table.column("id").type.bits == 64
     assert context.note("schema.start") is not None
     assert replace(table, row_estimate=0).primary_key is not None
+
+
+def test_a_table_is_made_by_other_sql(
+    source: Connection, there: Connection, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    """The operator's SQL stands in for what the target refused, and must make the very table that is needed."""
+    source.execute("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(5))")
+    context = Context(project(mariadb, oceanbase, Selection(objects=(f"{database_name}.*",))))
+    name = f"{database_name}.t"
+    context.notes["schema.objects"] = {name: f"CREATE TABLE {name} (id INT PRIMARY KEY, a VARCHAR(4))"}
+    with pytest.raises(FerrymanError) as caught:
+        schema_step.run(context)  # type: ignore[arg-type]
+    assert (caught.value.code, "varchar(4)" in caught.value.message) == ("target.table_differs", True)
+    there.execute(f"DROP TABLE {name}")
+    context.notes["schema.objects"] = {name: f"CREATE TABLE {name} (id INT PRIMARY KEY, a VARCHAR(5)) COMMENT 'mine'"}
+    schema_step.run(context)  # type: ignore[arg-type]
+    assert states(context)[name][1] == "made by the SQL given"
+    ((comment,),) = there.query(
+        f"SELECT table_comment FROM information_schema.tables WHERE table_schema = '{database_name}' AND table_name = 't'"
+    )
+    assert comment == "mine"

@@ -753,7 +753,7 @@ export interface paths {
         put?: never;
         /**
          * Choose
-         * @description Decide about the schema statement at which apply has stopped.
+         * @description Decide about the schema statement at which apply has stopped, or about an object that could not be made.
          */
         post: operations["choose_api_v1_projects__project_id__choose_post"];
         delete?: never;
@@ -1594,6 +1594,12 @@ export interface components {
              * @enum {string}
              */
             choice: "skip" | "apply" | "done" | "overwrite";
+            /**
+             * Object
+             * @description One that the schema step could not make: `apply` runs `sql` for it.
+             * @default
+             */
+            object: string;
             /**
              * Sql
              * @default

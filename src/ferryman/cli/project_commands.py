@@ -192,12 +192,16 @@ def choose(
         str, typer.Argument(help="skip, apply (with --sql), done (run by yourself); of a conflict: skip, overwrite.")
     ],
     sql: Annotated[str, typer.Option(help="With apply: the statement to run at the target instead.")] = "",
+    object_name: Annotated[
+        str, typer.Option("--object", help="With apply: an object that the schema step could not make, as it names it.")
+    ] = "",
     url: Url = None,
     user: User = None,
     password: Password = None,
 ) -> int:
-    """Decide about the schema statement or the conflict at which applying has stopped; then resume the project."""
-    client_for(url, user, password).post("projects", name, "choose", body={"choice": choice, "sql": sql})
+    """Decide about the schema statement, the conflict or the object at which a project has stopped; then resume it."""
+    body = {"choice": choice, "sql": sql, "object": object_name}
+    client_for(url, user, password).post("projects", name, "choose", body=body)
     sys.stdout.write(f"{name}: {choice}. `ferryman projects resume {name}` goes on\n")
     return 0
 

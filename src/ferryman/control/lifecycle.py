@@ -45,6 +45,7 @@ CHOICES = ("skip", "apply", "done")
 CONFLICT_CHOICES = {"skip": ConflictPolicy.SKIP, "overwrite": ConflictPolicy.OVERWRITE}
 CHOICE_NOTE = "apply.choice"
 CONFLICT_NOTE = "apply.conflict_choices"
+OBJECTS_NOTE = "schema.objects"
 START_NOTE = "schema.start"
 SCHEMA_NOTES = "schema."
 VERIFY_NOTES = "verify."
@@ -245,10 +246,13 @@ def _has_open_steps(tx: Transaction, project_id: str) -> bool:
     return any(row.status is not StepStatus.FINISHED for row in steps.of_project(tx, project_id))
 
 
-def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
-    """Leave the operator's decision for apply, about the statement at which it has stopped."""
+def choose(tx: Transaction, project_id: str, choice: str, sql: str, object_name: str = "") -> None:
+    """Leave the operator's decision: for apply, about what it has stopped at, or about an object that could not be made."""
     if projects.status(tx, project_id) is None:
         raise UsageError("project.unknown", f"there is no project {project_id!r}")
+    if object_name:
+        _choose_for_object(tx, project_id, choice, sql, object_name)
+        return
     if (stopped := _conflict(tx, project_id)) is not None:
         _choose_for_conflict(tx, project_id, choice, stopped)
         return
@@ -259,6 +263,26 @@ def choose(tx: Transaction, project_id: str, choice: str, sql: str) -> None:
     position = _stopped_at(tx, project_id)
     notes.put(tx, project_id, CHOICE_NOTE, {"position": position, "choice": choice, "sql": sql}, unix_now())
     events.add(tx, project_id, unix_now(), "info", f"schema statement: {choice} was chosen", step=StepName.APPLY.value)
+
+
+def _choose_for_object(tx: Transaction, project_id: str, choice: str, sql: str, name: str) -> None:
+    """Have the schema step run other SQL for an object that could not be made."""
+    if choice != "apply" or not sql.strip():
+        raise UsageError(
+            "project.invalid",
+            f"for {name} there is the choice `apply` with SQL",
+            hint="`projects remove` leaves an object out, `projects resume` tries it again as it is",
+        )
+    row = next((row for row in steps.of_project(tx, project_id) if row.name is StepName.SCHEMA), None)
+    made = [] if row is None or row.status is not StepStatus.FAILED else row.progress.info.get("objects", [])
+    failed = [str(each["object"]) for each in made if each["state"] == "failed"]
+    if name not in failed:
+        known = f"; those that could not: {', '.join(failed[:10])}" if failed else ""
+        raise UsageError(
+            "project.invalid", f"{name} is no object of project {project_id} that could not be made{known}"
+        )
+    notes.put(tx, project_id, OBJECTS_NOTE, {**(notes.get(tx, project_id, OBJECTS_NOTE) or {}), name: sql}, unix_now())
+    events.add(tx, project_id, unix_now(), "info", f"{name} will be made by other SQL", step=StepName.SCHEMA.value)
 
 
 def _conflict(tx: Transaction, project_id: str) -> dict[str, Any] | None:

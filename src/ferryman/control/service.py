@@ -307,9 +307,9 @@ class Service:
         self._notice()
         return step
 
-    def choose(self, project_id: str, choice: str, *, sql: str = "") -> None:
-        """Decide about a schema statement at which apply has stopped: ``skip``, ``apply`` (with `sql`) or ``done``."""
-        self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql))
+    def choose(self, project_id: str, choice: str, *, sql: str = "", object_name: str = "") -> None:
+        """Decide about what apply has stopped at, or have an object that could not be made be made by `sql`."""
+        self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql, object_name))
 
     def dead_letters(
         self, project_id: str, *, after: int = 0, limit: int = 100, open_only: bool = True

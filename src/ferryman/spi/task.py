@@ -43,6 +43,7 @@ class TaskContext(Protocol):
     ``schema.source``     Schema of the source                                   schema      load, apply, verify
     ``schema.known``      Position behind which the catalog had been read        schema      apply (DDL already seen)
     ``schema.plan``       SchemaPlan                                             schema      index
+    ``schema.objects``    {object: SQL that makes it instead of the plan's}      control     schema
     ``load.keyless``      {TableName: Position of its consistent snapshot}       load        apply
     ``load.end``          Position when the last chunk had been read             load        apply, control
     ``load.snapshot``     Position all rows are read at (no capture, flashback)   load        load

@@ -199,7 +199,7 @@ class FakeService(Service):
             raise UsageError("endpoint.in_use", f"a project uses the endpoint {endpoint_id}")
         del self.kept_endpoints[endpoint_id]
 
-    def choose(self, project_id, choice, *, sql=""):
+    def choose(self, project_id, choice, *, sql="", object_name=""):
         self.choices.append((self.project(project_id).id, choice, sql))
 
     def dead_letters(self, project_id, *, after=0, limit=100, open_only=True):

@@ -78,6 +78,10 @@ def misbehave(context):
         raise FerrymanError(rest, "told to fail")
     if word == "ddl":
         raise FerrymanError("target.ddl_failed", "told to stop", context={"position": "b.1/42", "sql": "x"})
+    if word == "objects":
+        states = [{"object": f"d.{rest}", "state": "failed"}, {"object": "d.fine", "state": "done"}]
+        context.report(StepProgress(info={"objects": states}))
+        raise FerrymanError("schema.failed", "told to fail")
     if word == "raise":
         raise RuntimeError("a secret: geheim")
     if word == "stuck":

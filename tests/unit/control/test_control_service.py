@@ -402,6 +402,20 @@ def test_a_choice_goes_to_the_statement_at_which_apply_stopped(stage):
     assert caught.value.code == "project.invalid"
 
 
+def test_an_object_that_could_not_be_made_gets_other_sql(stage):
+    stage.misbehave("schema", "objects bad")
+    project = stage.run(SPEC)
+    assert stage.service.wait(project, PATIENCE).status is P.FAILED
+    for choice, sql, name in (("apply", "CREATE …", "d.fine"), ("skip", "", "d.bad"), ("apply", " ", "d.bad")):
+        with pytest.raises(UsageError) as caught:
+            stage.service.choose(project, choice, sql=sql, object_name=name)
+        assert caught.value.code == "project.invalid"
+    stage.service.choose(project, "apply", sql="CREATE TABLE d.bad (a INT)", object_name="d.bad")
+    assert stage.service.note(project, "schema.objects") == {"d.bad": "CREATE TABLE d.bad (a INT)"}
+    stage.service.resume_project(project)
+    assert stage.service.wait(project, PATIENCE).status is P.FINISHED
+
+
 def test_the_data_directory_is_private(stage):
     project = stage.run(FULL)
     stage.service.wait(project, PATIENCE)

@@ -254,6 +254,7 @@ class Choice(Model):
 
     choice: Literal["skip", "apply", "done", "overwrite"]
     sql: str = ""
+    object: str = Field(default="", description="One that the schema step could not make: `apply` runs `sql` for it.")
 
 
 def error_document(error: ErrorView | None) -> ErrorDocument | None:

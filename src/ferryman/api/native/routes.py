@@ -118,8 +118,9 @@ def _add_life_cycle_routes(router: APIRouter, service: Service) -> None:
 
     @router.post("/projects/{project_id}/choose", tags=["life cycle"], status_code=204)
     def choose(project_id: str, choice: documents.Choice) -> None:
-        """Decide about the schema statement at which apply has stopped."""
-        service.choose(project_id_of(service, project_id), choice.choice, sql=choice.sql)
+        """Decide about the schema statement at which apply has stopped, or about an object that could not be made."""
+        found = project_id_of(service, project_id)
+        service.choose(found, choice.choice, sql=choice.sql, object_name=choice.object)
 
 
 def _add_detail_routes(router: APIRouter, service: Service) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.schema import Check, ForeignKey, Index, Schema, Table
+from ferryman.model.selection import Selection, exact_pattern
 from ferryman.pipeline.plan import find_table
 from ferryman.pipeline.schema.report import CONVERTED, DONE, FAILED, Report
 from ferryman.spi.dialect import Conversion, DdlStatement, Dialect, SchemaPlan
@@ -16,6 +17,7 @@ from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
 
 PARALLEL = 4
+OBJECTS_NOTE = "schema.objects"
 _ONE_BY_ONE = frozenset({"database", "type", "view", "foreign_key"})
 """Kinds whose statements need each other, or lock two tables: in order. The others run side by side."""
 _STOPS = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "endpoint.access_denied", "target.full"})
@@ -41,6 +43,7 @@ class Maker:
         self._there = there
         self._report = report
         self._tables = {str(table.name): table for table in plan.tables.values()}
+        self._other: dict[str, str] = context.note(OBJECTS_NOTE) or {}
         self._parts = {statement.object for statement in plan.statements if statement.kind in {"index", "foreign_key"}}
         self._converted = {each.path for each in plan.conversions}
         self._sources = {str(table.name): str(source) for source, table in plan.tables.items()}
@@ -98,11 +101,24 @@ class Maker:
             return self._taken(statement, found)
         if self._is_there(statement):
             return "was there"
+        if statement.object in self._other:
+            return self._make_otherwise(statement, self._other[statement.object])
         try:
             self._target.run_ddl(statement.sql)
         except FerrymanError as error:
             return self._after_refusal(statement, error)
         return ""
+
+    def _make_otherwise(self, statement: DdlStatement, sql: str) -> str:
+        """Run the operator's SQL for an object; a table must be the one planned all the same, but for its options."""
+        self._target.run_ddl(sql)
+        if statement.kind == "table":
+            table = self._tables[statement.object]
+            found = find_table(self._target.read_schema(Selection(objects=(exact_pattern(table.name),))), table.name)
+            if found is None:
+                raise FerrymanError("schema.failed", f"the SQL given for {statement.object} has not made it")
+            self._taken(statement, found)
+        return "made by the SQL given"
 
     def _found(self, name: str) -> Table | None:
         wanted = self._tables.get(name)
