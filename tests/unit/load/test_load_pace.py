@@ -14,6 +14,7 @@ from ferryman.model.project import LoadOptions, StepName
 from ferryman.model.serial import to_json
 from ferryman.model.types import Kind
 from ferryman.pipeline.load import step
+from ferryman.pipeline.load.distance import FAR_STREAMS, NEAR_STREAMS, SAMPLES, Distance
 from ferryman.pipeline.load.job import MOST_ROWS
 from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Progress
@@ -103,6 +104,15 @@ class Limited:
     def change(self, **options: int) -> None:
         self.context.set_note(LOAD_OPTIONS_NOTE, to_json(dataclasses.replace(self.options, **options)))
 
+    def work(self) -> Work:
+        return Work(
+            context=self.context,
+            source=MemorySource(self.source),
+            target=MemoryTarget(self.target),
+            progress=Progress([]),
+            chunks=queue.Queue(9),
+        )
+
     def done(self) -> bool:
         return len(self.target.snapshot(TABLE.name)) == len(ROWS)
 
@@ -121,13 +131,7 @@ def test_a_load_obeys_its_limit_and_a_lifted_one(monkeypatch: pytest.MonkeyPatch
 
 def test_streams_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     sut = Limited(monkeypatch, LoadOptions(streams=1, chunk_rows=20))
-    work = Work(
-        context=sut.context,
-        source=MemorySource(sut.source),
-        target=MemoryTarget(sut.target),
-        progress=Progress([]),
-        chunks=queue.Queue(9),
-    )
+    work = sut.work()
     task = object()
     assert work.streams == 1
     work.put(task)  # type: ignore[arg-type]
@@ -143,6 +147,28 @@ def test_streams_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.take(0) is None
     work.adjust(LoadOptions(streams=1))
     assert work.take(3) is None  # the end is seen by those that wait, too
+
+
+def test_a_far_target_gets_more_streams_unless_the_user_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    sut = Limited(monkeypatch, LoadOptions())
+    work = sut.work()
+    assert work.streams == NEAR_STREAMS
+    for _ in range(SAMPLES):
+        work.distance.began(0.4)
+    assert work.streams == FAR_STREAMS
+    work.adjust(LoadOptions(streams=2))
+    assert work.streams == 2
+    work.adjust(LoadOptions())
+    assert work.streams == FAR_STREAMS
+
+
+def test_a_load_measures_how_its_transactions_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(Distance, "began", lambda self, seconds: told.append(seconds))
+    sut = Limited(monkeypatch, LoadOptions(chunk_rows=20))
+    sut.start().join(60)
+    assert sut.done()
+    assert len(told) >= len(ROWS) // 20
 
 
 def test_more_streams_than_lanes_are_said_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,16 @@ class KeylessStream:
     def _copy(self, session: TargetSession, reader: TableReader, position: Position | None, job: TableJob) -> bool:
         """Copy one table; false when stopped."""
         attempt = Attempt(self._work.progress, job.name)
-        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded, self._work.pace)
+        writer = ChunkWriter(
+            session,
+            self._lease,
+            job,
+            attempt,
+            self._guard,
+            self._backoff.succeeded,
+            self._work.pace,
+            self._work.distance,
+        )
         try:
             writer.begin()
             if self._is_marked(job):

@@ -87,7 +87,16 @@ class Stream:
     def _copy(self, job: TableJob, task: ChunkTask) -> None:
         attempt = Attempt(self._work.progress, job.name)
         session, reader = self._connections.session, self._connections.reader
-        writer = ChunkWriter(session, self._lease, job, attempt, self._guard, self._backoff.succeeded, self._work.pace)
+        writer = ChunkWriter(
+            session,
+            self._lease,
+            job,
+            attempt,
+            self._guard,
+            self._backoff.succeeded,
+            self._work.pace,
+            self._work.distance,
+        )
         try:
             with ReadAhead(lambda: reader.read(job.source, job.reads, chunk=task.chunk), reader.close) as batches:
                 for batch in batches:

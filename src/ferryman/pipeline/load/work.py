@@ -14,6 +14,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.project import LoadOptions, StepName
 from ferryman.pipeline.load import drift
+from ferryman.pipeline.load.distance import FAR_STREAMS, Distance
 from ferryman.pipeline.load.job import TableJob
 from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Progress
@@ -27,10 +28,7 @@ GIVE_UP_SECONDS = 600.0
 """How long a chunk is tried again while nothing can be committed: a server keeps the transaction of a connection that has
 vanished, and with it the lane's lock, for up to 300 s."""
 
-STREAMS = 4
-"""Streams when the user leaves the choice to us: past four the targets measured gain nothing."""
-
-LANES = 16
+LANES = FAR_STREAMS
 """Lanes there are at least, one a stream: so the number of streams can change while they run."""
 
 IDLE_SECONDS = 0.5
@@ -60,8 +58,9 @@ class Work:
     give_up_seconds: float = GIVE_UP_SECONDS
     failure: BaseException | None = None
     pace: Pace = field(init=False)
-    streams: int = field(init=False)
+    distance: Distance = field(default_factory=Distance)
     lanes: int = field(init=False)
+    _chosen: int = 0
     _refused: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -76,14 +75,19 @@ class Work:
 
     def adjust(self, options: LoadOptions) -> None:
         """Go by these options from now on: how many streams take chunks, and how fast all go together."""
-        wanted = options.streams or STREAMS
+        wanted = options.streams
         if wanted > self.lanes and wanted != self._refused:
             self.context.event(
                 "warning", f"{wanted} streams from the next start of the load on; {self.lanes} until then"
             )
             self._refused = wanted
-        self.streams = min(wanted, self.lanes)
+        self._chosen = wanted
         self.pace.limit(options.rows_per_second, options.bytes_per_second)
+
+    @property
+    def streams(self) -> int:
+        """How many streams take chunks: as the user has chosen, else as the target's distance asks for."""
+        return min(self._chosen or self.distance.streams, self.lanes)
 
     @property
     def captures(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from ferryman.foundation.errors import DuplicateKeyError
 from ferryman.model.batch import Batch
 from ferryman.pipeline.load.collision import CollisionGuard
+from ferryman.pipeline.load.distance import Distance
 from ferryman.pipeline.load.job import TableJob, slices
 from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Attempt
@@ -27,6 +29,7 @@ class ChunkWriter:
     Args:
         committed: Called after each commit: the target is alive.
         pace: The speed limits.
+        distance: Is told how long transactions take to begin.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class ChunkWriter:
         guard: CollisionGuard,
         committed: Callable[[], None],
         pace: Pace,
+        distance: Distance,
     ) -> None:
         self._session = session
         self._lease = lease
@@ -46,6 +50,7 @@ class ChunkWriter:
         self._guard = guard
         self._committed = committed
         self._pace = pace
+        self._distance = distance
         self._open = False
         self._rows = 0
         self._bytes = 0
@@ -54,7 +59,9 @@ class ChunkWriter:
     def begin(self) -> None:
         """Begin a transaction unless one is open."""
         if not self._open:
+            asked = time.monotonic()
             self._session.begin(self._lease)
+            self._distance.began(time.monotonic() - asked)
             self._open = True
 
     def write(self, batch: Batch) -> None:
