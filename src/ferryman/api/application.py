@@ -25,6 +25,7 @@ from ferryman.api.native.configuration import configuration_router
 from ferryman.api.native.editing import editing_router
 from ferryman.api.native.following import following_router
 from ferryman.api.native.log_routes import log_router
+from ferryman.api.native.oidc_routes import oidc_router
 from ferryman.api.native.routes import native_router
 from ferryman.api.oms.routes import oms_router
 from ferryman.api.oms.surroundings import Surroundings
@@ -32,6 +33,7 @@ from ferryman.api.protection import BODY_LIMIT, Protection, error_response
 from ferryman.api.repeating import Repeating
 from ferryman.control.access import Access
 from ferryman.control.alerts.book import Alerts
+from ferryman.control.oidc.logins import OidcLogins
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.repeats import Repeats
 from ferryman.control.service import Service
@@ -45,15 +47,21 @@ def create_application(
     prechecks: Prechecks,
     alerts: Alerts,
     *,
+    oidc: OidcLogins | None = None,
     body_limit: int = BODY_LIMIT,
 ) -> ASGIApp:
     """Return the whole application: every call but ``/healthz`` and the login itself needs a login."""
-    routed = routed_application(service, labels, access, prechecks, alerts)
+    routed = routed_application(service, labels, access, prechecks, alerts, oidc)
     return Protection(Repeating(routed, Repeats(access.metadb)), access, body_limit)
 
 
 def routed_application(
-    service: Service, labels: Labels, access: Access, prechecks: Prechecks, alerts: Alerts
+    service: Service,
+    labels: Labels,
+    access: Access,
+    prechecks: Prechecks,
+    alerts: Alerts,
+    oidc: OidcLogins | None = None,
 ) -> FastAPI:
     """Return the application without what protects it: routes and their description."""
     app = FastAPI(title="Ferryman", version=__version__, docs_url=None, redoc_url=None)
@@ -67,6 +75,7 @@ def routed_application(
         following_router(service),
         events_router(service),
         access_router(access),
+        oidc_router(access, oidc),
         alert_router(service, alerts),
         log_router(service),
     ):

@@ -12,6 +12,7 @@ from typing import Any
 from ferryman import __version__
 from ferryman.api.oms.steps import DESCRIPTIONS
 from ferryman.control.views import ProjectView, StepView
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectStatus, StepName, StepStatus
 
 STYLE = """
@@ -48,6 +49,13 @@ def status_page(projects: Iterable[ProjectView]) -> str:
     )
     links = "<p class='dim'><a href='/docs'>API</a> · <a href='/metrics'>metrics</a> · renewed every 5 seconds</p>"
     return _page("Ferryman", (shown or empty) + links, refresh=5)
+
+
+def login_problem_page(error: FerrymanError) -> str:
+    """Return the page for a person whom the provider has sent back without a login."""
+    hint = f"<p>{escape(error.hint)}</p>" if error.hint else ""
+    told = f"<p class='error'>{escape(error.message)} <code>{escape(error.code)}</code></p>{hint}"
+    return _page("Not logged in", f"<h1>Not logged in</h1>{told}<p><a href='/'>Back to the login</a></p>")
 
 
 def docs_page(schema: dict[str, Any]) -> str:

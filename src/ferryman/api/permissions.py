@@ -13,8 +13,13 @@ OPEN_PATHS = frozenset({"/healthz"})
 CONSOLE_PATH = "/console"
 """The console's own files need no login: the login page is one of them, and they hold no data."""
 
-OPEN_CALLS = frozenset({("POST", "/api/v1/session")})
-"""The login itself."""
+OIDC_PATH = "/api/v1/session/oidc"
+OIDC_RETURN = f"{OIDC_PATH}/callback"
+
+OPEN_CALLS = frozenset(
+    {("POST", "/api/v1/session"), ("GET", "/api/v1/session/providers"), ("GET", OIDC_PATH), ("GET", OIDC_RETURN)}
+)
+"""The login itself, by password or by a provider."""
 
 ADMIN_PATHS = ("/api/v1/accounts", "/api/v1/keys", "/api/v1/audit")
 """Paths, with all below them, that only admins may see."""
@@ -48,7 +53,7 @@ def changes(method: str, path: str, action: str) -> bool:
     """Whether a call changes something, so that it belongs into the audit log."""
     if path.rstrip("/") == "/api/v2":
         return not action.strip().lower().startswith(_READING_ACTIONS)
-    return method not in {"GET", "HEAD", "OPTIONS"}
+    return method not in {"GET", "HEAD", "OPTIONS"} or path == OIDC_RETURN
 
 
 def needed_role(method: str, path: str, action: str) -> Role:

@@ -22,6 +22,8 @@ from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.alerts.watch import AlertWatch
+from ferryman.control.oidc.logins import OidcLogins
+from ferryman.control.oidc.settings import settings_of
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
@@ -51,11 +53,12 @@ def serve(
         ready: Called with the URL and the credentials once calls are answered.
 
     Raises:
-        FerrymanError: ``serve.address_in_use``, ``serve.certificate``, ``serve.password_not_set``,
+        FerrymanError: ``serve.address_in_use``, ``oidc.settings``, ``serve.certificate``, ``serve.password_not_set``,
             ``service.data_dir_in_use``.
     """
     if tls is not None:
         tls.check()
+    oidc = settings_of()
     with listening_socket(host, port) as listener:
         service = Service(data_dir, executor=executor, metadb_url=metadb_url)
         watch = AlertWatch(service.metadb, leads=service.leads)
@@ -63,7 +66,10 @@ def serve(
             opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
             _require_password(host, opened)
             metadb = service.metadb
-            application = create_application(service, Labels(metadb), opened.access, Prechecks(metadb), Alerts(metadb))
+            logins = OidcLogins(oidc, opened.access) if oidc else None
+            application = create_application(
+                service, Labels(metadb), opened.access, Prechecks(metadb), Alerts(metadb), oidc=logins
+            )
             service.start()
             watch.start()
             url = _url(host, listener.getsockname()[1], secure=tls is not None)

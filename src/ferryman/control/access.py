@@ -99,6 +99,30 @@ class Access:
             row = accounts.get(tx, account)
         return row is not None and not row.disabled and passwords.matches(row.secret, password)
 
+    def of_identity(self, identity: str, name: str, role: Role) -> Principal:
+        """Return whom a provider has vouched for: an account of that identity, made at its first login.
+
+        A name never makes two accounts one: who is known by password stays so. ``account.name_taken``, ``api.forbidden``.
+        """
+        now = unix_now()
+        with self._metadb.writing() as tx:
+            row = accounts.of_identity(tx, identity)
+            if row is None:
+                _check_name(name)
+                if accounts.get(tx, name) is not None:
+                    raise UsageError("account.name_taken", f"an account is called {name!r} already, and is not yours")
+                row = AccountRow(
+                    name=name, role=role.value, secret="", identity=identity, created_at=now, changed_at=now
+                )
+                accounts.insert(tx, row)
+            elif row.disabled:
+                raise FerrymanError("api.forbidden", f"{row.name} may not log in any more")
+            elif row.role != role.value:
+                row = replace(row, role=role.value, changed_at=now)
+                accounts.update(tx, row)
+                tickets.close_all(tx, row.name)
+        return _principal(row)
+
     def open_session(self, principal: Principal) -> Session:
         """Begin a session of the console."""
         token, now = secrets.token_urlsafe(32), unix_now()
@@ -167,6 +191,8 @@ class Access:
         secret = None if password is None else passwords.hashed(password)
         with self._metadb.writing() as tx:
             row = self._account(tx, name)
+            if row.identity and (secret or role):
+                raise UsageError("account.invalid", f"{name} logs in by the provider, which knows password and role")
             new = replace(
                 row,
                 secret=secret or row.secret,
@@ -267,8 +293,15 @@ def _principal(row: AccountRow) -> Principal:
 
 
 def _keep_an_admin(tx: Transaction) -> None:
-    if not any(row.role == Role.ADMIN.value and not row.disabled for row in accounts.everyone(tx)):
+    # Only those with a password count: a provider may be gone just when somebody has to mend that.
+    everyone = accounts.everyone(tx)
+    if not any(row.role == Role.ADMIN.value and not row.disabled and row.secret for row in everyone):
         raise UsageError("account.last_admin", "nobody would be left who may administer the service")
+
+
+def plain_name(text: str) -> str:
+    """Return a name an account may have, for somebody whom a provider calls so."""
+    return "".join(char if char in _NAME_CHARACTERS else "_" for char in text)[:NAME_LENGTH]
 
 
 def _check_name(name: str) -> None:

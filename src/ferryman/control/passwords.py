@@ -27,7 +27,13 @@ def hashed(password: str) -> str:
 
 
 def matches(secret: str, password: str) -> bool:
-    """Whether a password is the one that was hashed; compares in constant time, slow on purpose."""
+    """Whether a password is the one that was hashed; compares in constant time, slow on purpose.
+
+    An empty secret is that of an account without a password: nothing matches it, and that takes as long.
+    """
+    if not secret:
+        _scrypt(password, b"", COST)
+        return False
     document: dict[str, Any] = json.loads(secret)
     cost = {name: int(document[name]) for name in COST}
     found = _scrypt(password, base64.b64decode(document["salt"]), cost)

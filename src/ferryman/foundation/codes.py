@@ -191,6 +191,13 @@ CODES: dict[str, Code] = {
         "FERRYMAN_ALLOWED_NETWORKS is a list like 10.0.0.0/8,192.0.2.7; start the service again",
     ),
     "network.unknown_host": Code(3, "manual", "PARAM_ERROR", "check the name of the host"),
+    "oidc.expired": Code(2, "never", "PARAM_ERROR", "begin the login again, in one browser"),
+    "oidc.no_role": Code(3, "manual", "GHANA-OPERAT000101", "ask an admin for a group that may use the service"),
+    "oidc.provider": Code(
+        3, "auto", "INNER_ERROR", "check the provider and FERRYMAN_OIDC_ISSUER; passwords still open"
+    ),
+    "oidc.refused": Code(3, "manual", "GHANA-OPERAT000101", "log in again; the admin finds more in the provider's log"),
+    "oidc.settings": Code(2, "never", "PARAM_ERROR", "docs/security.md lists the FERRYMAN_OIDC_ settings"),
     "position.other_log": Code(
         1,
         "manual",
@@ -216,6 +223,7 @@ CODES: dict[str, Code] = {
     "project.needs_recreation": Code(
         2, "never", "PARAM_ERROR", "name the file otherwise, or release and delete the project"
     ),
+    "project.not_owner": Code(3, "manual", "GHANA-OPERAT000101", "ask its owner, or an admin to change the owner"),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
     "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
     "project.unknown_letter": Code(

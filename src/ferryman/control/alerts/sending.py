@@ -20,9 +20,8 @@ from ferryman.control.alerts.channels import Chat, Email, Settings, Webhook
 from ferryman.control.alerts.templates import PRESETS, fill, line, placeholders
 from ferryman.foundation.errors import FerrymanError
 from ferryman.foundation.networks import allowed_address
+from ferryman.foundation.web import TIMEOUT_SECONDS, call, host_and_port
 
-TIMEOUT_SECONDS = 15.0
-_ANSWER_BYTES = 65_536
 _REFUSAL_MEMBERS = ("errcode", "code", "StatusCode")
 """DingTalk and Feishu answer HTTP 200 and say in one of these that they have refused."""
 
@@ -103,36 +102,13 @@ def _require_taken(answer: bytes) -> None:
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Post JSON to the address that was checked, follow no redirection; returns the beginning of the answer."""
-    parts = urlsplit(url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
+    """Post JSON to the address that was checked; returns the answer."""
+    host, port = host_and_port(url)
     address = allowed_address(host, port, what="the channel's url")
-    connection = _Connection(host, port, address, ssl.create_default_context() if secure else None)
-    try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, body, {"Content-Type": "application/json; charset=utf-8", **headers})
-        answer = connection.getresponse()
-        said = answer.read(_ANSWER_BYTES)
-    finally:
-        connection.close()
-    if not 200 <= answer.status < 300:
-        raise FerrymanError("alert.not_delivered", f"{host} answers with HTTP {answer.status}")
-    return said
-
-
-class _Connection(http.client.HTTPConnection):
-    """Connects to an address that was looked at, in the name of its host."""
-
-    def __init__(self, host: str, port: int, address: str, tls: ssl.SSLContext | None) -> None:
-        super().__init__(host, port, timeout=TIMEOUT_SECONDS)
-        self.default_port = 443 if tls else 80
-        self._address = address
-        self._tls = tls
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), TIMEOUT_SECONDS)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host) if self._tls else plain
+    told = call("POST", url, body, {"Content-Type": "application/json; charset=utf-8", **headers}, address=address)
+    if not told.good:
+        raise FerrymanError("alert.not_delivered", f"{host} answers with HTTP {told.status}")
+    return told.body
 
 
 def _send_email(settings: Email, document: Mapping[str, Any], delivery: str) -> None:

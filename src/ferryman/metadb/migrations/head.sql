@@ -34,7 +34,7 @@ CREATE TABLE project (
 	finished_at DOUBLE,
 	error BLOB,
 	alarm_count INTEGER NOT NULL,
-	revision BIGINT NOT NULL,
+	revision BIGINT NOT NULL, owner VARCHAR(64),
 	PRIMARY KEY (id),
 	UNIQUE (living_name)
 );
@@ -134,7 +134,7 @@ CREATE TABLE account (
 	secret TEXT NOT NULL,
 	disabled INTEGER NOT NULL,
 	created_at DOUBLE NOT NULL,
-	changed_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL, identity VARCHAR(64),
 	PRIMARY KEY (name)
 );
 
@@ -289,5 +289,7 @@ CREATE TABLE repeated_call (
 
 CREATE INDEX repeated_call_created_at ON repeated_call (created_at);
 
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+CREATE UNIQUE INDEX account_identity ON account (identity);
+
+INSERT INTO alembic_version (version_num) VALUES ('0006');
 
