@@ -7,25 +7,16 @@ import time
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import CODE_OF, text_of
-from ferryman.connectors.mysql_family.rows import bookkeeping, letters
+from ferryman.connectors.mysql_family.rows import bookkeeping
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.session import Session
 from ferryman.connectors.mysql_family.rows.snapshot import open_moment
+from ferryman.connectors.sql_family.target import KEPT_BY_DDL, SqlTarget
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.checkpoint import Checkpoint
-from ferryman.model.dead_letter import DeadLetter
-from ferryman.model.names import TableName
-from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.source import Chunk, TableReader
+from ferryman.spi.source import TableReader
 from ferryman.spi.target import TargetSession
-
-LEASE_PATIENCE_SECONDS = 600.0
-"""How long a new holder waits for the last transaction of the one before; a server ends an idle one after 300 s."""
-
-_KEPT_BY_DDL = frozenset({"endpoint.connection_lost", "target.privilege", "target.full", "endpoint.unreachable"})
-
 
 _SCHEMA_TRY_AGAIN = 5627
 """OceanBase's OB_SCHEMA_EAGAIN: its schema service is behind, and nothing has been done."""
@@ -44,21 +35,10 @@ def _execute_patiently(connection: Connection, sql: str) -> None:
             return
 
 
-class FamilyTarget:
+class FamilyTarget(SqlTarget[Connection]):
     """Opens a connection for each call and each session."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Make a target; connects later."""
-        self._endpoint = endpoint
-
-    def check(self) -> None:
-        """Connect and log in."""
-        self._connect().close()
-
-    def prepare(self) -> None:
-        """Make the `_ferryman` schema where it is missing."""
-        with self._connect() as connection:
-            bookkeeping.make_tables(connection)
+    words = bookkeeping.WORDS
 
     def read_schema(self, selection: Selection) -> Schema:
         """Read the target's catalog."""
@@ -77,45 +57,6 @@ class FamilyTarget:
         """Open a session for writing."""
         return Session(self._connect(writer=True))
 
-    def raise_epoch(self, task: str, epoch: int, lanes: int) -> None:
-        """Become the holder of a task's lease rows, however many lock waits that takes."""
-        deadline = time.monotonic() + LEASE_PATIENCE_SECONDS
-        while True:
-            try:
-                with self._connect(writer=True) as connection:
-                    bookkeeping.raise_epoch(connection, task, epoch, lanes)
-                return
-            except FerrymanError as error:
-                if error.code != "target.deadlock" or time.monotonic() > deadline:
-                    raise
-
-    def load_checkpoint(self, project: str) -> Checkpoint | None:
-        """Read the project's checkpoint."""
-        with self._connect() as connection:
-            return bookkeeping.load_checkpoint(connection, project)
-
-    def finished_chunks(self, project: str) -> dict[TableName, list[tuple[Chunk, int]]]:
-        """Read the finished chunks of each source table."""
-        with self._connect() as connection:
-            return bookkeeping.finished_chunks(connection, project)
-
-    def dead_letters(
-        self, project: str, *, after: int = 0, limit: int = 1000, open_only: bool = False
-    ) -> list[DeadLetter]:
-        """Read dead letters."""
-        with self._connect() as connection:
-            return letters.read(connection, project, after=after, limit=limit, open_only=open_only)
-
-    def last_letter(self, project: str) -> int:
-        """Return the number of the project's last dead letter."""
-        with self._connect() as connection:
-            return letters.last(connection, project)
-
-    def forget(self, project: str) -> None:
-        """Remove every trace of a project from `_ferryman`."""
-        with self._connect(writer=True) as connection:
-            bookkeeping.forget(connection, project)
-
     def run_ddl(self, sql: str) -> None:
         """Run one DDL statement; foreign keys may name tables that come later."""
         with self._connect(writer=True) as connection:
@@ -123,7 +64,7 @@ class FamilyTarget:
                 _execute_patiently(connection, sql)
             except FerrymanError as error:
                 errno = int(str(error.context.get("errno", 0)))
-                if error.code in _KEPT_BY_DDL and CODE_OF.get(errno) == error.code:
+                if error.code in KEPT_BY_DDL and CODE_OF.get(errno) == error.code:
                     raise
                 cause = error.__cause__
                 text = text_of(cause) if cause is not None else error.message
@@ -131,8 +72,8 @@ class FamilyTarget:
                     "target.ddl_failed", f"{connection.where}: {text} (error {errno})", context={"errno": errno}
                 ) from error
 
-    def close(self) -> None:
-        """Release what is held: nothing."""
-
     def _connect(self, *, writer: bool = False) -> Connection:
         return open_connection(self._endpoint, role="target", writer=writer)
+
+    def _make_tables(self, connection: Connection) -> None:
+        bookkeeping.make_tables(connection)

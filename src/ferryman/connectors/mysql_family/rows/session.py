@@ -7,30 +7,28 @@ from collections.abc import Iterable, Sequence
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.errors import VALUE_REFUSED, column_of, without_values
 from ferryman.connectors.mysql_family.quoting import quote_table
-from ferryman.connectors.mysql_family.rows import letters, reader, statements
-from ferryman.connectors.mysql_family.rows.bookkeeping import CheckpointWriter, mark_chunk
+from ferryman.connectors.mysql_family.rows import reader, statements
+from ferryman.connectors.mysql_family.rows.bookkeeping import WORDS
 from ferryman.connectors.mysql_family.rows.bulk import BulkLoader
 from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
 from ferryman.connectors.mysql_family.rows.literals import columns_of
 from ferryman.connectors.mysql_family.rows.statements import PACKET_HEAD, RowWriter
-from ferryman.foundation.errors import FerrymanError, LeaseLostError
+from ferryman.connectors.sql_family.session import BookSession
+from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import RowText
 from ferryman.model.batch import Batch, Row
-from ferryman.model.checkpoint import Checkpoint
-from ferryman.model.dead_letter import DeadLetter, LetterState
-from ferryman.model.names import TableName
 from ferryman.model.schema import Table
-from ferryman.spi.source import Chunk
 from ferryman.spi.target import Lease
 
 _PACKET_MARGIN = 1024
 
 
-class Session:
+class Session(BookSession):
     """One connection for writing; one transaction at a time; one thread."""
 
     def __init__(self, connection: Connection) -> None:
         """Take over a connection opened with ``writer=True, role="target"``."""
+        super().__init__(connection, WORDS)
         self._connection = connection
         self._packet = int(connection.query("SELECT @@max_allowed_packet")[0][0]) - _PACKET_MARGIN
         self._statement_bytes = min(statements.STATEMENT_BYTES, self._packet)
@@ -41,26 +39,13 @@ class Session:
         self._native_json = flavor != "mariadb"
         # MySQL calls VALUES() deprecated from 8.0.20 on, in a warning for each statement.
         self._may_upsert = flavor in ("oceanbase", "mariadb", "tidb") or version < (8, 0, 20)
-        self._checkpoints = CheckpointWriter(connection)
 
-    def begin(self, lease: Lease) -> None:
-        """Begin a transaction and lock the lease row of this lane (I7)."""
+    def _lock(self, lease: Lease) -> int | None:
         self._connection.execute("START TRANSACTION")
-        try:
-            rows = self._connection.query(
-                "SELECT epoch FROM `_ferryman`.lease WHERE task=%s AND lane=%s FOR UPDATE", (lease.task, lease.lane)
-            )
-        except FerrymanError:
-            self.rollback()
-            raise
-        held = int(rows[0][0]) if rows else None
-        if held != lease.epoch:
-            self.rollback()
-            raise LeaseLostError(
-                "lease.lost",
-                f"{lease.task} lane {lease.lane}: our epoch is {lease.epoch}, the target's is {held}",
-                context={"task": lease.task, "epoch": lease.epoch, "held": held},
-            )
+        rows = self._connection.query(
+            "SELECT epoch FROM `_ferryman`.lease WHERE task=%s AND lane=%s FOR UPDATE", (lease.task, lease.lane)
+        )
+        return int(rows[0][0]) if rows else None
 
     def commit(self) -> None:
         """Commit."""
@@ -122,26 +107,6 @@ class Session:
     def undo(self) -> None:
         """Undo what was written since `savepoint`."""
         self._connection.execute("ROLLBACK TO SAVEPOINT ferryman_change")
-
-    def save_letter(self, project: str, letter: DeadLetter) -> None:
-        """Write a dead letter within this transaction."""
-        letters.save(self._connection, project, letter)
-
-    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
-        """Change the state of dead letters within this transaction."""
-        letters.settle(self._connection, project, numbers, state)
-
-    def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint within this transaction (I2)."""
-        self._checkpoints.save(project, checkpoint)
-
-    def mark_chunk(self, project: str, table: TableName, chunk: Chunk, rows: int) -> None:
-        """Record a finished chunk within this transaction."""
-        mark_chunk(self._connection, project, table, chunk, rows)
-
-    def close(self) -> None:
-        """End the connection; an open transaction is rolled back by it."""
-        self._connection.close()
 
     def _write(self, table: Table, columns: Sequence[str], batch: Batch, made: Iterable[memoryview]) -> None:
         refuse_misfits(table, columns_of(table, columns), batch)

@@ -8,18 +8,16 @@ from contextlib import contextmanager
 from ferryman.connectors.postgresql.connection import Connection
 from ferryman.connectors.postgresql.errors import NUL_HINT
 from ferryman.connectors.postgresql.quoting import quote_table, quote_text
-from ferryman.connectors.postgresql.rows import letters, reader, statements
-from ferryman.connectors.postgresql.rows.bookkeeping import CheckpointWriter, mark_chunk
+from ferryman.connectors.postgresql.rows import reader, statements
+from ferryman.connectors.postgresql.rows.bookkeeping import WORDS
 from ferryman.connectors.postgresql.rows.literals import columns_of, key_arrays, key_condition
 from ferryman.connectors.postgresql.rows.sequences import Numbers
-from ferryman.foundation.errors import DuplicateKeyError, FerrymanError, LeaseLostError
+from ferryman.connectors.sql_family.session import BookSession
+from ferryman.foundation.errors import DuplicateKeyError, FerrymanError
 from ferryman.kernel import NUL, MisfitError, encode_copy, text_form
 from ferryman.model.batch import Batch, Row
-from ferryman.model.checkpoint import Checkpoint
-from ferryman.model.dead_letter import DeadLetter, LetterState
 from ferryman.model.names import TableName
 from ferryman.model.schema import Table
-from ferryman.spi.source import Chunk
 from ferryman.spi.target import Lease
 
 _ACTING = """
@@ -28,7 +26,7 @@ UNION ALL SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass({name}) AND NOT t
 """
 
 
-class Session:
+class Session(BookSession):
     """One connection for writing; one transaction at a time; one thread.
 
     A failed statement undoes the whole transaction in PostgreSQL, so each write that may meet a taken value has a savepoint
@@ -37,30 +35,15 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         """Take over a connection opened with ``writer=True, role="target"``."""
+        super().__init__(connection, WORDS)
         self._connection = connection
-        self._checkpoints = CheckpointWriter(connection)
         self._numbers = Numbers()
         self._has_savepoint = self._has_mark = False
         self._looked_at: set[TableName] = set()
 
-    def begin(self, lease: Lease) -> None:
-        """Begin a transaction and lock the lease row of this lane (I7)."""
+    def _lock(self, lease: Lease) -> int | None:
         self._has_savepoint = self._has_mark = False
         self._numbers.forget()
-        try:
-            held = self._lock(lease)
-        except FerrymanError:
-            self.rollback()
-            raise
-        if held != lease.epoch:
-            self.rollback()
-            raise LeaseLostError(
-                "lease.lost",
-                f"{lease.task} lane {lease.lane}: our epoch is {lease.epoch}, the target's is {held}",
-                context={"task": lease.task, "epoch": lease.epoch, "held": held},
-            )
-
-    def _lock(self, lease: Lease) -> int | None:
         where = f"task = {quote_text(lease.task)} AND lane = {lease.lane}"
         result = self._connection.run(f"BEGIN; SELECT epoch FROM _ferryman.lease WHERE {where} FOR UPDATE")
         return int(result.get_value(0, 0) or b"0") if result.ntuples else None
@@ -147,26 +130,6 @@ class Session:
         """Undo what was written since `savepoint`."""
         self._connection.run("ROLLBACK TO c")
         self._has_savepoint = False
-
-    def save_letter(self, project: str, letter: DeadLetter) -> None:
-        """Write a dead letter within this transaction."""
-        letters.save(self._connection, project, letter)
-
-    def settle_letters(self, project: str, numbers: Sequence[int], state: LetterState) -> None:
-        """Change the state of dead letters within this transaction."""
-        letters.settle(self._connection, project, numbers, state)
-
-    def save_checkpoint(self, project: str, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint within this transaction (I2)."""
-        self._checkpoints.save(project, checkpoint)
-
-    def mark_chunk(self, project: str, table: TableName, chunk: Chunk, rows: int) -> None:
-        """Record a finished chunk within this transaction."""
-        mark_chunk(self._connection, project, table, chunk, rows)
-
-    def close(self) -> None:
-        """End the connection; an open transaction is rolled back by it."""
-        self._connection.close()
 
     def _copy(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         data = self._encoded(table, columns, batch)
