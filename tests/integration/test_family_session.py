@@ -122,6 +122,20 @@ def test_rows_by_key_and_deletes_by_composite_key(session, connection, database_
     assert session.rows_by_key(table, ["a"], [(b"5",)], ["b"]).columns[0].values() == [b"y"]
 
 
+@pytest.mark.parametrize("keys", [[b""], [b"", b"ab"], [b"ab", b""]])
+def test_an_empty_binary_key_is_no_other_key(session, connection, database_name, keys):
+    connection.execute("CREATE TABLE t (raw VARBINARY(8) PRIMARY KEY, v INT)")
+    connection.execute("INSERT INTO t VALUES ('', 1), ('ab', 2), (X'782727', 3), ('c', 4)")
+    table = table_of(connection, database_name)
+    rows = [(key,) for key in keys]
+    assert sorted(session.rows_by_key(table, ["raw"], rows, ["raw"]).columns[0].values()) == sorted(keys)
+    assert session.delete_keys(table, ["raw"], rows) == len(keys)
+    session.insert(table, ["raw", "v"], Batch.of([(b"", b"5")], 2)) if b"" in keys else None
+    session.commit()
+    left = [bytes.fromhex(row[0]) for row in connection.query("SELECT HEX(raw) FROM t ORDER BY raw")]
+    assert left == sorted({b"", b"ab", b"c", b"x''"} - set(keys) | {b""})
+
+
 def test_update_keys_follow_the_order_given(session, connection, database_name):
     connection.execute("CREATE TABLE t (id INT PRIMARY KEY, p INT)")
     connection.execute("INSERT INTO t VALUES (1, 10), (2, 10), (3, 20), (4, 30), (5, 40)")

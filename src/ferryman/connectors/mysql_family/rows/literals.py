@@ -29,8 +29,13 @@ def comparable(value: bytes, kind: ColumnType) -> bytes:
     if kind.kind is Kind.SET:
         return set_number(value, kind)
     if kind.kind in BYTES_KINDS:
-        return b"x'" + value.hex().encode() + b"'"
+        return bytes_literal(value)
     return literal(value, kind.kind)
+
+
+def bytes_literal(value: bytes) -> bytes:
+    """Return bytes in hexadecimal; none at all as ``_binary''``: seekdb 1.4 reads ``(x''`` as the three characters."""
+    return b"x'%s'" % value.hex().encode() if value else b"_binary''"
 
 
 def exact_float(value: bytes) -> bytes:
@@ -141,9 +146,9 @@ def same_value(column: Column, value: Value, *, native_json: bool) -> bytes:
         return b"CAST(CONVERT(%s USING utf8mb4) AS BINARY)=CAST(%s AS BINARY)" % (name, literal(value, Kind.JSON))
     if kind in _TEXT_KINDS:
         # A collation takes other bytes for equal: letters of another case, trailing blanks.
-        return b"CAST(CONVERT(%s USING utf8mb4) AS BINARY)=x'%s'" % (name, value.hex().encode())
+        return b"CAST(CONVERT(%s USING utf8mb4) AS BINARY)=%s" % (name, bytes_literal(value))
     if kind is Kind.GEOMETRY:
-        return b"CAST(%s AS BINARY)=x'%s'" % (name, value.hex().encode())
+        return b"CAST(%s AS BINARY)=%s" % (name, bytes_literal(value))
     return name + b"=" + comparable(value, column.type)
 
 
