@@ -116,7 +116,9 @@ def _add_error_answers(app: FastAPI) -> None:
         return error_response(request.url.path, error)
 
     async def of_framework(request: Request, error: Exception) -> Response:
-        return error_response(request.url.path, _from_framework(error, request))
+        allowed = (error.headers or {}).get("Allow") if isinstance(error, HTTPException) else None
+        told = {"Allow": allowed} if allowed else None
+        return error_response(request.url.path, _from_framework(error, request), told)
 
     async def defect(request: Request, error: Exception) -> Response:
         return error_response(request.url.path, internal_error(error, f"{request.method} {request.url.path}"))

@@ -145,6 +145,20 @@ def delete(name: Name, url: Url = None, user: User = None, password: Password = 
 
 
 @projects.command()
+def give(
+    name: Name,
+    account: Annotated[str, typer.Argument(help="The new owner; without one it is every operator's.")] = "",
+    url: Url = None,
+    user: User = None,
+    password: Password = None,
+) -> int:
+    """Give a project to another account; its owner and admins act on it, others look on."""
+    client_for(url, user, password).put("projects", name, "owner", body={"owner": account})
+    sys.stdout.write(f"{name} belongs to {account or 'every operator'}\n")
+    return 0
+
+
+@projects.command()
 def events(
     name: Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what comes.")] = False,

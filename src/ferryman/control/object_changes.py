@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ferryman.control import handover, lifecycle, objects
+from ferryman.control import handover, lifecycle, objects, ownership
 from ferryman.control.additions import AdditionState, next_act
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
@@ -104,6 +104,7 @@ class ObjectChanges:
         """Let a failed addition go on from where it stood: FAILED → RUNNING."""
         with self._metadb.writing() as tx:
             change = _require(_found(tx, change_id), {Status.FAILED}, "retried")
+            ownership.require_owner(tx, change.project_id)
             handover.retry(tx, change)
             change = replace(change, status=Status.RUNNING, error=None, changed_at=unix_now())
             object_changes.update(tx, change)
@@ -114,6 +115,7 @@ class ObjectChanges:
     def _end(self, change_id: str, status: Status, allowed: set[Status]) -> ObjectChange:
         with self._metadb.writing() as tx:
             change = _require(_found(tx, change_id), allowed, status.value)
+            ownership.require_owner(tx, change.project_id)
             if change.status is Status.MERGING and notes.get(tx, change.project_id, handover.JOIN_NOTE) is not None:
                 raise UsageError("project.wrong_status", f"change {change_id}: the tables are being taken over now")
             change = handover.end(tx, change, status)
@@ -122,6 +124,7 @@ class ObjectChanges:
 
     def _changeable(self, tx: Transaction, project_id: str, action: str) -> ProjectRow:
         lifecycle.require(project_id, projects.status(tx, project_id), action)
+        ownership.require_owner(tx, project_id)
         row = projects.get(tx, self._metadb.box, project_id)
         assert row is not None
         if object_changes.parent_of(tx, project_id) is not None:

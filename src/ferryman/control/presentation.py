@@ -62,6 +62,7 @@ def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectVi
         error=_error(row.error),
         alarm_count=row.alarm_count,
         revision=row.revision,
+        owner=row.owner,
         alerts=alerts.summary(tx, row.id, unix_now()),
         notes=notes.small(tx, row.id, SHOWN_NOTE_BYTES),
         change=object_changes.open_one(tx, row.id),

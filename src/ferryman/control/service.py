@@ -15,39 +15,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ferryman.control import letters, lifecycle
+from ferryman.control import letters, lifecycle, ownership
+from ferryman.control.endpoint_book import EndpointBook
 from ferryman.control.lag import Lag, explain
 from ferryman.control.leadership import Leadership
 from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
 from ferryman.control.occupancy import occupy
-from ferryman.control.presentation import ENDPOINT_KEYS, PROJECT_KEYS, endpoint_view, mentions, page_of, project_view
-from ferryman.control.reachability import check_endpoint
+from ferryman.control.presentation import PROJECT_KEYS, mentions, page_of, project_view
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
 from ferryman.control.stillness import Stillness
-from ferryman.control.validation import check_endpoint_name, check_spec
-from ferryman.control.views import EndpointView, Page, ProjectView
+from ferryman.control.validation import check_spec
+from ferryman.control.views import Page, ProjectView
 from ferryman.control.workers import Workers
 from ferryman.executor.local import CHILD_COMMAND, LocalExecutor
 from ferryman.foundation.clock import as_datetime, unix_now
 from ferryman.foundation.errors import UsageError
 from ferryman.foundation.identifiers import new_id
-from ferryman.metadb import endpoints, events, migration, mismatches, notes, object_changes, projects, samples
+from ferryman.metadb import events, migration, mismatches, notes, object_changes, projects, samples
 from ferryman.metadb.database import Transaction
-from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, ProjectType, StepName
+from ferryman.model.project import ProjectSpec, ProjectStatus, ProjectType, StepName
 
 LOOK_SECONDS = 0.5
 SETTLED = frozenset(ProjectStatus) - {ProjectStatus.RUNNING, ProjectStatus.RELEASING}
 """Statuses that `wait` waits for."""
 
 
-class Service:
+class Service(EndpointBook):
     """Projects and endpoints of one data directory."""
 
     def __init__(
@@ -107,86 +106,20 @@ class Service:
         self._metadb.close()
         self._lock.release()
 
-    # Endpoints ----------------------------------------------------------------------------------------------------
-
-    def create_endpoint(
-        self,
-        name: str,
-        endpoint: Endpoint,
-        *,
-        description: str = "",
-        region: str = "",
-        api_document: dict[str, Any] | None = None,
-        check: bool = True,
-    ) -> EndpointView:
-        """Keep an endpoint; `check` connects first. ``endpoint.name_taken``, and so on."""
-        check_endpoint_name(name)
-        if check:
-            check_endpoint(endpoint)
-        now = unix_now()
-        row = EndpointRow(
-            id=new_id("e_"),
-            name=name,
-            endpoint=endpoint,
-            description=description,
-            region=region,
-            created_at=now,
-            changed_at=now,
-            api_document=api_document or {},
-        )
-        with self._metadb.writing() as tx:
-            if endpoints.name_taken(tx, name):
-                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
-            endpoints.insert(tx, self._metadb.box, row)
-        return endpoint_view(row)
-
-    def endpoint(self, endpoint_id: str) -> EndpointView:
-        """Return one endpoint; ``endpoint.unknown``."""
-        with self._metadb.reading() as tx:
-            row = endpoints.get(tx, self._metadb.box, endpoint_id)
-        if row is None:
-            raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
-        return endpoint_view(row)
-
-    def endpoints(
-        self,
-        *,
-        search: str = "",
-        schemes: Sequence[str] = (),
-        sort: str = "created",
-        descending: bool = True,
-        page: int = 1,
-        size: int = 10,
-    ) -> Page:
-        """List endpoints (`EndpointView`); `search`: part of name, id or host; `sort`: created, changed, name."""
-        with self._metadb.reading() as tx:
-            rows = endpoints.everything(tx, self._metadb.box)
-        found = [
-            row
-            for row in rows
-            if mentions(search, row.name, row.id, row.endpoint.host) and (not schemes or row.endpoint.scheme in schemes)
-        ]
-        found.sort(key=ENDPOINT_KEYS.get(sort, ENDPOINT_KEYS["created"]), reverse=descending)
-        items, empty = page_of(found, page, size)
-        return replace(empty, items=tuple(endpoint_view(row) for row in items))
-
-    def delete_endpoint(self, endpoint_id: str) -> None:
-        """Remove an endpoint that no living project uses; ``endpoint.unknown``, ``endpoint.in_use``."""
-        with self._metadb.writing() as tx:
-            if endpoints.get(tx, self._metadb.box, endpoint_id) is None:
-                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
-            user = projects.user_of_endpoint(tx, self._metadb.box, endpoint_id)
-            if user is not None:
-                raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
-            endpoints.delete(tx, endpoint_id)
-
     # Projects -----------------------------------------------------------------------------------------------------
 
     def create_project(self, spec: ProjectSpec) -> ProjectView:
         """Keep a project in INIT; ``project.name_taken``, ``project.invalid``."""
         check_spec(spec)
         now = unix_now()
-        row = ProjectRow(id=new_id("np_"), spec=spec, status=ProjectStatus.INIT, created_at=now, changed_at=now)
+        row = ProjectRow(
+            id=new_id("np_"),
+            spec=spec,
+            status=ProjectStatus.INIT,
+            created_at=now,
+            changed_at=now,
+            owner=ownership.maker(),
+        )
         with self._metadb.writing() as tx:
             lifecycle.create(tx, self._metadb.box, row)
         return self.project(row.id)
@@ -293,23 +226,33 @@ class Service:
         Limits of speed take effect in the running steps; a step that needs it begins again at its checkpoint.
         """
         with self._metadb.writing() as tx:
-            lifecycle.require_revision(tx, project_id, revision)
+            self._require_free(tx, project_id, revision)
             changed = lifecycle.change(tx, self._metadb.box, project_id, change)
         for name in changed.restarts:
             self._workers.ask_restart(TaskKey(project_id, name.value))
         self._notice()
         return changed.event_id
 
+    def give_project(self, project_id: str, account: str) -> None:
+        """Give a project to an account, or (empty) to every operator; ``account.unknown``, ``project.not_owner``."""
+        self._do(lambda tx: ownership.give(tx, project_id, account))
+
+    def require_owner(self, project_id: str) -> None:
+        """Refuse a caller who may not change this project; ``project.not_owner``."""
+        with self._metadb.reading() as tx:
+            ownership.require_owner(tx, project_id)
+
     def advance_project(self, project_id: str) -> StepName:
         """Leave verification behind (skip it when it is not done); returns the step that goes on."""
         with self._metadb.writing() as tx:
+            ownership.require_owner(tx, project_id)
             step = lifecycle.advance(tx, project_id)
         self._notice()
         return step
 
     def choose(self, project_id: str, choice: str, *, sql: str = "", object_name: str = "") -> None:
         """Decide about what apply has stopped at, or have an object that could not be made be made by `sql`."""
-        self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql, object_name))
+        self._do(lambda tx: lifecycle.choose(tx, project_id, choice, sql, object_name), project_id)
 
     def dead_letters(
         self, project_id: str, *, after: int = 0, limit: int = 100, open_only: bool = True
@@ -323,7 +266,7 @@ class Service:
         found = self.dead_letters(project_id, after=number - 1, limit=1)
         if not found or found[0].number != number:
             raise UsageError("project.unknown_letter", f"project {project_id} has no open dead letter {number}")
-        self._do(lambda tx: letters.decide(tx, project_id, found[0], action))
+        self._do(lambda tx: letters.decide(tx, project_id, found[0], action), project_id)
 
     def mismatches(self, project_id: str, table: str | None = None, *, page: int = 1, size: int = 10) -> Page:
         """List settled differences (`Mismatch`)."""
@@ -370,9 +313,13 @@ class Service:
     def _do(self, action: Callable[[Transaction], None], project_id: str = "", revision: int | None = None) -> None:
         """Change something; with `revision` only a project that is as its caller saw it: ``project.changed_meanwhile``."""
         with self._metadb.writing() as tx:
-            lifecycle.require_revision(tx, project_id, revision)
+            self._require_free(tx, project_id, revision)
             action(tx)
         self._notice()
+
+    def _require_free(self, tx: Transaction, project_id: str, revision: int | None) -> None:
+        ownership.require_owner(tx, project_id)
+        lifecycle.require_revision(tx, project_id, revision)
 
     def _made(self, tx: Transaction, project_id: str) -> tuple[float, str] | None:
         return (self._row(tx, project_id).created_at, project_id) if project_id else None
@@ -395,4 +342,4 @@ class Service:
             self._changed.notify_all()
 
 
-__all__ = ["Mismatch", "Service", "check_endpoint"]
+__all__ = ["Mismatch", "Service"]

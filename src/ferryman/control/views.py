@@ -76,6 +76,7 @@ class ProjectView:
     error: ErrorView | None = None
     alarm_count: int = 0
     revision: int = 1
+    owner: str = ""
     alerts: AlertSummary = AlertSummary()
     notes: dict[str, Any] = field(default_factory=dict)
     change: ObjectChange | None = None

@@ -22,7 +22,7 @@ _STATUSES = {status.value: status for status in ProjectStatus}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRow:
-    """One project; times in Unix seconds. `revision` is raised by each change of status or spec."""
+    """One project; times in Unix seconds. `revision` is raised by each change of status or spec; no `owner`: everybody's."""
 
     id: str
     spec: ProjectSpec
@@ -34,6 +34,7 @@ class ProjectRow:
     error: dict[str, Any] | None = None
     alarm_count: int = 0
     revision: int = 1
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ def insert(tx: Transaction, box: SecretBox, row: ProjectRow) -> None:
     """Keep a new project; the caller has looked whether the name is free."""
     tx.execute(
         "INSERT INTO project (id, name, living_name, type, status, source_scheme, target_scheme, spec_version, spec,"
-        " sealed, labels, created_at, changed_at, alarm_count, revision)"
+        " sealed, labels, created_at, changed_at, alarm_count, revision, owner)"
         " VALUES (:id, :name, :name, :type, :status, :source_scheme, :target_scheme, :spec_version, :spec,"
-        " :sealed, :labels, :created_at, :changed_at, 0, 1)",
+        " :sealed, :labels, :created_at, :changed_at, 0, 1, :owner)",
         id=row.id,
         status=row.status.value,
+        owner=row.owner or None,
         created_at=row.created_at,
         changed_at=row.changed_at,
         **_spec_columns(box, row.spec),
@@ -120,6 +122,17 @@ def labels_of(tx: Transaction, project_id: str) -> tuple[str, ...]:
     """Return the ids of a project's labels; none when there is no such project."""
     found: str | None = tx.value("SELECT labels FROM project WHERE id = :id", id=project_id)
     return tuple(json.loads(found)) if found else ()
+
+
+def owner(tx: Transaction, project_id: str) -> str:
+    """Return whose project it is; empty: everybody's, or there is none."""
+    return str(tx.value("SELECT owner FROM project WHERE id = :id", id=project_id) or "")
+
+
+def set_owner(tx: Transaction, project_id: str, account: str) -> bool:
+    """Give a project to an account (empty: to everybody); returns whether it is there."""
+    sql = "UPDATE project SET owner = :owner, revision = revision + 1 WHERE id = :id"
+    return tx.execute(sql, id=project_id, owner=account or None) == 1
 
 
 def revision(tx: Transaction, project_id: str) -> int | None:
@@ -203,6 +216,7 @@ def _row(box: SecretBox, row: Row) -> ProjectRow:
         error=unpack_optional(row["error"]),
         alarm_count=row["alarm_count"],
         revision=row["revision"],
+        owner=row["owner"] or "",
     )
 
 

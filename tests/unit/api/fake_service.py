@@ -50,6 +50,9 @@ class FakeService(Service):
     def close(self) -> None:
         pass
 
+    def require_owner(self, project_id):
+        pass
+
     # Endpoints
 
     def create_endpoint(self, name, endpoint: Endpoint, *, description="", region="", api_document=None, check=True):

@@ -39,6 +39,12 @@ class BatchItem(_Model):
     hint: str
 
 
+class Owner(documents.Model):
+    """Whose a project shall be."""
+
+    owner: str = Field(max_length=64, description="An account; empty: every operator's.")
+
+
 class NewName(_Model):
     """A project's name."""
 
@@ -61,6 +67,12 @@ def add_batch_routes(router: APIRouter, service: Service) -> None:
         """Make another project with the same endpoints, objects and options; it waits to be started."""
         spec = service.project(project_id_of(service, project_id), tables=False).spec
         return documents.project_document(service.create_project(replace(spec, name=asked.name)))
+
+    @router.put("/projects/{project_id}/owner", tags=["projects"])
+    def give(project_id: str, asked: Owner) -> documents.ProjectDocument:
+        """Give a project to another account, or to every operator; its owner and admins may."""
+        service.give_project(found := project_id_of(service, project_id), asked.owner)
+        return documents.project_document(service.project(found), with_tables=False)
 
     @router.post("/projects/{project_id}/rename", tags=["projects"])
     def rename(project_id: str, asked: NewName) -> documents.ProjectDocument:

@@ -12,7 +12,8 @@ from pydantic import Field
 from ferryman.api.native import documents
 from ferryman.api.native.naming import project_id_of
 from ferryman.api.native.routes import PageNumber, PageSize, endpoint_of, spec_of_request
-from ferryman.control.service import Service, check_endpoint
+from ferryman.control.reachability import check_endpoint
+from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, ProjectSpec, StepName
 from ferryman.model.schema import Schema, Table

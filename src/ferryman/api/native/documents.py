@@ -128,6 +128,7 @@ class ProjectDocument(Model):
     stop_when: str
     importance: str
     labels: list[str]
+    owner: str = Field(description="Whose it is: others look on, admins act; empty: every operator's.")
     revision: int = Field(description="Raised by each change of status or settings; the ETag holds it.")
     publish: PublishDocument | None = Field(description="Of a synchronization only.")
     created_at: datetime
@@ -332,6 +333,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         stop_when=spec.stop_when.value,
         importance=spec.importance.value,
         labels=list(spec.labels),
+        owner=project.owner,
         revision=project.revision,
         publish=publish_document(spec),
         created_at=_utc(project.created_at),

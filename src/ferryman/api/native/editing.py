@@ -261,6 +261,7 @@ def _held_still(service: Service, project_id: str) -> Iterator[ProjectView]:
     Raises:
         UsageError: ``project.wrong_status`` while it writes, ``project.being_repaired``.
     """
+    service.require_owner(project_id)
     with service.stillness.hold(project_id):
         deadline = time.monotonic() + REST_SECONDS
         while True:

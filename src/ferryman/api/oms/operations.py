@@ -239,7 +239,7 @@ def _document(here: Surroundings, project: ProjectView) -> dict[str, Any]:
         except FerrymanError as error:  # an endpoint may go while its project stays
             if error.code != "endpoint.unknown":
                 raise
-    return project_document(project, here.labels.all(), views, here.owner)
+    return project_document(project, here.labels.all(), views, project.owner or here.owner)
 
 
 def _statuses(names: Sequence[str]) -> list[ProjectStatus]:

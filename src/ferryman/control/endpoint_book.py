@@ -1,0 +1,96 @@
+"""The endpoints of a service: kept, listed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ferryman.control.presentation import ENDPOINT_KEYS, endpoint_view, mentions, page_of
+from ferryman.control.reachability import check_endpoint
+from ferryman.control.validation import check_endpoint_name
+from ferryman.control.views import EndpointView, Page
+from ferryman.foundation.clock import unix_now
+from ferryman.foundation.errors import UsageError
+from ferryman.foundation.identifiers import new_id
+from ferryman.metadb import endpoints, projects
+from ferryman.metadb.endpoints import EndpointRow
+from ferryman.metadb.store import MetaDb
+from ferryman.model.project import Endpoint
+
+
+class EndpointBook:
+    """Endpoints in the metadb. Thread-safe."""
+
+    _metadb: MetaDb
+
+    def create_endpoint(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        *,
+        description: str = "",
+        region: str = "",
+        api_document: dict[str, Any] | None = None,
+        check: bool = True,
+    ) -> EndpointView:
+        """Keep an endpoint; `check` connects first. ``endpoint.name_taken``, and so on."""
+        check_endpoint_name(name)
+        if check:
+            check_endpoint(endpoint)
+        now = unix_now()
+        row = EndpointRow(
+            id=new_id("e_"),
+            name=name,
+            endpoint=endpoint,
+            description=description,
+            region=region,
+            created_at=now,
+            changed_at=now,
+            api_document=api_document or {},
+        )
+        with self._metadb.writing() as tx:
+            if endpoints.name_taken(tx, name):
+                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
+            endpoints.insert(tx, self._metadb.box, row)
+        return endpoint_view(row)
+
+    def endpoint(self, endpoint_id: str) -> EndpointView:
+        """Return one endpoint; ``endpoint.unknown``."""
+        with self._metadb.reading() as tx:
+            row = endpoints.get(tx, self._metadb.box, endpoint_id)
+        if row is None:
+            raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+        return endpoint_view(row)
+
+    def endpoints(
+        self,
+        *,
+        search: str = "",
+        schemes: Sequence[str] = (),
+        sort: str = "created",
+        descending: bool = True,
+        page: int = 1,
+        size: int = 10,
+    ) -> Page:
+        """List endpoints (`EndpointView`); `search`: part of name, id or host; `sort`: created, changed, name."""
+        with self._metadb.reading() as tx:
+            rows = endpoints.everything(tx, self._metadb.box)
+        found = [
+            row
+            for row in rows
+            if mentions(search, row.name, row.id, row.endpoint.host) and (not schemes or row.endpoint.scheme in schemes)
+        ]
+        found.sort(key=ENDPOINT_KEYS.get(sort, ENDPOINT_KEYS["created"]), reverse=descending)
+        items, empty = page_of(found, page, size)
+        return replace(empty, items=tuple(endpoint_view(row) for row in items))
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint that no living project uses; ``endpoint.unknown``, ``endpoint.in_use``."""
+        with self._metadb.writing() as tx:
+            if endpoints.get(tx, self._metadb.box, endpoint_id) is None:
+                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+            user = projects.user_of_endpoint(tx, self._metadb.box, endpoint_id)
+            if user is not None:
+                raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
+            endpoints.delete(tx, endpoint_id)
