@@ -966,6 +966,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/owner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give
+         * @description Give a project to another account, or to every operator; its owner and admins may.
+         */
+        put: operations["give_api_v1_projects__project_id__owner_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/release": {
         parameters: {
             query?: never;
@@ -3510,6 +3530,17 @@ export interface components {
             rows_per_second: number;
         };
         /**
+         * Owner
+         * @description Whose a project shall be.
+         */
+        Owner: {
+            /**
+             * Owner
+             * @description An account; empty: every operator's.
+             */
+            owner: string;
+        };
+        /**
          * PartitionRule
          * @description How messages spread over the partitions of a topic (OMS names).
          * @enum {string}
@@ -3624,6 +3655,11 @@ export interface components {
              * @description Alerts of the project that are open now.
              */
             open_alerts: number;
+            /**
+             * Owner
+             * @description Whose it is: others look on, admins act; empty: every operator's.
+             */
+            owner: string;
             /**
              * Parent Id
              * @description Of a sub-project: the project whose new objects it brings up.
@@ -6774,6 +6810,50 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    give_api_v1_projects__project_id__owner_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Owner"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDocument"];
                 };
             };
             /** @description The call cannot be done; `error` says why. */
