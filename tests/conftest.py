@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,10 @@ import pytest
 from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres, RocketMq
 from ferryman.embedded.mysql56 import WITHOUT_GTID
 from ferryman.foundation.errors import FerrymanError
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell: it ignores Ctrl-C, and all that the tests start would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = ("fault", "end_to_end", "integration", "property", "kernel", "unit")
 _names = itertools.count(1)

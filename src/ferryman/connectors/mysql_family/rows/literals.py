@@ -9,7 +9,7 @@ double behind it, temporal values and text as strings, bytes in hexadecimal.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ferryman.connectors.mysql_family.quoting import quote
 from ferryman.kernel import literal
@@ -17,6 +17,7 @@ from ferryman.model.batch import Row, Value
 from ferryman.model.schema import Column, Table
 from ferryman.model.types import BYTES_KINDS, ColumnType, Kind
 
+_NUMBERED_KINDS = frozenset({Kind.ENUM, Kind.SET})
 _TEXT_KINDS = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT})
 
 
@@ -98,25 +99,42 @@ def key_conditions(key: Sequence[Column], keys: Sequence[Row], *, rows: int, max
 
     A key with a NULL in it equals nothing, as in a unique index, and is left out.
     """
-    name = name_of(key[0]) if len(key) == 1 else b"(" + b",".join(map(name_of, key)) + b")"
+    one, joined = _key_forms(key)
     parts: list[bytes] = []
     size = 0
     for values in keys:
         if None in values:
             continue
-        part = _key_literal(key, values)
+        part = one(values)
         if parts and (len(parts) >= rows or size + len(part) > max_bytes):
-            yield b"%s IN (%s)" % (name, b",".join(parts))
+            yield joined(parts)
             parts, size = [], 0
         parts.append(part)
-        size += len(part) + 1
+        size += len(part) + 4
     if parts:
-        yield b"%s IN (%s)" % (name, b",".join(parts))
+        yield joined(parts)
 
 
-def _key_literal(key: Sequence[Column], values: Row) -> bytes:
-    texts = [comparable(value, column.type) for column, value in zip(key, values, strict=True) if value is not None]
-    return texts[0] if len(texts) == 1 else b"(" + b",".join(texts) + b")"
+def _key_forms(key: Sequence[Column]) -> tuple[Callable[[Row], bytes], Callable[[Sequence[bytes]], bytes]]:
+    """Return how one key is written, and how many are: ``k IN (1,2)``, ``(a,b) IN ((1,2),(3,4))``.
+
+    MySQL (5.6 tried) compares ENUM and SET within a row as text, and finds nothing by their numbers: there it is
+    ``((a=1 AND b=2) OR (a=3 AND b=4))``.
+    """
+    names = [name_of(column) for column in key]
+
+    def texts(values: Row) -> list[bytes]:
+        return [comparable(value, column.type) for column, value in zip(key, values, strict=True) if value is not None]
+
+    if len(key) == 1:
+        return lambda values: texts(values)[0], lambda parts: b"%s IN (%s)" % (names[0], b",".join(parts))
+    if any(column.type.kind in _NUMBERED_KINDS for column in key):
+        return (
+            lambda values: b"(%s)" % b" AND ".join(map(b"%s=%s".__mod__, zip(names, texts(values), strict=True))),
+            lambda parts: b"(%s)" % b" OR ".join(parts),
+        )
+    listed = b",".join(names)
+    return lambda values: b"(%s)" % b",".join(texts(values)), lambda parts: b"(%s) IN (%s)" % (listed, b",".join(parts))
 
 
 def same_row(columns: Sequence[Column], row: Row, *, native_json: bool) -> bytes:
