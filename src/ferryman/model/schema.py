@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -162,6 +163,11 @@ class Table:
             if column.name.casefold() == wanted:
                 return column
         raise KeyError(name)
+
+    @property
+    def partition_names(self) -> tuple[str, ...]:
+        """The quoted names of its partitions, folded; none where the clause only numbers them."""
+        return tuple(name.casefold() for name in re.findall(r"\bPARTITION (`(?:[^`]|``)+`)", self.partitions or ""))
 
     @property
     def primary_key(self) -> Index | None:

@@ -145,3 +145,16 @@ def test_the_sources_own_statement_tells_its_schema_whatever_runs_at_the_target(
     note = {"position": "log.1/7", "choice": "apply", "sql": "something else"}
     outcome = statements(note=note).outcome(BEFORE, statement("add b"))
     assert (outcome.schema, outcome.statements) == (AFTER, ("something else",))
+
+
+@pytest.mark.parametrize(
+    ("names", "state"), [("p0 p1", State.BEFORE), ("p1", State.AFTER), ("p0", State.BEFORE), ("", State.BEFORE)]
+)
+def test_partitions_tell_how_far_their_statement_got(names, state):
+    """I8: a partition dropped before the crash is refused when it is dropped again."""
+
+    def parted(names):
+        return replace(ONE, partitions=f"RANGE (`a`) ({', '.join(f'PARTITION `{name}` …' for name in names.split())})")
+
+    before, after = Schema(tables=(parted("p0 p1"),)), Schema(tables=(parted("p1"),))
+    assert statements().state(Target(parted(names)), before, after) is state

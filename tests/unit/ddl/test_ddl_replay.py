@@ -188,3 +188,56 @@ def test_a_name_that_passes_to_another_column_is_not_taken_for_a_change(actions)
     assert not effect.known
     assert not effect.statements
     assert "t" in effect.conversions[-1].message
+
+
+RANGES = "PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (5), PARTITION p1 VALUES LESS THAN MAXVALUE)"
+LETTERS = (
+    "PARTITION BY RANGE COLUMNS (s) (PARTITION p0 VALUES LESS THAN ('m'), PARTITION p1 VALUES LESS THAN (MAXVALUE))"
+)
+
+
+@pytest.mark.parametrize(
+    ("parted", "sql", "clause", "read_again"),
+    [
+        (
+            RANGES,
+            "REORGANIZE PARTITION p1 INTO (PARTITION p1 VALUES LESS THAN (9), PARTITION p2 VALUES LESS THAN MAXVALUE)",
+            "PARTITION BY RANGE (`id`) (PARTITION `p0` VALUES LESS THAN (5), PARTITION `p1` VALUES LESS THAN (9), "
+            "PARTITION `p2` VALUES LESS THAN MAXVALUE)",
+            False,
+        ),
+        ("PARTITION BY HASH (id) PARTITIONS 5", "COALESCE PARTITION 2", "PARTITION BY HASH (`id`) PARTITIONS 3", False),
+        (RANGES, "REMOVE PARTITIONING", "PARTITION BY KEY (`id`) PARTITIONS 1", False),
+        (RANGES, "DROP PARTITION p0", "DROP PARTITION `p0`", False),
+        (RANGES, "TRUNCATE PARTITION p0", "TRUNCATE PARTITION `p0`", False),
+        ("PARTITION BY HASH (id) PARTITIONS 5", "TRUNCATE PARTITION p0", None, True),
+        (LETTERS, "TRUNCATE PARTITION p0", "TRUNCATE PARTITION `p0`", True),
+        (LETTERS.replace("(s)", "(id)").replace("'m'", "7"), "DROP PARTITION p0", "DROP PARTITION `p0`", False),
+    ],
+)
+def test_partitions_stay_the_sources(parted: str, sql: str, clause: str | None, read_again: bool) -> None:
+    """I5: what a later DROP or TRUNCATE PARTITION takes along must be the source's rows."""
+    columns = "id INT NOT NULL, s VARCHAR(9) CHARACTER SET latin1 NOT NULL, KEY (id)"
+    before = play(f"CREATE TABLE t ({columns}) {parted}").schema
+    effect = play(f"ALTER TABLE t {sql}", schema=before)
+    assert effect.known
+    assert effect.statements == (() if clause is None else (f"ALTER TABLE `store`.`t` {clause}",))
+    assert bool(effect.unlogged) == read_again
+
+
+@pytest.mark.parametrize(
+    ("sql", "clause"),
+    [
+        ("reorganize partition p0 into (partition a values less than (2), partition b values less than (5))", "REORGANIZE "
+         "PARTITION p0 into (partition a values less than (2), partition b values less than (5))"),
+        ("coalesce partition 2", "COALESCE PARTITION 2"),
+        ("add partition partitions 2", "ADD PARTITION partitions 2"),
+        ("remove partitioning", "REMOVE PARTITIONING"),
+    ],
+)  # fmt: skip
+def test_partition_work_within_the_family_whatever_its_letters(sql: str, clause: str) -> None:
+    parted = RANGES if "reorganize" in sql else "PARTITION BY HASH (id) PARTITIONS 5"
+    dialect, selection = MySqlDialect(), Selection(objects=("shop.*",))
+    before = dialect.replay(EMPTY, selection, f"CREATE TABLE t (id INT PRIMARY KEY) {parted}", "shop").schema
+    effect = dialect.replay(before, selection, f"alter table t {sql}", "shop")
+    assert effect.statements == (f"ALTER TABLE `shop`.`t` {clause}",)

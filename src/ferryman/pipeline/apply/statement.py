@@ -21,6 +21,8 @@ from ferryman.model.serial import from_json
 from ferryman.spi.dialect import DdlEffect, Dialect, TableChange, shown_sql
 from ferryman.spi.target import Target
 
+_Tables = dict[TableName, Table]
+
 
 class Choice(enum.Enum):
     """What an operator wants done with a statement that stopped the task."""
@@ -171,21 +173,33 @@ class Statements:
         """Compare the target's catalog with what it must be before and after a statement."""
         names = [table.name for table in (*before.tables, *after.tables)]
         touched = [name for name in dict.fromkeys(names) if before.table(name) != after.table(name)]
-        if not touched or self._matches(target, before, after, touched):
+        if not touched:
             return State.BEFORE  # nothing to tell it by: such statements (TRUNCATE …) may run twice
-        return State.AFTER if self._matches(target, after, before, touched) else State.TORN
+        there = self._found(target, before, after, touched)
+        if self._matches(there, before, after, touched):
+            return State.AFTER if self._parted(there, before, after, touched) else State.BEFORE
+        return State.AFTER if self._matches(there, after, before, touched) else State.TORN
 
-    def _matches(self, target: Target, schema: Schema, other: Schema, touched: Sequence[TableName]) -> bool:
+    def _found(self, target: Target, before: Schema, after: Schema, touched: Sequence[TableName]) -> _Tables:
+        names = self._converted(before, touched).keys() | self._converted(after, touched).keys()
+        found = target.read_schema(Selection(objects=tuple(map(exact_pattern, sorted(names)))))
+        return {table.name: table for table in found.tables}
+
+    def _matches(self, found: _Tables, schema: Schema, other: Schema, touched: Sequence[TableName]) -> bool:
         """Whether the target has the touched tables as in `schema`, and not those that only `other` has."""
         there = self._converted(schema, touched)
         gone = self._converted(other, touched).keys() - there.keys()
-        found = target.read_schema(Selection(objects=tuple(map(exact_pattern, (*there, *gone)))))
-        by_name = {table.name: table for table in found.tables}
-        if gone & by_name.keys() or there.keys() - by_name.keys():
+        if gone & found.keys() or there.keys() - found.keys():
             return False
-        return not any(self._dialect.differences(table, by_name[name]) for name, table in there.items())
+        return not any(self._dialect.differences(table, found[name]) for name, table in there.items())
 
-    def _converted(self, schema: Schema, names: Sequence[TableName]) -> dict[TableName, Table]:
+    def _parted(self, found: _Tables, before: Schema, after: Schema, touched: Sequence[TableName]) -> bool:
+        """Whether partitions came or went: that is no difference to rows, and their servers refuse it a second time."""
+        old, new = self._converted(before, touched), self._converted(after, touched)
+        changed = [name for name in new.keys() & old.keys() if new[name].partition_names != old[name].partition_names]
+        return bool(changed) and all(found[name].partition_names == new[name].partition_names for name in changed)
+
+    def _converted(self, schema: Schema, names: Sequence[TableName]) -> _Tables:
         """Return the target's form of these tables, by the target's names."""
         tables = [table for name in names if (table := schema.table(name)) is not None]
         converted = [self._dialect.target_table(table, self._selection) for table in tables]

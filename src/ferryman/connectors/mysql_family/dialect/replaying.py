@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,12 +19,14 @@ from ferryman.connectors.mysql_family.dialect.columns import Notes, target_colla
 from ferryman.connectors.mysql_family.dialect.views import view_sql
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
-from ferryman.model.schema import Schema, View
+from ferryman.model.schema import Column, Schema, Table, View
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect
 
 if TYPE_CHECKING:
     from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
+
+_WORD = re.compile(r"^\s*PARTITION\b", re.IGNORECASE)
 
 
 def replay(dialect: MySqlDialect, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
@@ -160,34 +164,51 @@ class _Writer:
         self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
         self.statements += alter_sql(before, after, effect.renamed, one_action=self.dialect.rules.one_action)
         for change in effect.partitions:
-            self._partition(effect.before.name, change, after.partitions)
+            self._partition(effect, change, before, after)
         self._note_values(effect)
 
     def _note_values(self, effect: played.Altered) -> None:
         path = str(effect.after.name)
         for reason in unlogged_values(effect.before, effect.after, effect.renamed):
-            self.unlogged.append(effect.before.name)
-            self.conversions.append(Conversion(path=path, message=f"{reason}: they are read again"))
+            self._read_again(effect.before.name, reason)
         for name in rewritten_documents(effect.before, effect.after, effect.renamed):
             self.known = False
             message = f"column {name}: the text of JSON documents is kept by some servers and written anew by others"
             self.conversions.append(Conversion(path=path, message=f"{message}: load the table again", lossy=True))
 
-    def _partition(self, name: TableName, change: PartitionChange, text: str | None) -> None:
-        head = f"ALTER TABLE {self._target(name)} "
-        names = ", ".join(quoted_name(each) for each in change.names)
+    def _partition(self, effect: played.Altered, change: PartitionChange, before: Table, after: Table) -> None:
+        name = effect.before.name
+        if change.verb in {"DROP", "TRUNCATE"} and not _same_rows(effect.before, before):
+            self._read_again(name, f"{change.verb} PARTITION: the target's partitions may hold other rows")
+        if change.verb == "TRUNCATE" and not _by_value(before.partitions):
+            return
+        for clause in self._partition_clauses(name, change, before, after):
+            self.statements.append(f"ALTER TABLE {self._target(name)} {clause}")
+
+    def _read_again(self, name: TableName, reason: str) -> None:
+        self.unlogged.append(name)
+        self.conversions.append(Conversion(path=str(name), message=f"{reason}: they are read again"))
+
+    def _partition_clauses(
+        self, name: TableName, change: PartitionChange, before: Table, after: Table
+    ) -> Iterator[str]:
+        """Write a change of partitions; OceanBase lacks most of them and is given the whole clause instead.
+
+        Its partitions must be the source's: a later DROP or TRUNCATE PARTITION names them, and takes their rows along.
+        """
+        text = after.partitions
         if change.verb in {"DROP", "TRUNCATE"}:
-            self.statements.append(f"{head}{change.verb} PARTITION {names}")
+            yield f"{change.verb} PARTITION {', '.join(quoted_name(each) for each in change.names)}"
         elif change.verb == "ADD" and change.text.startswith("("):
-            added = played.added_parts(change.text)
-            self.statements.append(f"{head}ADD PARTITION ({', '.join(added)})")
-        elif change.verb == "BY" and text:
-            self.statements.append(f"{head}PARTITION BY {text}")
+            yield f"ADD PARTITION ({', '.join(played.added_parts(change.text))})"
+        elif text and (change.verb == "BY" or self.dialect.rules.one_action):
+            yield f"PARTITION BY {text}"
         elif not self.dialect.rules.one_action:
-            self.statements.append(head + _other_partition_work(change))
+            yield _other_partition_work(change)
         else:
-            message = f"{change.verb} PARTITION has no like at {self.dialect.rules.name}: partitions stay as they are"
+            message = f"{change.verb} PARTITION has no like at {self.dialect.rules.name}: one partition holds all rows"
             self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
+            yield f"PARTITION BY KEY ({quoted_name(_parting(before)[0].name)}) PARTITIONS 1"
 
     def _renamed(self, effect: played.Renamed) -> None:
         views = {view.name for view in self.before.views}
@@ -251,10 +272,28 @@ def steps_of(
     return kept
 
 
+def _by_value(partitions: str | None) -> bool:
+    """Whether the clause itself says which rows a partition holds; how HASH and KEY spread them is the server's."""
+    return (partitions or "").upper().startswith(("RANGE", "LIST")) and "SUBPARTITION" not in (partitions or "").upper()
+
+
+def _same_rows(source: Table, target: Table) -> bool:
+    """Whether partitions of one name hold the same rows on both sides; letters are put in order by their collation."""
+    if not _by_value(source.partitions):
+        return False
+    collations = [[column.type.collation for column in _parting(table)] for table in (source, target)]
+    return collations[0] == collations[1]
+
+
+def _parting(table: Table) -> list[Column]:
+    """Return the columns that a table's partition clause names."""
+    return [column for column in table.columns if quoted_name(column.name) in (table.partitions or "")]
+
+
 def _other_partition_work(change: PartitionChange) -> str:
     if change.verb == "REMOVE":
         return "REMOVE PARTITIONING"
-    return f"{change.verb} PARTITION {change.text.removeprefix('PARTITION').strip()}"
+    return f"{change.verb} PARTITION {_WORD.sub('', change.text).strip()}"
 
 
 def qualified(definition: str, database: str) -> str | None:
