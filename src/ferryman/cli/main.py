@@ -9,6 +9,8 @@ from ferryman.cli.problems import INTERRUPTED, tell_defect, tell_error
 from ferryman.cli.secrecy import hide_passwords
 from ferryman.foundation.errors import FerrymanError, UsageError
 
+WRONG_USAGE = 2
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
@@ -30,6 +32,9 @@ def run(arguments: list[str]) -> int:
     except FerrymanError as error:
         return tell_error(error)
     except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a command that needs a further word was given none
+            sys.stderr.write(f"{error}\n")
+            return WRONG_USAGE
         return tell_error(UsageError("usage.wrong_option", _sentence(error)))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -53,7 +53,10 @@ def log_to_file(directory: Path) -> None:
     import logging
     from logging.handlers import RotatingFileHandler
 
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FerrymanError("metadb.failed", f"{directory} cannot be made: {error.strerror}") from error
     handler = RotatingFileHandler(directory / LOG_FILE, maxBytes=4 << 20, backupCount=2, delay=True, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

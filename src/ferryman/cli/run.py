@@ -36,6 +36,8 @@ from ferryman.spi.url import format_url
 LOOK_SECONDS = 0.25
 RELEASE_SECONDS = 120.0
 RENAMES_SHOWN = 5
+CHOSEN = frozenset({"apply.ddl_unknown", "apply.conflict", "target.ddl_failed"})
+"""Where an operator may decide how to go on; decisions are taken by the service."""
 _FOLLOW = "The same command once more brings what has changed since; --stop-when never keeps following."
 
 
@@ -237,6 +239,11 @@ def _tell_failure(project: ProjectView, settings: RunSettings) -> None:
     sys.stderr.write("".join(f"{line}\n" for line in ["", *items]))
     message = error.message.partition(":")[0] if items else error.message  # the items have just been told, in full
     write_problem(error.code, message, error.hint)
+    if error.code in CHOSEN:
+        name, where = project.spec.name, settings.data_dir
+        sys.stderr.write(
+            f"  → to choose: `ferryman serve --data-dir {where}`, then `ferryman projects choose {name} …`\n"
+        )
     logs = settings.data_dir / "logs" / project.id
     sys.stderr.write(f"  → then run the same command again: it goes on where this one stood (logs: {logs})\n")
 

@@ -49,17 +49,17 @@ def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
     steps may change.
     """
     for what, before, after in (
-        ("source", _identity(old.source), _identity(new.source)),
-        ("target", _identity(old.target), _identity(new.target)),
-        ("objects", old.selection, new.selection),
-        ("key for hashes", old.hash_key, new.hash_key),
-        ("type", old.type, new.type),
-        ("way to spread messages", _spreading(old), _spreading(new)),
+        ("another source", _identity(old.source), _identity(new.source)),
+        ("another target", _identity(old.target), _identity(new.target)),
+        ("other objects", old.selection, new.selection),
+        ("another key for hashes", old.hash_key, new.hash_key),
+        ("another type", old.type, new.type),
+        ("another way to spread messages", _spreading(old), _spreading(new)),
     ):
         if before != after:
             raise UsageError(
                 "project.invalid",
-                f"project {old.name!r} has begun with another {what}",
+                f"project {old.name!r} has begun with {what}",
                 hint="take another name for the new project, or begin anew (--fresh)",
             )
 

@@ -316,7 +316,12 @@ CODES: dict[str, Code] = {
     "source.table_changed": Code(
         1, "manual", "INNER_ERROR", "the table was changed or dropped meanwhile: resume reads the catalog again"
     ),
-    "target.ddl_failed": Code(1, "manual", "INNER_ERROR"),
+    "target.ddl_failed": Code(
+        1,
+        "manual",
+        "INNER_ERROR",
+        "mend what the target complains of, then resume; for a statement of the log also choose `apply`, `skip` or `done`",
+    ),
     "target.deadlock": Code(1, "auto", "CONNECTOR-SIOO0400600"),
     "target.duplicate_key": Code(1, "manual", "CONNECTOR-SIOO0400600"),
     "target.full": Code(
