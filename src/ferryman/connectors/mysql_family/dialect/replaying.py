@@ -208,7 +208,8 @@ class _Writer:
         else:
             message = f"{change.verb} PARTITION has no like at {self.dialect.rules.name}: one partition holds all rows"
             self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
-            yield f"PARTITION BY KEY ({quoted_name(_parting(before)[0].name)}) PARTITIONS 1"
+            names = ", ".join(quoted_name(column.name) for column in _parting(before)[:1])
+            yield f"PARTITION BY KEY ({names}) PARTITIONS 1"
 
     def _renamed(self, effect: played.Renamed) -> None:
         views = {view.name for view in self.before.views}
