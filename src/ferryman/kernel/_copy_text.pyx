@@ -4,15 +4,16 @@
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from ferryman.kernel._bytes cimport MALFORMED, NO_MEMORY, OK, Buffer, Status, append, release, reserve
+from ferryman.kernel._values cimport TEXT_ROOM, chars_format, from_chars, single_text, to_chars_digits
 
 from ferryman.kernel import copy_text as twin
 
 cdef enum Way:
     # How a value is written: as it stands where nothing in it needs an escape, or checked first.
-    ESCAPED, LIMITED, FRACTION, SHORT, HEXADECIMAL, BINARY
+    ESCAPED, LIMITED, FRACTION, SHORT, HEXADECIMAL, BINARY, SINGLE
 
 cdef struct Source:
     const uint64_t* offsets
@@ -111,6 +112,24 @@ cdef Status bits(Buffer* out, const uint8_t* data, size_t size, int64_t width) n
     return OK
 
 
+cdef Status single(Buffer* out, const uint8_t* data, size_t size) noexcept nogil:
+    """Write a single with nine digits, as the twin does; MALFORMED unless the text is a single's own shortest one."""
+    cdef uint8_t[TEXT_ROOM] shortest
+    cdef uint8_t* end
+    cdef double read = 0
+    cdef bint slow = False
+    if not 0 < size < 32 or not reserve(out, TEXT_ROOM):
+        return MALFORMED
+    if <const uint8_t*> from_chars(<const char*> data, <const char*> (data + size), read).ptr != data + size:
+        return MALFORMED
+    end = single_text(shortest, <float> read, &slow)
+    if end == NULL or slow or <size_t> (end - shortest) != size or memcmp(shortest, data, size):
+        return MALFORMED
+    end = out.data + out.size
+    out.size = <uint8_t*> to_chars_digits(<char*> end, <char*> end + TEXT_ROOM, <float> read, chars_format.general, 9).ptr - out.data
+    return OK
+
+
 cdef Status value(Buffer* out, const Source* source, size_t row) noexcept nogil:
     """Append one value; MALFORMED for what the twin has to judge."""
     cdef const uint8_t* data = source.data + source.offsets[row]
@@ -121,6 +140,8 @@ cdef Status value(Buffer* out, const Source* source, size_t row) noexcept nogil:
         return hexadecimal(out, data, size)
     if source.way == BINARY:
         return bits(out, data, size, source.width)
+    if source.way == SINGLE:
+        return single(out, data, size)
     if source.way == LIMITED and too_long(data, size, source.width):
         return MALFORMED
     if source.way == FRACTION and too_fine(data, size, source.width):
@@ -176,8 +197,6 @@ def encode_copy(batch, forms):
 
 cdef fill(Source* source, column, form, size_t place, size_t rows):
     """Take a column's buffers, which are held to agree with each other; returns what must be kept alive."""
-    if form.form == twin.Form.SINGLE:
-        column = twin.singles_for_server(column, place)
     cdef const uint64_t[::1] offsets = column.offsets
     cdef bytes data = column.data, nulls = column.nulls
     cdef size_t row, offset_count = offsets.shape[0], bitmap = len(nulls)
@@ -206,4 +225,5 @@ _ways = {
     twin.Form.DATE: Way.SHORT,
     twin.Form.BYTES: Way.HEXADECIMAL,
     twin.Form.BITS: Way.BINARY,
+    twin.Form.SINGLE: Way.SINGLE,
 }

@@ -319,15 +319,6 @@ _SPECIAL = re.compile(rb"[\\\t\n\r]")
 _COPY_ESCAPES = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r"}
 
 
-def singles_for_server(column: ColumnData, place: int) -> ColumnData:
-    """Return a column of singles as the server takes them; numbers that are none are misfits of column `place`."""
-    form = TextForm(Form.SINGLE)
-    try:
-        return ColumnData.of([None if value is None else server_value(value, form) for value in column.values()])
-    except MisfitError as misfit:
-        raise MisfitError(place, misfit.reason) from None
-
-
 def encode_copy(batch: Batch, forms: Sequence[TextForm]) -> bytes:
     """Return the rows of a batch as COPY's text.
 
