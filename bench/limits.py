@@ -78,7 +78,7 @@ def load_data(target, table: BenchTable, file: Path, streams: int) -> float:
 def _pieces(file: Path, streams: int) -> list[Path]:
     if streams == 1:
         return [file]
-    prefix = file.with_suffix(f".{streams}-")
+    prefix = file.with_name(f"{file.name}.{streams}-")
     if not list(file.parent.glob(prefix.name + "*")):
         subprocess.run(["split", "-n", f"l/{streams}", str(file), str(prefix)], check=True)
     return sorted(file.parent.glob(prefix.name + "*"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import statistics
@@ -81,38 +80,6 @@ def command(stage: Stage, name: str, *arguments: str) -> list[str]:
         *("--objects", "sb.*", "--map", f"sb={name}", "--name", name, "--data-dir", str(stage.directory / name)),
         *arguments,
     ]
-
-
-def our_load(stage: Stage, run: int) -> tuple[float, float]:
-    """Return rows/s of the load step and CPU seconds per million rows of everything we ran."""
-    report, _, cpu = ferryman(stage, f"load{run}", "--types", "schema,full")
-    step = next(step for step in report["steps"] if step["name"] == "load")
-    assert step["rows"] == stage.rows, step
-    execute(stage.target, f"DROP DATABASE load{run}")
-    return stage.rows / step["seconds"], cpu / stage.rows * 1e6
-
-
-def peer_dump(stage: Stage, run: int) -> float:
-    """Return rows/s of `mariadb-dump | mariadb`."""
-    execute(stage.target, f"CREATE DATABASE dump{run}")
-    base = ["--protocol=tcp", "-h127.0.0.1", "-uroot"]
-    source = [
-        "mariadb-dump",
-        *base,
-        f"-P{stage.source.port}",
-        "--single-transaction",
-        "--skip-lock-tables",
-        "sb",
-        "sbtest",
-    ]
-    target = ["mariadb", *base, f"-P{stage.target.port}", f"dump{run}"]
-    began = time.monotonic()
-    dump = subprocess.Popen(source, stdout=subprocess.PIPE, env={**os.environ, "MYSQL_PWD": stage.source.password})
-    subprocess.run(target, stdin=dump.stdout, check=True, env={**os.environ, "MYSQL_PWD": stage.target.password})
-    assert dump.wait() == 0
-    seconds = time.monotonic() - began
-    execute(stage.target, f"DROP DATABASE dump{run}")
-    return stage.rows / seconds
 
 
 def our_apply(stage: Stage, run: int, changes: int) -> float:
