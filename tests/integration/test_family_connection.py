@@ -129,3 +129,19 @@ def test_sessions_are_fixed_whatever_the_servers_defaults(request, name):
         if name == "oceanbase":
             limit = connection.query("SELECT @@ob_query_timeout, @@ob_trx_timeout")[0]
             assert all(int(microseconds) > 86_400_000_000 for microseconds in limit)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFE, 0xFFFFFF, 0x1000000, 2 * 0xFFFFFF])
+def test_a_statement_of_many_packets_goes_in_pieces(mariadb, size):
+    with open_connection(mariadb.endpoint, writer=True) as before:
+        usual = before.query("SELECT @@GLOBAL.max_allowed_packet")[0][0]
+        before.execute("SET GLOBAL max_allowed_packet=67108864")
+        try:
+            with open_connection(mariadb.endpoint, writer=True) as connection:
+                statement = b"SET @piece='%s'" % (b"x" * (size - 14))
+                packet = memoryview(bytearray(b"\0\0\0\0\x03" + statement))
+                assert len(packet) - 4 == size
+                connection.execute_packet(packet)
+                assert connection.query("SELECT LENGTH(@piece)")[0][0] == str(size - 14)
+        finally:
+            before.execute(f"SET GLOBAL max_allowed_packet={usual}")

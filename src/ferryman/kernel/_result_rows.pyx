@@ -25,6 +25,8 @@ WireColumn = twin.WireColumn
 
 cdef enum:
     FULL_PACKET = 0xFFFFFF
+    MOST_PENDING = 4 << 20
+    MOST_KEPT = 16 << 20  # a greater buffer, made for a giant row, is given back
 
 cdef enum Reader:
     SIGNED, UNSIGNED, YEAR, SINGLE, DOUBLE, DATE, DATETIME, TIME, STRING, CHAR, LOWER, PADDED, BIT, DECIMAL, NUMBER
@@ -111,6 +113,8 @@ cdef class ResultSetDecoder:
         else:
             memmove(self._pending.data, self._pending.data + place, size - place)
             self._pending.size = size - place
+            if place == size and self._pending.capacity > MOST_PENDING:
+                release(&self._pending)
 
     cdef Status _packets(self, const uint8_t* data, size_t size, size_t* place, size_t* packet) noexcept nogil:
         """Read whole packets from `place` on; at an error `packet` is the place of its payload, `place` its end."""
@@ -220,11 +224,17 @@ cdef class ResultSetDecoder:
         cdef int index
         if self._twin is not None:
             return self._twin.take()
-        batch = Batch(self._rows, tuple([column_data(&self._columns[index]) for index in range(self._width)]))
-        for index in range(self._width):
-            cut_back(&self._columns[index], 0)
+        rows, columns = self._rows, []
         self._rows = 0
-        return batch
+        try:
+            for index in range(self._width):
+                columns.append(column_data(&self._columns[index]))
+                if self._columns[index].data.capacity > MOST_KEPT:
+                    release_column(&self._columns[index])
+        finally:
+            for index in range(self._width):
+                cut_back(&self._columns[index], 0)
+        return Batch(rows, tuple(columns))
 
 
 _NUMBERS = {1: 1, 2: 2, 3: 4, 9: 4, 8: 8}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -41,6 +42,20 @@ def test_reading_ahead_is_bounded_in_bytes() -> None:
 def test_a_batch_greater_than_the_queue_passes_alone() -> None:
     with ReadAhead(lambda: iter([batch(10_000), batch(10_000)]), lambda: None, max_bytes=100) as batches:
         assert [b.byte_size for b in batches] == [10_000, 10_000]
+
+
+def test_nothing_is_read_while_a_giant_is_written() -> None:
+    made = []
+
+    def read():
+        for size in (10_000, 10_000, 1):
+            made.append(size)
+            yield batch(size)
+
+    with ReadAhead(read, lambda: None, max_bytes=100) as batches:
+        for taken, _ in enumerate(batches, 1):
+            time.sleep(0.05)  # would be long enough to read on
+            assert len(made) == taken or made[taken - 1] == 1
 
 
 def test_giving_up_early_abandons_the_reader() -> None:

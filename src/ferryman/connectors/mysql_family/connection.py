@@ -10,7 +10,6 @@ import contextlib
 import re
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from typing import Any
 import pymysql
 import pymysql.converters
 import pymysql.err
-from pymysql.connections import MAX_PACKET_LEN
 from pymysql.constants import CLIENT
 
 from ferryman.connectors.mysql_family.errors import convert, convert_connect
+from ferryman.connectors.mysql_family.packets import send_command
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint
 
@@ -80,12 +79,8 @@ class Connection:
     def execute_packet(self, packet: memoryview, *, table: str = "") -> int:
         """Run a statement that stands behind room for a packet's head (5 bytes, COM_QUERY the last); as `execute` does.
 
-        The packet goes to the socket as it lies; one too long for that is copied and cut by PyMySQL.
+        The packet goes to the socket as it lies, one too long for that in pieces: a giant row is never copied.
         """
-        size = len(packet) - 4
-        if size >= MAX_PACKET_LEN:
-            return self._run(bytes(packet[5:]), table)
-        struct.pack_into("<I", packet, 0, size)
         return self._guarded(lambda: self._send(packet), table)
 
     def claim(self) -> None:
@@ -131,8 +126,7 @@ class Connection:
         if not self.is_open:
             raise pymysql.err.InterfaceError(0, "")
         self.raw._result = None
-        self.raw._write_bytes(packet)
-        self.raw._next_seq_id = 1
+        self.raw._next_seq_id = send_command(self.raw, packet)
         return int(self.raw._read_query_result())
 
     def _run(self, statement: str | bytes, table: str) -> int:

@@ -168,6 +168,7 @@ class KeylessStream:
                 if self._work.stopped:
                     return False
                 writer.write(batch)
+                del batch  # a giant row is gone before the next is read
         return True
 
     def _note(self) -> None:

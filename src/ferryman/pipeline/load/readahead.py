@@ -10,7 +10,7 @@ from types import TracebackType
 from ferryman.model.batch import Batch
 
 MOST_BYTES = 4 << 20
-"""What a queue holds: a few batches; one greater batch passes alone."""
+"""What a queue holds: a few batches; one greater batch passes alone: nothing is read until it has been written."""
 
 
 def weight(batch: Batch) -> int:
@@ -37,6 +37,7 @@ class ReadAhead:
         self._changed = threading.Condition()
         self._ended = False
         self._cancelled = False
+        self._wanted = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="read-ahead", daemon=True)
 
@@ -55,7 +56,9 @@ class ReadAhead:
     def _read(self) -> None:
         try:
             for batch in self._batches():
-                if not self._put(batch):
+                kept = self._put(batch)
+                del batch
+                if not kept:
                     self._abandon()
                     break
         except BaseException as error:  # noqa: BLE001 -- carried over to the consuming thread
@@ -73,15 +76,21 @@ class ReadAhead:
             self._queue.append(batch)
             self._bytes += size
             self._changed.notify_all()
-            return True
+            if size > self._max_bytes:  # a giant row: two of them are never held at once
+                self._changed.wait_for(lambda: self._cancelled or (self._wanted and not self._queue))
+            return not self._cancelled
 
     def _taken(self) -> Iterator[Batch]:
         while (batch := self._take()) is not None:
             yield batch
+            del batch  # not held while the next one is waited for
 
     def _take(self) -> Batch | None:
         with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: bool(self._queue) or self._ended)
+            self._wanted = False
             if self._queue:
                 batch = self._queue.popleft()
                 self._bytes -= weight(batch)

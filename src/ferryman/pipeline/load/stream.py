@@ -103,6 +103,7 @@ class Stream:
                     if self._work.stopped:
                         break
                     writer.write(batch)
+                    del batch  # a giant row is gone before the next is read
             if self._work.stopped:
                 attempt.abandon()
                 self._connections.drop()

@@ -72,6 +72,7 @@ class RowWriter:
             self.text.add(suffix)
             with memoryview(self.text) as packet:
                 yield packet
+        self.text.begin(b"")  # a buffer made for a giant row is given back at once
 
 
 def upsert_is_replace(table: Table, columns: Sequence[str]) -> bool:
