@@ -73,9 +73,10 @@ console-load: $(STAMP)  ## how quick the console is with 10,000 projects, and wi
 errors: $(STAMP)  ## write the register of errors, docs/errors.md
 	@$(BIN)/python tools/errors > docs/errors.md
 
-openapi: $(STAMP)  ## write docs/openapi.json and docs/project.schema.json
+openapi: $(STAMP)  ## write docs/openapi.json, docs/project.schema.json, and the typed client made from the former
 	@$(BIN)/python tools/openapi > docs/openapi.json
 	@$(BIN)/ferryman apply --schema > docs/project.schema.json
+	@$(BIN)/python tools/client
 
 api-fuzz: $(STAMP)  ## 10,000 generated calls of every route and every OMS action (CASES=10000 SEED=n)
 	@FERRYMAN_FUZZ_CASES=$${CASES:-10000} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/end_to_end/test_api_fuzz.py
