@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz lock console console-test console-shots console-load clean
+.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -80,6 +80,9 @@ openapi: $(STAMP)  ## write docs/openapi.json, docs/project.schema.json, and the
 
 api-fuzz: $(STAMP)  ## 10,000 generated calls of every route and every OMS action (CASES=10000 SEED=n)
 	@FERRYMAN_FUZZ_CASES=$${CASES:-10000} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/end_to_end/test_api_fuzz.py
+
+api-load: $(STAMP)  ## how quick and how large the service is with 1,000 and 10,000 projects (SECONDS_OF_LOAD=20)
+	@$(BIN)/python -m bench.service_load
 
 fidelity: $(STAMP)  ## find out what becomes of every type, and write it into docs/fidelity.md
 	@FERRYMAN_WRITE_FIDELITY=1 $(BIN)/pytest -q tests/end_to_end/test_fidelity_matrix.py
