@@ -1,6 +1,7 @@
 """How quick and how large `ferryman serve` is with many projects: ``make api-load``.
 
-The service knows 1,000 projects (none is under way: their processes are not measured here); 50 progress calls a second come for some seconds; then ListProjects with 10,000.
+The service knows 1,000 projects (none is under way: tasks are processes of their own, and not measured here) while 50
+progress calls a second come for some seconds; then it lists 10,000.
 """
 
 from __future__ import annotations
@@ -107,9 +108,7 @@ def main() -> None:
         served = Served(directory)
         try:
             taken = progress(served.client, first)
-            print(
-                f"1,000 projects: answers after {served.seconds:.2f} s, holds {served.resident():.0f} MiB after {len(taken)} calls"
-            )
+            print(f"1,000 projects: answers after {served.seconds:.2f} s, holds {served.resident():.0f} MiB")
             p50, p99 = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
             print(f"progress at {RATE} calls/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {taken[-1]:.1f} ms")
         finally:
