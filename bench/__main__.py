@@ -61,7 +61,7 @@ INTRODUCTION = """# Benchmarks
 Made by `make bench`, which runs
 
     python -m bench --rows {options.rows} --wide-rows {options.wide_rows} --peer-rows {options.peer_rows} \\
-      --changes {options.changes} --repeat {options.repeat}
+      --changes {options.changes} --repeat {options.repeat} --seconds {options.seconds:.0f}
 
 and took {minutes:.0f} minutes. Medians; what is compared ran in turns in one run, on one machine, where source, target and
 client share the processors.
@@ -72,7 +72,8 @@ Ferryman {version}, kernel {kernel}; {servers}; Python {python}; {machine}.
 
 LOADS = (
     """{rows:,} rows of sysbench's table (195 bytes each) and {wide:,} rows of 22 columns, from MariaDB.
-Ours is the load step of `ferryman run`, its process's start included; CPU and memory are those of the load task's process.
+Ours is the load step of `ferryman run`, its process's start included (median, and the range in so many rounds); CPU and memory
+are those of the load task's process.
 "Ready data" is the limit: the same rows made beforehand and sent by plain clients over one, two and four streams, of which
 the best counts: LOAD DATA LOCAL of a file into MariaDB, INSERT statements of about a thousand rows into OceanBase, COPY of a
 file into PostgreSQL. The dump pipe is `mariadb-dump | mariadb`. Alone: `python -m bench.loads`.
@@ -99,9 +100,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of sysbench's table")
     parser.add_argument("--wide-rows", type=int, default=300_000, help="rows of the table of 22 columns")
-    parser.add_argument("--peer-rows", type=int, default=300_000, help="rows the peers get (0: none are run)")
+    parser.add_argument("--peer-rows", type=int, default=200_000, help="rows the peers get (0: none are run)")
     parser.add_argument("--changes", type=int, default=200_000, help="changes applied (0: none are measured)")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=50, help="no further round of a load begins after so many")
     options = parser.parse_args()
     page = Page(options)
     page.add("Loads", LOADS.format(rows=options.rows, wide=options.wide_rows), lambda: load_lines(options))
@@ -116,7 +118,9 @@ def main() -> None:
 
 def load_lines(options: argparse.Namespace) -> Iterator[str]:
     names = ["mariadb", "oceanbase", "postgresql"]
-    return (found.line() for found in loads.run(options.rows, options.wide_rows, options.repeat, names))
+    return (
+        found.line() for found in loads.run(options.rows, options.wide_rows, options.repeat, names, options.seconds)
+    )
 
 
 def change_lines(options: argparse.Namespace) -> Iterator[str]:

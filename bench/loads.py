@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -176,7 +177,7 @@ class Measured:
 
     def line(self) -> str:
         """Return a row of `HEAD`'s table."""
-        spread = f"{min(o.rate for o in self.ours):,.0f}–{max(o.rate for o in self.ours):,.0f}"
+        spread = f"{min(o.rate for o in self.ours):,.0f}–{max(o.rate for o in self.ours):,.0f} in {len(self.ours)}"
         pipe = statistics.median(self.pipe) if self.pipe else 0.0
         beside = f"{pipe:,.0f} | {self.rate / pipe:.2f} ×" if pipe else "– | –"
         cpu, peak = statistics.median(one.cpu for one in self.ours), max(one.peak for one in self.ours)
@@ -190,10 +191,16 @@ HEAD = """| load | Ferryman, rows/s | ready data, rows/s (streams) | ratio | dum
 |---|---|---|---|---|---|---|---|"""
 
 
-def measured(stage: LoadStage, table: BenchTable, repeat: int) -> Measured:
-    """Measure one table: the first round tries every number of streams for ready data, the others the best one."""
+def measured(stage: LoadStage, table: BenchTable, repeat: int, seconds: float) -> Measured:
+    """Measure one table: the first round tries every number of streams for ready data, the others the best one.
+
+    No round begins after so many seconds.
+    """
+    began = time.monotonic()
     found = Measured(table.name, stage.target.kind, [], {}, [])
     for turn in range(repeat):
+        if turn and time.monotonic() - began > seconds:
+            break
         stage.gone()
         found.ours.append(stage.ours(table))
         stage.prepare_limit(table)
@@ -216,8 +223,8 @@ def main() -> None:
         print(result.line(), flush=True)
 
 
-def run(rows: int, wide_rows: int, repeat: int, names: list[str]) -> Iterator[Measured]:
-    """Run it all, one target after the other."""
+def run(rows: int, wide_rows: int, repeat: int, names: list[str], seconds: float = 1e9) -> Iterator[Measured]:
+    """Run it all, one target after the other; `seconds` as in `measured`."""
     with tempfile.TemporaryDirectory(prefix="fmb-") as where:
         directory = Path(where)
         directory.chmod(0o777)  # the source server writes its ready file here
@@ -230,7 +237,7 @@ def run(rows: int, wide_rows: int, repeat: int, names: list[str]) -> Iterator[Me
                 with targets(directory)[name]() as target:
                     stage = LoadStage(directory, source, target, counts)
                     for table in (SYSBENCH, WIDE):
-                        yield measured(stage, table, repeat)
+                        yield measured(stage, table, repeat, seconds)
 
 
 if __name__ == "__main__":

