@@ -16,7 +16,7 @@ from ferryman.api.credentials import open_access
 from ferryman.api.description import description_of
 from ferryman.api.labels import Labels
 from ferryman.api.native import browsing
-from ferryman.control import service as control
+from ferryman.control import endpoint_book
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.roles import Role
@@ -28,7 +28,7 @@ NOWHERE = Endpoint(scheme="mysql", host="127.0.0.1", port=1, username="u", passw
 
 @pytest.fixture
 def service(tmp_path, monkeypatch):
-    monkeypatch.setattr(control, "check_endpoint", lambda _endpoint: None)
+    monkeypatch.setattr(endpoint_book, "check_endpoint", lambda _endpoint: None)
     monkeypatch.setattr(browsing, "check_endpoint", lambda _endpoint: None)
     service = Service(tmp_path)  # nothing runs: what is asked of projects is kept, and that is what is looked at
     yield service
