@@ -1192,6 +1192,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/switchover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Switchover
+         * @description Show the switchover of a project, under way or done.
+         */
+        get: operations["show_switchover_api_v1_projects__project_id__switchover_get"];
+        put?: never;
+        /**
+         * Begin Switchover
+         * @description Let the application go over from the source to the target: precheck, drain, prove, reverse.
+         */
+        post: operations["begin_switchover_api_v1_projects__project_id__switchover_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/switchover/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Switchover
+         * @description Confirm that nobody writes to the source, try again what failed, accept differences, or cancel.
+         */
+        post: operations["decide_switchover_api_v1_projects__project_id__switchover__action__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/verify": {
         parameters: {
             query?: never;
@@ -2439,7 +2483,7 @@ export interface components {
              *       "verify"
              *     ]
              */
-            types: ("schema" | "full" | "incremental" | "verify")[];
+            types: ("schema" | "full" | "incremental" | "verify" | "reverse")[];
             /**
              * Where
              * @default {}
@@ -2478,6 +2522,31 @@ export interface components {
              * @description With a time zone; this, or `minutes`.
              */
             until?: string | null;
+        };
+        /**
+         * NewSwitchover
+         * @description How to switch over.
+         */
+        NewSwitchover: {
+            /**
+             * Proof
+             * @description What has to stand first: all rows compared at rest, the verification done already, or nothing.
+             * @default verify
+             * @enum {string}
+             */
+            proof: "verify" | "earlier" | "none";
+            /**
+             * Skip
+             * @description Items of the precheck that may fail.
+             * @default []
+             */
+            skip: string[];
+            /**
+             * Source Stopped
+             * @description Nobody writes to the source any more: confirmed at once, so nothing is waited for.
+             * @default false
+             */
+            source_stopped: boolean;
         };
         /**
          * ObjectChangeDocument
@@ -3662,7 +3731,7 @@ export interface components {
             owner: string;
             /**
              * Parent Id
-             * @description Of a sub-project: the project whose new objects it brings up.
+             * @description Of a sub-project: the project whose new objects it brings up, or moves back.
              */
             parent_id: string;
             /** @description Of a synchronization only. */
@@ -3689,6 +3758,8 @@ export interface components {
             steps: components["schemas"]["StepDocument"][];
             /** Stop When */
             stop_when: string;
+            /** @description Under way or done; docs/switchover.md. */
+            switchover: components["schemas"]["SwitchoverDocument"] | null;
             /**
              * Target
              * @description The target's URL, without its password.
@@ -3823,7 +3894,7 @@ export interface components {
              *       "verify"
              *     ]
              */
-            types: ("schema" | "full" | "incremental" | "verify")[];
+            types: ("schema" | "full" | "incremental" | "verify" | "reverse")[];
             /**
              * @default {
              *       "chunk_rows": 20000,
@@ -4352,7 +4423,128 @@ export interface components {
          * @description The steps, in running order (our names; `api` maps them to OMS names).
          * @enum {string}
          */
-        StepName: "precheck" | "schema" | "capture" | "load" | "index" | "apply" | "verify";
+        StepName: "precheck" | "schema" | "capture" | "load" | "index" | "apply" | "verify" | "switchover" | "reverse";
+        /**
+         * SubStepDocument
+         * @description One of the eight sub-steps.
+         */
+        SubStepDocument: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "operator" | "ferryman";
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "start" | "precheck" | "target-log" | "confirm" | "reached" | "stop-forward" | "objects" | "reverse";
+            /** Reached At */
+            reached_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "needs-you" | "done";
+        };
+        /**
+         * SwitchoverDecision
+         * @description What goes with an action.
+         */
+        SwitchoverDecision: {
+            /**
+             * Skip
+             * @description retry: items of the precheck that may fail.
+             * @default []
+             */
+            skip: string[];
+        };
+        /**
+         * SwitchoverDocument
+         * @description A switchover as it stands.
+         */
+        SwitchoverDocument: {
+            /**
+             * Actions
+             * @description What may be done now.
+             */
+            actions: ("confirm" | "retry" | "accept" | "cancel")[];
+            /**
+             * Application May Write
+             * @description Whether the application may write to the target now.
+             */
+            application_may_write: boolean;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["SwitchoverProblem"] | null;
+            /** Id */
+            id: string;
+            /** May Cancel */
+            may_cancel: boolean;
+            /** Project Id */
+            project_id: string;
+            /**
+             * Proof
+             * @enum {string}
+             */
+            proof: "verify" | "earlier" | "none";
+            /**
+             * Reverse Id
+             * @description The project that moves changes back; empty before and without.
+             */
+            reverse_id: string;
+            /**
+             * Reverses
+             * @description Whether changes flow back to the source afterwards.
+             */
+            reverses: boolean;
+            /**
+             * Source End
+             * @description Where the source's log ended.
+             */
+            source_end: {
+                [key: string]: unknown;
+            } | null;
+            /** Source Stopped */
+            source_stopped: boolean;
+            /**
+             * Stage
+             * @description Finer than the sub-steps; `done` and `cancelled` are the ends.
+             */
+            stage: string;
+            /**
+             * Sub Steps
+             * @description Those that take part, in order.
+             */
+            sub_steps: components["schemas"]["SubStepDocument"][];
+            /**
+             * Target Start
+             * @description From where the target's changes flow back.
+             */
+            target_start: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * SwitchoverProblem
+         * @description What keeps a switchover where it is until the operator decides.
+         */
+        SwitchoverProblem: {
+            /** Code */
+            code: string;
+            /** Hint */
+            hint: string;
+            /** Message */
+            message: string;
+        };
         /**
          * TableDocument
          * @description How far a table is within a step.
@@ -7327,6 +7519,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_switchover_api_v1_projects__project_id__switchover_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchoverDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    begin_switchover_api_v1_projects__project_id__switchover_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSwitchover"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchoverDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    decide_switchover_api_v1_projects__project_id__switchover__action__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                action: "confirm" | "retry" | "accept" | "cancel";
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SwitchoverDecision"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchoverDocument"];
                 };
             };
             /** @description The call cannot be done; `error` says why. */

@@ -36,6 +36,7 @@ ALLOWED: dict[str, frozenset[ProjectStatus]] = {
     "remove objects": frozenset(
         {ProjectStatus.INIT, ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}
     ),
+    "switch over": frozenset({ProjectStatus.RUNNING, ProjectStatus.SUSPEND, ProjectStatus.FAILED}),
     "repair": frozenset({ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
     "update": frozenset({ProjectStatus.INIT, ProjectStatus.SUSPEND, ProjectStatus.FAILED, ProjectStatus.FINISHED}),
 }

@@ -15,7 +15,7 @@ from ferryman.control.additions import AdditionState, next_act
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import UsageError
-from ferryman.metadb import events, notes, object_changes, projects
+from ferryman.metadb import events, notes, object_changes, projects, switchovers
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
@@ -129,6 +129,9 @@ class ObjectChanges:
         assert row is not None
         if object_changes.parent_of(tx, project_id) is not None:
             raise UsageError("project.invalid", f"{project_id} is a sub-project: change the objects of its project")
+        if switchovers.of_project(tx, project_id) is not None:
+            message = f"project {project_id} is being switched over, or has been: its objects stay"
+            raise UsageError("switchover.under_way", message)
         if (other := object_changes.open_one(tx, project_id)) is not None:
             raise UsageError(
                 "project.wrong_status",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ferryman.control.steps import LONG_RUNNING, RELEASE, ProjectState, StepState
+from ferryman.control.steps import LONG_RUNNING, RELEASE, TAIL, ProjectState, StepState
 from ferryman.control.workers import Workers
-from ferryman.metadb import notes, steps
+from ferryman.metadb import notes, steps, switchovers
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectHead
 from ferryman.metadb.steps import StepRow
@@ -12,6 +12,7 @@ from ferryman.metadb.tasks import TaskKey, get
 from ferryman.model.position import Position
 from ferryman.model.project import ProjectSpec, StepName, StepStatus
 from ferryman.model.serial import from_json
+from ferryman.model.switchover import NO_RETURN
 
 DRAIN_NOTE = "apply.drain"
 STOP_NOTE = "apply.stop_at"
@@ -23,12 +24,15 @@ def observe(tx: Transaction, head: ProjectHead, spec: ProjectSpec, workers: Work
     """Return the state of a project as it is now."""
     rows = steps.of_project(tx, head.id)
     release = TaskKey(head.id, RELEASE)
+    switchover = switchovers.of_project(tx, head.id)
     return ProjectState(
         status=head.status,
         steps=tuple(_step(tx, row, workers) for row in rows),
         stop_when=spec.stop_when,
         consistent=_consistent(tx, head.id, rows),
         draining=bool(notes.get(tx, head.id, DRAIN_NOTE)),
+        switching=switchover is not None,
+        keeps_log=switchover is not None and switchover.stage not in NO_RETURN,
         release_alive=workers.alive(release),
         release_held=workers.held(release),
     )
@@ -75,6 +79,6 @@ def follows(tx: Transaction, project_id: str, workers: Workers, *, alone: bool) 
     apply = states.get(StepName.APPLY)
     if apply is None or apply.status is not StepStatus.MONITORING or not apply.caught_up:
         return False
-    others = (state for name, state in states.items() if name not in LONG_RUNNING)
+    others = (state for name, state in states.items() if name not in LONG_RUNNING | TAIL)
     done = all(state.status is StepStatus.FINISHED for state in others)
     return (done or not alone) and _consistent(tx, project_id, rows)

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from ferryman.control.roles import Principal, Role
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError, UsageError
-from ferryman.metadb import accounts, events, object_changes, projects
+from ferryman.metadb import accounts, events, object_changes, projects, switchovers
 from ferryman.metadb.database import Transaction
 
 ACTING: ContextVar[Principal | None] = ContextVar("acting", default=None)
@@ -27,7 +27,8 @@ def require_owner(tx: Transaction, project_id: str) -> None:
     acting = ACTING.get()
     if acting is None or acting.role is Role.ADMIN:
         return
-    owner = projects.owner(tx, object_changes.parent_of(tx, project_id) or project_id)
+    parent = object_changes.parent_of(tx, project_id) or switchovers.parent_of(tx, project_id)
+    owner = projects.owner(tx, parent or project_id)
     if owner and owner != acting.account:
         raise FerrymanError(
             "project.not_owner", f"project {project_id} belongs to {owner}: {acting.account} may look on"

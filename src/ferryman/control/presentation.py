@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
 from ferryman.foundation.clock import as_datetime, as_optional_datetime, unix_now
-from ferryman.metadb import alerts, notes, object_changes, steps
+from ferryman.metadb import alerts, notes, object_changes, steps, switchovers
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectHead, ProjectRow
 from ferryman.metadb.steps import ORDER, StepRow
+from ferryman.model.project import StepName
+from ferryman.model.switchover import Switchover
 
 SHOWN_NOTE_BYTES = 1 << 16
 """Notes larger than this (a schema of thousands of tables) are not shown in a view."""
@@ -50,11 +53,14 @@ def endpoint_view(row: EndpointRow) -> EndpointView:
 
 def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectView:
     """Show a project with its steps; `tables`: also with each table's progress."""
+    switchover = switchovers.of_project(tx, row.id)
     return ProjectView(
         id=row.id,
         spec=row.spec,
         status=row.status,
-        steps=tuple(step_view(tx, step, tables=tables) for step in steps.of_project(tx, row.id)),
+        steps=tuple(
+            step_view(tx, _shown(tx, step, switchover), tables=tables) for step in steps.of_project(tx, row.id)
+        ),
         created_at=as_datetime(row.created_at),
         changed_at=as_datetime(row.changed_at),
         started_at=as_optional_datetime(row.started_at),
@@ -66,8 +72,18 @@ def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectVi
         alerts=alerts.summary(tx, row.id, unix_now()),
         notes=notes.small(tx, row.id, SHOWN_NOTE_BYTES),
         change=object_changes.open_one(tx, row.id),
-        parent_id=object_changes.parent_of(tx, row.id) or "",
+        parent_id=object_changes.parent_of(tx, row.id) or switchovers.parent_of(tx, row.id) or "",
+        switchover=switchover,
     )
+
+
+def _shown(tx: Transaction, step: StepRow, switchover: Switchover | None) -> StepRow:
+    """Return a step with the progress it shows: that of the reverse project's apply is the reverse step's."""
+    if step.name is not StepName.REVERSE or switchover is None or not switchover.reverse_id:
+        return step
+    rows = steps.of_project(tx, switchover.reverse_id)
+    apply = next((row for row in rows if row.name is StepName.APPLY), None)
+    return step if apply is None else replace(step, progress=apply.progress, restarts=apply.restarts)
 
 
 def step_view(tx: Transaction, row: StepRow, *, tables: bool) -> StepView:

@@ -17,6 +17,7 @@ from ferryman.control.changes import Changes
 from ferryman.control.object_changes import ObjectChanges
 from ferryman.control.settlement import settle
 from ferryman.control.steps import Command, Drain, Launch, SetProject, SetStep, Stop, decide
+from ferryman.control.switchovers import Switchovers
 from ferryman.control.workers import Workers
 from ferryman.foundation.errors import FerrymanError
 from ferryman.metadb import projects
@@ -44,12 +45,14 @@ class Reconciler:
         metadb: MetaDb,
         workers: Workers,
         objects: ObjectChanges,
+        switchovers: Switchovers,
         on_change: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._metadb = metadb
         self._workers = workers
         self._objects = objects
+        self._switchovers = switchovers
         self._on_change = on_change
         self._leads = leads
         self._leading = False
@@ -116,6 +119,7 @@ class Reconciler:
         ]
         well += [self._guarded(head.id, partial(self._reconcile, head)) for head in heads if not self._is_quiet(head)]
         well.append(self._guarded("changes of objects", self._objects.advance))
+        well.append(self._guarded("switchovers", self._switchovers.advance))
         return all(well)
 
     def _guarded(self, what: str, work: Callable[[], None]) -> bool:

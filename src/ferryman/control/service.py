@@ -15,16 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ferryman.control import letters, lifecycle, ownership
+from ferryman.control import departure, letters, lifecycle, ownership
 from ferryman.control.endpoint_book import EndpointBook
 from ferryman.control.lag import Lag, explain
 from ferryman.control.leadership import Leadership
-from ferryman.control.object_changes import ObjectChanges, delete_all, end_all
+from ferryman.control.object_changes import ObjectChanges
 from ferryman.control.occupancy import occupy
 from ferryman.control.presentation import PROJECT_KEYS, mentions, page_of, project_view
 from ferryman.control.reconciler import Reconciler
 from ferryman.control.settings import Change
 from ferryman.control.stillness import Stillness
+from ferryman.control.switchovers import Switchovers, update
 from ferryman.control.validation import check_spec
 from ferryman.control.views import Page, ProjectView
 from ferryman.control.workers import Workers
@@ -36,6 +37,7 @@ from ferryman.metadb import events, migration, mismatches, notes, object_changes
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
+from ferryman.metadb.switchovers import reverse_projects
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
@@ -83,7 +85,10 @@ class Service(EndpointBook):
         self._leadership = Leadership(self._metadb, owner := f"{socket.gethostname()}:{os.getpid()}")
         self._workers = Workers(self._metadb, local, owner, self.leads)
         self.objects = ObjectChanges(self._metadb, self._workers, self._notice)
-        self._reconciler = Reconciler(self._metadb, self._workers, self.objects, self._say_changed, self.leads)
+        self.switchovers = Switchovers(self._metadb, self._workers, self._notice)
+        self._reconciler = Reconciler(
+            self._metadb, self._workers, self.objects, self.switchovers, self._say_changed, self.leads
+        )
 
     @property
     def metadb(self) -> MetaDb:
@@ -158,7 +163,7 @@ class Service(EndpointBook):
         """
         living = [status for status in ProjectStatus if status is not ProjectStatus.DELETED]
         with self._metadb.reading() as tx:
-            hidden = frozenset() if sub_projects else object_changes.sub_projects(tx)
+            hidden = frozenset() if sub_projects else object_changes.sub_projects(tx) | reverse_projects(tx)
             border = self._made(tx, older_than)
             found = [
                 head
@@ -192,22 +197,12 @@ class Service(EndpointBook):
 
     def release_project(self, project_id: str, *, revision: int | None = None) -> None:
         """SUSPEND, FAILED or FINISHED → RELEASING → RELEASED: frees the log store and the marks in the target."""
-
-        def release(tx: Transaction) -> None:
-            lifecycle.release(tx, project_id)
-            end_all(tx, project_id)
-
         with self.stillness.free(project_id):
-            self._do(release, project_id, revision)
+            self._do(lambda tx: departure.release(tx, project_id), project_id, revision)
 
     def delete_project(self, project_id: str, *, revision: int | None = None) -> None:
         """INIT or RELEASED → DELETED."""
-
-        def delete(tx: Transaction) -> None:
-            lifecycle.delete(tx, project_id)
-            delete_all(tx, project_id)
-
-        self._do(delete, project_id, revision)
+        self._do(lambda tx: departure.delete(tx, project_id), project_id, revision)
 
     def update_project(self, project_id: str, spec: ProjectSpec, *, revision: int | None = None) -> ProjectView:
         """Replace the spec of a project that is not running (``ferryman run`` again with other steps or options).
@@ -217,7 +212,7 @@ class Service(EndpointBook):
         """
         check_spec(spec)
         with self.stillness.free(project_id):
-            self._do(lambda tx: lifecycle.update(tx, self._metadb.box, project_id, spec), project_id, revision)
+            self._do(lambda tx: update(tx, self._metadb.box, project_id, spec), project_id, revision)
         return self.project(project_id)
 
     def change_project(self, project_id: str, change: Change, *, revision: int | None = None) -> int:

@@ -1,6 +1,7 @@
 """What a project needs next: a pure function from what is observed to commands.
 
 precheck → schema → capture (goes on beside all later steps) → load → index → apply (goes on) → verify (beside apply)
+→ switchover (when an operator asks for it, `switching`) → reverse (a project of its own does the work)
 
 A step may begin when every enabled step before it is *satisfied* (`satisfied`). Nothing is remembered between two calls:
 `decide` looks at the whole project each time, so it does not matter at which instant the service was killed (I8).
@@ -16,6 +17,9 @@ from ferryman.spi.connector import is_sink
 
 LONG_RUNNING = frozenset({StepName.CAPTURE, StepName.APPLY})
 """Steps that follow the source and end only when told to."""
+
+TAIL = frozenset({StepName.SWITCHOVER, StepName.REVERSE})
+"""Steps behind what a project does by itself."""
 
 UNDER_WAY = frozenset({StepStatus.RUNNING, StepStatus.MONITORING})
 
@@ -54,6 +58,8 @@ class ProjectState:
         steps: The enabled ones, in running order.
         consistent: Whether apply has passed the position at which the load ended (true where there is no load).
         draining: Whether apply has been told to end at the source's position of that moment.
+        switching: Whether a switchover is under way.
+        keeps_log: Whether capture goes on though apply has ended: a switchover may still be cancelled.
         release: The release task, as `StepState` would say it.
     """
 
@@ -62,6 +68,8 @@ class ProjectState:
     stop_when: StopWhen = StopWhen.NEVER
     consistent: bool = True
     draining: bool = False
+    switching: bool = False
+    keeps_log: bool = False
     release_alive: bool = False
     release_held: bool = False
 
@@ -109,10 +117,15 @@ Command = Launch | Stop | SetStep | SetProject | Drain
 
 
 def enabled_steps(spec: ProjectSpec) -> tuple[StepName, ...]:
-    """Return the steps that take part, in running order; INDEX comes by itself where tables and rows are made."""
+    """Return the steps that take part, in running order; some come by themselves.
+
+    INDEX where tables and rows are made, SWITCHOVER where changes are to flow back.
+    """
     chosen = set(spec.steps) - {StepName.INDEX}
     if {StepName.SCHEMA, StepName.LOAD} <= chosen and not is_sink(spec.target):
         chosen.add(StepName.INDEX)
+    if StepName.REVERSE in chosen:
+        chosen.add(StepName.SWITCHOVER)
     return tuple(name for name in StepName if name in chosen)
 
 
@@ -168,7 +181,9 @@ def _running(project: ProjectState) -> Iterator[Command]:
 def _wanted(project: ProjectState, step: StepState, *, may_begin: bool) -> bool:
     if step.status is StepStatus.FINISHED:
         return False
-    if step.name is StepName.CAPTURE and _apply_finished(project):
+    if step.name in TAIL:
+        return step.name is StepName.SWITCHOVER and project.switching
+    if step.name is StepName.CAPTURE and _log_is_done_with(project):
         return False
     return step.status in UNDER_WAY or may_begin
 
@@ -188,13 +203,14 @@ def _keep_going(step: StepState) -> Iterator[Command]:
 
 def _end_capture(project: ProjectState) -> Iterator[Command]:
     capture = project.step(StepName.CAPTURE)
-    if capture and _apply_finished(project) and not capture.alive and capture.status is not StepStatus.FINISHED:
+    if capture and _log_is_done_with(project) and not capture.alive and capture.status is not StepStatus.FINISHED:
         yield SetStep(StepName.CAPTURE, StepStatus.FINISHED)
 
 
-def _apply_finished(project: ProjectState) -> bool:
+def _log_is_done_with(project: ProjectState) -> bool:
+    """Whether nobody will apply the source's log any more."""
     apply = project.step(StepName.APPLY)
-    return apply is not None and apply.status is StepStatus.FINISHED
+    return apply is not None and apply.status is StepStatus.FINISHED and not project.keeps_log
 
 
 def _ready_to_drain(project: ProjectState) -> bool:

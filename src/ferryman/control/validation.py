@@ -5,6 +5,7 @@ from __future__ import annotations
 from ferryman.control.steps import enabled_steps
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectType, StepName
+from ferryman.pipeline.switchover.reversal import check_reversible
 from ferryman.spi.connector import is_sink
 
 NAME_LENGTH = 64
@@ -20,6 +21,8 @@ def check_spec(spec: ProjectSpec) -> None:
         raise UsageError("project.invalid", "a step is named twice")
     if (StepName.CAPTURE in spec.steps) != (StepName.APPLY in spec.steps):
         raise UsageError("project.invalid", "capture and apply go together: name both or neither")
+    if StepName.REVERSE in spec.steps:
+        check_reversible(spec)
     if is_sink(spec.target):
         _check_publishing(spec)
 

@@ -17,6 +17,7 @@ from ferryman.model.project import (
     StepStatus,
     TableProgress,
 )
+from ferryman.model.switchover import Switchover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,9 @@ class ProjectView:
     change: ObjectChange | None = None
     """The change of its objects under way."""
     parent_id: str = ""
-    """Of a sub-project: whose objects it brings up."""
+    """Of a sub-project: whose objects it brings up, or moves back."""
+    switchover: Switchover | None = None
+    """Under way or done."""
 
     def step(self, name: StepName) -> StepView | None:
         """Return a step, or `None` when the project does not have it."""

@@ -224,6 +224,7 @@ CODES: dict[str, Code] = {
         2, "never", "PARAM_ERROR", "name the file otherwise, or release and delete the project"
     ),
     "project.not_owner": Code(3, "manual", "GHANA-OPERAT000101", "ask its owner, or an admin to change the owner"),
+    "project.not_reversible": Code(2, "never", "GHANA-PCHKNP000010"),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
     "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
     "project.unknown_letter": Code(
@@ -315,6 +316,21 @@ CODES: dict[str, Code] = {
     ),
     "source.table_changed": Code(
         1, "manual", "INNER_ERROR", "the table was changed or dropped meanwhile: resume reads the catalog again"
+    ),
+    "switchover.differences": Code(
+        4, "manual", "PARAM_ERROR", "repair or mend them and retry, accept them as they are, or cancel the switchover"
+    ),
+    "switchover.latency": Code(1, "manual", "PARAM_ERROR", "wait until the latency has fallen, then retry"),
+    "switchover.log_unreadable": Code(3, "manual", "GHANA-PCHKNP000010", "mend the target's log settings, then retry"),
+    "switchover.not_ready": Code(2, "manual", "PARAM_ERROR"),
+    "switchover.source_written": Code(
+        1, "manual", "PARAM_ERROR", "stop the application for good, then confirm again; what it wrote is being applied"
+    ),
+    "switchover.under_way": Code(
+        2, "manual", "PARAM_ERROR", "cancel it while that is possible, or make another project"
+    ),
+    "switchover.wrong_stage": Code(
+        2, "manual", "PARAM_ERROR", "`ferryman projects switchover NAME --status` shows where it is"
     ),
     "target.ddl_failed": Code(
         1,

@@ -61,6 +61,8 @@ class StepName(enum.Enum):
     INDEX = "index"
     APPLY = "apply"
     VERIFY = "verify"
+    SWITCHOVER = "switchover"
+    REVERSE = "reverse"
 
 
 class StepStatus(enum.Enum):

@@ -95,12 +95,13 @@ def ensure_plan(context: TaskContext) -> None:
 def ensure_start(context: TaskContext) -> None:
     """Make the notes where they are missing, for projects whose first step is capture.
 
-    Nothing else runs before capture has begun to spool, so nobody makes them at the same time.
+    Nothing else runs before capture has begun to spool, so nobody makes them at the same time. The place in the log may
+    stand already: that of a project that moves changes back was taken by the switchover.
 
     Raises:
         FerrymanError: As `ensure_plan`.
     """
-    if context.note("schema.start") is not None or StepName.SCHEMA in context.spec.steps:
+    if StepName.SCHEMA in context.spec.steps:
         return
     if connector_for(context.spec.target).sink is not None:
         read_source(context)

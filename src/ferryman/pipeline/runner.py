@@ -23,6 +23,7 @@ RUNNERS: dict[StepName, tuple[str, str]] = {
     StepName.INDEX: ("ferryman.pipeline.schema", "run_indexes"),
     StepName.APPLY: ("ferryman.pipeline.apply", "run"),
     StepName.VERIFY: ("ferryman.pipeline.verify", "run"),
+    StepName.SWITCHOVER: ("ferryman.pipeline.switchover.task", "run"),
 }
 """Step → package and function; a function returns when its work is done or the task shall stop."""
 

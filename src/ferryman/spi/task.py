@@ -25,6 +25,9 @@ VERIFY_OPTIONS_NOTE = "options.verify"
 SELECTION_NOTE = "objects.selection"
 MEET_NOTE = "verify.meet"
 MET_NOTE = "verify.met"
+STILL_NOTE = "switchover.still"
+SWITCH_ASK_NOTE = "switchover.ask"
+SWITCH_ANSWER_NOTE = "switchover.answer"
 
 
 class TaskContext(Protocol):
@@ -69,6 +72,9 @@ class TaskContext(Protocol):
     ``objects.held``      {record, position}: apply stands there and stays       apply       control
     ``objects.join``      {record, project, selection}: take its tables over     control     apply
     ``objects.joined``    {record}: they are part of apply's checkpoint          apply       control
+    ``switchover.ask``    {round, stage, reverse, reverses, skip}: what to do    control     switchover
+    ``switchover.answer`` {round, error, data}: what came of it                  switchover  control
+    ``switchover.still``  true: neither side moves any more                      control     verify
     ====================  =====================================================  ==========  ======================
     """
 

@@ -31,8 +31,12 @@ STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
     "full": (StepName.LOAD,),
     "incremental": (StepName.CAPTURE, StepName.APPLY),
     "verify": (StepName.VERIFY,),
+    "reverse": (StepName.REVERSE,),
 }
 """Steps by the word people use."""
+
+USUAL_TYPES = ("schema", "full", "incremental", "verify")
+"""What a project does when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Wish:
     where: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnRules] = field(default_factory=dict)
     hash_key: str = field(default="", repr=False)
-    types: Sequence[str] = tuple(STEPS_OF_TYPE)
+    types: Sequence[str] = USUAL_TYPES
     stop_when: StopWhen = StopWhen.NEVER
     streams: int = 0
     allow_not_empty: bool = False
@@ -116,7 +120,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
 
 def _types(wish: Wish) -> Sequence[str]:
     """Return the types; what is asked of every project by default is no wish to verify messages."""
-    default = set(wish.types) == set(STEPS_OF_TYPE) and is_sink(wish.target)
+    default = set(wish.types) == set(USUAL_TYPES) and is_sink(wish.target)
     return [name for name in wish.types if not (default and name == "verify")]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ferryman.api.native.switchover_documents import SwitchoverDocument, switchover_document
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import ProjectSpec, ProjectType, TableProgress
@@ -139,7 +140,8 @@ class ProjectDocument(Model):
     error: ErrorDocument | None
     open_alerts: int = Field(description="Alerts of the project that are open now.")
     steps: list[StepDocument]
-    parent_id: str = Field(description="Of a sub-project: the project whose new objects it brings up.")
+    parent_id: str = Field(description="Of a sub-project: the project whose new objects it brings up, or moves back.")
+    switchover: SwitchoverDocument | None = Field(description="Under way or done; docs/switchover.md.")
 
 
 class ProjectPage(Model):
@@ -215,7 +217,7 @@ class NewEndpoint(Model):
     region: str = ""
 
 
-Kind = Literal["schema", "full", "incremental", "verify"]
+Kind = Literal["schema", "full", "incremental", "verify", "reverse"]
 
 
 class NewProject(Model):
@@ -345,6 +347,7 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         open_alerts=project.alerts.open,
         steps=[step_document(step, with_tables=with_tables) for step in project.steps],
         parent_id=project.parent_id,
+        switchover=switchover_document(project.switchover) if project.switchover else None,
     )
 
 

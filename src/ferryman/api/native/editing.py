@@ -26,6 +26,7 @@ from ferryman.metadb import events
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import Importance, ProjectSpec, ProjectStatus, StepName, StopWhen
 from ferryman.model.selection import Selection
+from ferryman.model.switchover import NO_RETURN
 from ferryman.pipeline.verify import repair
 
 REST_SECONDS = 20.0
@@ -267,6 +268,10 @@ def _held_still(service: Service, project_id: str) -> Iterator[ProjectView]:
         while True:
             view = service.project(project_id, tables=False)
             lifecycle.require(project_id, view.status, "repair")
+            if view.switchover is not None and view.switchover.stage in NO_RETURN:
+                raise UsageError(
+                    "switchover.under_way", f"project {project_id} has been switched over: its target leads"
+                )
             if not any(step.status in UNDER_WAY for step in view.steps if step.name is not StepName.CAPTURE):
                 yield view
                 return

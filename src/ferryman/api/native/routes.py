@@ -12,6 +12,7 @@ from ferryman.api.native.creation import Wish, policies_of, spec_of
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
 from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
+from ferryman.api.native.switchover_routes import add_switchover_routes
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import (
@@ -43,6 +44,7 @@ def native_router(service: Service) -> APIRouter:
     _add_detail_routes(router, service)
     _add_endpoint_routes(router, service)
     add_object_routes(router, service)
+    add_switchover_routes(router, service)
     add_batch_routes(router, service)
     return router
 

@@ -9,7 +9,7 @@ from ferryman.api.oms import component_settings, creation, requests
 from ferryman.api.oms.component_settings import Kind
 from ferryman.api.oms.components import ADDRESS, project_of_key, task_number
 from ferryman.api.oms.envelope import Answer
-from ferryman.api.oms.steps import STEP_NAMES
+from ferryman.api.oms.steps import ADVANCED_NOTE, STEP_NAMES
 from ferryman.api.oms.surroundings import Body, Operation, Surroundings, identifier
 from ferryman.api.oms.wire import fold, parse
 from ferryman.control.service import Service
@@ -60,14 +60,29 @@ def reset_start(here: Surroundings, body: Body) -> Answer:
     """ResetIncrStartTimestamp: of a project that has not begun and has no full transfer."""
     request = parse(requests.StartTimestamp, body)
     if request.reverse:
-        raise UsageError("api.not_supported", "reverse: there is no reverse synchronization in this version")
+        raise UsageError("api.not_supported", "reverse: its place is where the switchover came to rest, and no other")
     project = here.service.project(request.id.strip(), tables=False)
     return Answer(data=here.service.change_project(project.id, lambda spec: _from(project, spec, request)))
 
 
 def advance_project(here: Surroundings, body: Body) -> Answer:
-    """AdvanceProject: leaves verification behind, and answers the step that goes on."""
-    return Answer(data=STEP_NAMES[here.service.advance_project(identifier(body))])
+    """AdvanceProject: leaves verification behind, then switches over what shall flow back; answers the step that goes on."""
+    return Answer(data=STEP_NAMES[_advance(here.service, identifier(body))])
+
+
+def _advance(service: Service, project_id: str) -> StepName:
+    """Go to the next stage: out of verification, into the switchover, past the operator's confirmation."""
+    project = service.project(project_id, tables=False)
+    verify = project.step(StepName.VERIFY)
+    leaves = verify is not None and not (verify.status is StepStatus.FINISHED and project.notes.get(ADVANCED_NOTE))
+    if StepName.REVERSE not in project.spec.steps or (leaves and project.switchover is None):
+        step = service.advance_project(project_id)
+        return StepName.SWITCHOVER if StepName.REVERSE in project.spec.steps else step
+    if project.switchover is None:
+        service.switchovers.start(project_id)
+    else:
+        service.switchovers.confirm(project_id)
+    return StepName.SWITCHOVER
 
 
 def _from(project: ProjectView, spec: ProjectSpec, request: requests.StartTimestamp) -> ProjectSpec:

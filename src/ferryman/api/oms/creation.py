@@ -129,6 +129,7 @@ def _steps(request: CreateProject) -> tuple[StepName, ...]:
         StepName.LOAD: request.enable_full_transfer,
         StepName.APPLY: request.enable_incr_transfer,
         StepName.VERIFY: request.enable_full_verify,
+        StepName.REVERSE: request.enable_reverse_incr_transfer,
     }
     chosen = tuple(name for name in StepName if enabled.get(name))
     if not chosen:
@@ -179,10 +180,12 @@ def _refuse_unsupported(request: CreateProject) -> None:
     """Refuse by name what this version cannot do; nothing asked for is left out in silence."""
     common = request.common_transfer_config or CommonTransferConfig()
     changes = set((request.incr_transfer_config or IncrTransferConfig()).record_type_white_list or ())
-    if request.enable_reverse_incr_transfer:
-        _refuse("enableReverseIncrTransfer", "switchover with changes flowing back to the source", "set it to false")
     if common.active_active:
-        _refuse("commonTransferConfig.activeActive", "two-way replication", "set it to false")
+        _refuse(
+            "commonTransferConfig.activeActive",
+            "two-way replication",
+            "set it to false; enableReverseIncrTransfer is there",
+        )
     if common.table_category not in {None, "ALL"} and request.transfer_mapping.mode == "WILDCARD":
         _refuse(
             "commonTransferConfig.tableCategory", "choosing tables by their keys", "set it to ALL, or name the tables"

@@ -27,8 +27,8 @@ def project_progress(project: ProjectView) -> dict[str, Any]:
         "enableFullTransfer": _enabled(project, StepName.LOAD),
         "structTransferProgress": _percent(project, StepName.SCHEMA),
         "fullTransferProgress": _percent(project, StepName.LOAD),
-        "enableReverseIncrTransfer": False,
-        "reverseIncrTransferCheckpoint": 0,
+        "enableReverseIncrTransfer": _enabled(project, StepName.REVERSE),
+        "reverseIncrTransferCheckpoint": _checkpoint(project, StepName.REVERSE),
     }
 
 
@@ -62,12 +62,12 @@ def migration_progress(project: ProjectView) -> dict[str, Any]:
         "enableStructMigration": _enabled(project, StepName.SCHEMA),
         "enableFullMigration": _enabled(project, StepName.LOAD),
         "enableIncrSync": _enabled(project, StepName.APPLY),
-        "enableReverseIncrSync": False,
+        "enableReverseIncrSync": _enabled(project, StepName.REVERSE),
         "currentStep": current_step(project, older=True),
         "structMigrationProgress": _percent(project, StepName.SCHEMA),
         "fullMigrationProgress": _percent(project, StepName.LOAD),
         "incrSyncCheckpoint": _checkpoint(project),
-        "reverseIncrSyncCheckpoint": 0,
+        "reverseIncrSyncCheckpoint": _checkpoint(project, StepName.REVERSE),
     }
 
 
@@ -85,6 +85,8 @@ def current_step(project: ProjectView, *, older: bool = False) -> str | None:
         return "PRE_CHECK"
     if older and step.name is StepName.APPLY and project.spec.type is ProjectType.SYNC:
         return "CONNECTOR_INCR_SYNC"
+    if older and step.name is StepName.REVERSE:
+        return "REVERSE_INCR_SYNC"
     return STEP_NAMES[step.name]
 
 
@@ -110,7 +112,7 @@ def _percent(project: ProjectView, name: StepName) -> int:
     return 100 if step.status is StepStatus.FINISHED else percent(step.progress.percent)
 
 
-def _checkpoint(project: ProjectView) -> int:
+def _checkpoint(project: ProjectView, name: StepName = StepName.APPLY) -> int:
     """Return the second up to which all changes are applied; 0 before there is one."""
-    step = project.step(StepName.APPLY)
+    step = project.step(name)
     return max(0, (step.progress.checkpoint_seconds if step else None) or 0)

@@ -90,7 +90,7 @@ def _switches(spec: ProjectSpec) -> dict[str, bool]:
         "enableFullVerify": StepName.VERIFY in spec.steps,
         "enableIncrTransfer": StepName.APPLY in spec.steps,
         "enableIncrVerify": False,
-        "enableReverseIncrTransfer": False,
+        "enableReverseIncrTransfer": StepName.REVERSE in spec.steps,
     }
 
 

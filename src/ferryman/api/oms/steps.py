@@ -20,6 +20,8 @@ STEP_NAMES = {
     StepName.INDEX: "INDEX_TRANSFER",
     StepName.APPLY: "INCR_TRANSFER",
     StepName.VERIFY: "FULL_VERIFIER",
+    StepName.SWITCHOVER: "TRANSFER_APP_SWITCH",
+    StepName.REVERSE: "REVERSE_INCR_TRANSFER",
 }
 
 DESCRIPTIONS = {
@@ -30,6 +32,8 @@ DESCRIPTIONS = {
     StepName.INDEX: "Index migration",
     StepName.APPLY: "Incremental synchronization",
     StepName.VERIFY: "Full verification",
+    StepName.SWITCHOVER: "Forward switchover",
+    StepName.REVERSE: "Reverse incremental synchronization",
 }
 
 _CHANGING = {
@@ -148,10 +152,12 @@ def _order(step: StepView, project: ProjectView) -> int:
 
 
 def _step_info(step: StepView, project: ProjectView) -> dict[str, Any] | None:
-    if step.name is StepName.APPLY:
+    if step.name in {StepName.APPLY, StepName.REVERSE}:
         return _incremental_info(step, project)
     if step.name in {StepName.LOAD, StepName.VERIFY}:
         return _full_info(step)
+    if step.name is StepName.SWITCHOVER:
+        return {"checkpointSampleTimestamp": unix_seconds(project.changed_at)}
     return None
 
 

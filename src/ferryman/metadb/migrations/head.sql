@@ -291,5 +291,22 @@ CREATE INDEX repeated_call_created_at ON repeated_call (created_at);
 
 CREATE UNIQUE INDEX account_identity ON account (identity);
 
-INSERT INTO alembic_version (version_num) VALUES ('0006');
+CREATE TABLE switchover (
+	id VARCHAR(40) NOT NULL,
+	project_id VARCHAR(40) NOT NULL,
+	reverse_id VARCHAR(40) NOT NULL,
+	stage VARCHAR(64) NOT NULL,
+	document BLOB NOT NULL,
+	created_at DOUBLE NOT NULL,
+	changed_at DOUBLE NOT NULL,
+	PRIMARY KEY (id)
+);
+
+CREATE INDEX switchover_project_id ON switchover (project_id);
+
+CREATE INDEX switchover_reverse_id ON switchover (reverse_id);
+
+CREATE INDEX switchover_stage ON switchover (stage);
+
+INSERT INTO alembic_version (version_num) VALUES ('0007');
 

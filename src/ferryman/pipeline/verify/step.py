@@ -21,7 +21,7 @@ from ferryman.pipeline.verify.verification import TableResult, Verification
 from ferryman.spi.connector import connector_for
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext
+from ferryman.spi.task import STILL_NOTE, TaskContext
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ def verify(context: TaskContext, endpoints: Endpoints) -> None:
 
 
 def _watch(context: TaskContext, endpoints: Endpoints) -> AppliedWatch | None:
-    if StepName.APPLY not in context.spec.steps:
+    if StepName.APPLY not in context.spec.steps or context.note(STILL_NOTE):
         return None
     patience = context.spec.verify.recheck_seconds
     meetings = MeetingPoint(context, endpoints.source, endpoints.target, patience)

@@ -1,0 +1,151 @@
+"""The switchover's task: does on both servers what control asks, stage by stage, and answers.
+
+It may be killed at any instant (I8): what was asked stands in a note until its answer does, and everything it does can
+be done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
+from ferryman.model.project import StepProgress
+from ferryman.model.serial import to_json
+from ferryman.model.switchover import SUB_STEP, Stage, SubStep
+from ferryman.pipeline.logstore import remove_store
+from ferryman.pipeline.precheck.project import check_project
+from ferryman.pipeline.precheck.step import failure
+from ferryman.pipeline.switchover.ends import Ends, ends_of, target_as_source
+from ferryman.pipeline.switchover.objects import settle_objects
+from ferryman.pipeline.switchover.reversal import reverse_spec
+from ferryman.pipeline.switchover.still import InterruptedLook, require_still
+from ferryman.spi.precheck import Verdict
+from ferryman.spi.task import SWITCH_ANSWER_NOTE, SWITCH_ASK_NOTE, TaskContext
+
+LOOK_SECONDS = 0.2
+OVER = "over"
+"""What is asked when nothing is left to do."""
+
+Asked = dict[str, Any]
+Answer = dict[str, Any]
+
+
+def run(context: TaskContext) -> None:
+    """Work until told that the switchover is done, or to end.
+
+    Raises:
+        FerrymanError: What mends itself (a lost connection): control starts the task again. The rest is an answer.
+    """
+    while not context.stop_requested():
+        asked = context.note(SWITCH_ASK_NOTE) or {"stage": "", "round": 0}
+        context.report(_progress(asked["stage"]))
+        if asked["stage"] == OVER:
+            return
+        if asked["stage"] and not _is_answered(context, asked):
+            _answer(context, asked)
+        context.wait(LOOK_SECONDS)
+
+
+def _progress(stage: str) -> StepProgress:
+    if stage == OVER:
+        return StepProgress(percent=100, message="done")
+    if not stage:
+        return StepProgress(message="waiting")
+    place = list(SubStep).index(SUB_STEP[Stage(stage)])
+    return StepProgress(percent=100 * place // len(SubStep), message=stage)
+
+
+def _is_answered(context: TaskContext, asked: Asked) -> bool:
+    answer = context.note(SWITCH_ANSWER_NOTE)
+    return answer is not None and answer["round"] == asked["round"]
+
+
+def _answer(context: TaskContext, asked: Asked) -> None:
+    error, data = None, {}
+    try:
+        with ends_of(context) as ends:
+            data = WORK[Stage(asked["stage"])](ends, asked)
+    except InterruptedLook:
+        return
+    except LeaseLostError:
+        raise
+    except FerrymanError as problem:
+        if problem.retry is Retry.AUTO:
+            raise
+        error = problem.to_json() | {"context": {name: str(value) for name, value in problem.context.items()}}
+    context.set_note(SWITCH_ANSWER_NOTE, {"round": asked["round"], "error": error, "data": data})
+
+
+# What is done in the stages -------------------------------------------------------------------------------------------
+
+
+def _precheck(ends: Ends, asked: Asked) -> Answer:
+    """Look at the way back: may the source be written to, does the target have a log, are the tables there."""
+    if not asked["reverses"]:
+        return {}
+    spec = reverse_spec(ends.context.spec, "reverse", ends.reversed_selection(), applies=True)
+    results = check_project(spec)
+    failed = [each for each in results if each.verdict is Verdict.FAILED and each.item not in asked["skip"]]
+    if failed:
+        raise failure(failed)
+    return {"items": len(results)}
+
+
+def _target_log(ends: Ends, asked: Asked) -> Answer:
+    """Have the target keep its log, and read its end: a record or a pulse proves that it can be read."""
+    selection = ends.reversed_selection()
+    with target_as_source(ends.context, selection) as source:
+        position = source.keep_log(asked["reverse"], selection)
+        with source.log(position) as records:
+            for record in records:
+                if record is not None:
+                    break
+                if ends.context.stop_requested():
+                    raise InterruptedLook
+    return {"target_log": str(position)}
+
+
+def _end(ends: Ends, _asked: Asked) -> Answer:
+    return {"source_end": to_json(ends.source.current_position())}
+
+
+def _still(ends: Ends, asked: Asked) -> Answer:
+    """Prove that the source is still; then take the target's place: all that we have written there lies before it."""
+    require_still(ends)
+    if not asked["reverses"]:
+        return {}
+    selection = ends.reversed_selection()
+    with target_as_source(ends.context, selection) as source:
+        position = source.keep_log(asked["reverse"], selection)
+    return {"target_start": to_json(position), "selection": to_json(selection)}
+
+
+def _still_again(ends: Ends, _asked: Asked) -> Answer:
+    require_still(ends)
+    return {}
+
+
+def _stop_forward(ends: Ends, _asked: Asked) -> Answer:
+    """Let the source's log go: nobody will read it for this project again."""
+    ends.source.release_log(ends.context.project_id)
+    remove_store(ends.context.data_dir, ends.context.project_id)
+    return {}
+
+
+def _objects(ends: Ends, _asked: Asked) -> Answer:
+    left = settle_objects(ends)
+    for each in left:
+        ends.context.event("warning", f"left out by the schema step, for you to make now: {each}")
+    return {"left_out": left}
+
+
+WORK: dict[Stage, Callable[[Ends, Asked], Answer]] = {
+    Stage.PRECHECK: _precheck,
+    Stage.TARGET_LOG: _target_log,
+    Stage.END: _end,
+    Stage.STILL: _still,
+    Stage.STILL_AGAIN: _still_again,
+    Stage.STOP_FORWARD: _stop_forward,
+    Stage.OBJECTS: _objects,
+}

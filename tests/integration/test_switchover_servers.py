@@ -1,0 +1,195 @@
+"""Switchovers on real servers: the application goes over, its changes flow back, both sides end equal."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from ferryman.embedded import MariaDb, Server
+from ferryman.foundation.errors import FerrymanError
+from ferryman.model.project import Endpoint, ProjectStatus, StepName, StepStatus
+from ferryman.model.switchover import Stage
+from switch_stage import Application, SwitchStage, until
+
+pytestmark = pytest.mark.mariadb
+SCHEMA = (
+    "CREATE TABLE {db}.item (id INT PRIMARY KEY AUTO_INCREMENT, v INT, code INT UNIQUE, note VARCHAR(40))",
+    "CREATE TABLE {db}.bag (a INT, b VARCHAR(20))",
+    "INSERT INTO {db}.item (v, code) VALUES (1, 1), (2, 2), (3, 3)",
+    "INSERT INTO {db}.item (id, v) VALUES (5000, 1)",
+    "DELETE FROM {db}.item WHERE id = 5000",
+    "INSERT INTO {db}.bag VALUES (1, 'x'), (1, 'x'), (2, 'y')",
+)
+
+
+class MySqlDatabase:
+    """A database of the MySQL family."""
+
+    def __init__(self, server: Server, name: str, scheme: str = "mysql") -> None:
+        self.endpoint = Endpoint(
+            scheme=scheme, host="127.0.0.1", port=server.port, username=server.user, password=server.password
+        )
+        self.name = name
+        self._connection: Any = pymysql.connect(
+            host="127.0.0.1", port=server.port, user=server.user, password=server.password, autocommit=True
+        )
+
+    def run(self, *statements: str) -> None:
+        with self._connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def make(self) -> MySqlDatabase:
+        self.run(f"CREATE DATABASE {self.name}")
+        return self
+
+    def fill(self) -> MySqlDatabase:
+        self.make().run(*(statement.format(db=self.name) for statement in SCHEMA))
+        return self
+
+
+def statement(chance: random.Random, db: str) -> str:
+    n = chance.randrange(400)
+    return chance.choice(
+        (
+            f"INSERT INTO {db}.item (v, note) VALUES ({n}, 'n{n}')",
+            f"UPDATE {db}.item SET v = v + 1 WHERE id % 7 = {n % 7} ORDER BY id DESC LIMIT 5",
+            f"DELETE FROM {db}.item WHERE id % 300 = {n}",
+            f"REPLACE INTO {db}.item (id, v, code) VALUES ({n + 1}, {n}, {n % 60})",
+            f"INSERT INTO {db}.bag VALUES ({n}, 'x'), ({n}, 'x')",
+            f"UPDATE {db}.bag SET b = 'y' WHERE a = {n} LIMIT 1",
+            f"DELETE FROM {db}.bag WHERE a % 50 = {n % 50} LIMIT 2",
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def other_mariadb(servers_directory: Path) -> Iterator[MariaDb]:
+    """A second server: the one that the application goes over to."""
+    server = MariaDb(servers_directory / "switched").start()
+    yield server
+    server.remove()
+
+
+def seeded() -> int:
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    print(f"seed {seed}")
+    return seed
+
+
+@pytest.fixture
+def stage(tmp_path: Path, mariadb: MariaDb, other_mariadb: MariaDb, database_name: str) -> Iterator[SwitchStage]:
+    source = MySqlDatabase(mariadb, database_name).fill()
+    target = MySqlDatabase(other_mariadb, f"new_{database_name}")
+    stage = SwitchStage(tmp_path / "data", source, target)
+    yield stage
+    stage.close()
+
+
+def test_the_application_goes_over_and_its_changes_flow_back(stage: SwitchStage) -> None:
+    seed = seeded()
+    application = Application(stage.source, seed, statement)
+    application.start()
+    stage.open()
+    assert stage.status(StepName.SWITCHOVER) is StepStatus.INIT
+    stage.service.switchovers.start(stage.id)
+    assert stage.until_stage(Stage.CONFIRM).error is None, stage.told()
+    application.stop()
+    stage.service.switchovers.confirm(stage.id)
+    done = stage.until_stage(Stage.DONE)
+    assert done.error is None, stage.told()
+    assert stage.contents(stage.source) == stage.contents(stage.target)
+
+    moved = Application(stage.target, seed + 1, statement)
+    moved.start()
+    until(lambda: moved.count > 200, stage.told)
+    until(lambda: stage.status(StepName.REVERSE) is StepStatus.MONITORING, stage.told)
+    stage.restart()
+    until(lambda: moved.count > 400, stage.told)
+    moved.stop()
+    stage.until_equal()
+    assert stage.target.rows(f"SELECT MIN(id) >= 5001 FROM {stage.target.name}.item WHERE id > 4000")[0][0] in (1, None)
+    statuses = {step.name: step.status for step in stage.project.steps}
+    assert (
+        statuses[StepName.CAPTURE] is statuses[StepName.APPLY] is statuses[StepName.SWITCHOVER] is StepStatus.FINISHED
+    )
+    reverse = stage.project.step(StepName.REVERSE)
+    assert reverse is not None
+    assert reverse.progress.checkpoint_seconds
+    assert [project.id for project in stage.service.projects().items] == [
+        stage.id
+    ]  # the way back is no project of its own
+
+    stage.service.stop_project(stage.id)
+    until(lambda: stage.service.project(done.reverse_id).status is ProjectStatus.SUSPEND, stage.told)
+    stage.service.release_project(stage.id)
+    until(lambda: stage.service.project(done.reverse_id).status is ProjectStatus.RELEASED, stage.told)
+    until(lambda: stage.project.status is ProjectStatus.RELEASED, stage.told)
+    assert not stage.source.rows("SELECT * FROM _ferryman.checkpoint")
+    stage.service.delete_project(stage.id)
+
+
+def test_a_write_to_the_source_behind_its_end_is_seen(stage: SwitchStage) -> None:
+    stage.open()
+    stage.service.switchovers.start(stage.id)
+    stage.until_stage(Stage.CONFIRM)
+    stopped = Application(stage.source, seeded(), statement)
+    stopped.start()  # nobody has stopped it
+    stage.service.switchovers.confirm(stage.id)
+    until(lambda: stage.switchover.error, stage.told)
+    assert stage.switchover.error is not None
+    assert stage.switchover.error["code"] == "switchover.source_written"
+    assert stage.switchover.stage is Stage.CONFIRM
+    until(stage.follows, stage.told)
+    stopped.stop()
+    stage.service.switchovers.confirm(stage.id)
+    assert stage.until_stage(Stage.DONE).error is None, stage.told()
+    assert stage.contents(stage.source) == stage.contents(stage.target)
+
+
+def test_it_can_be_cancelled_and_begun_again(stage: SwitchStage) -> None:
+    stage.open()
+    stage.service.switchovers.start(stage.id)
+    stage.until_stage(Stage.CONFIRM)
+    with pytest.raises(FerrymanError) as again:
+        stage.service.switchovers.start(stage.id)
+    assert again.value.code == "switchover.wrong_stage"
+    stage.service.switchovers.cancel(stage.id)
+    until(lambda: stage.service.switchovers.of_project(stage.id) is None, stage.told)
+    stage.source.run(f"INSERT INTO {stage.source.name}.item (v) VALUES (77)")
+    stage.until_equal()
+    assert stage.status(StepName.SWITCHOVER) is StepStatus.INIT
+    stage.service.switchovers.start(stage.id, source_stopped=True)
+    assert stage.until_stage(Stage.DONE).error is None, stage.told()
+
+
+def test_a_difference_keeps_it_until_the_operator_decides(stage: SwitchStage) -> None:
+    stage.open()
+    stage.target.run(f"UPDATE {stage.target.name}.item SET v = 99 WHERE id = 1")
+    stage.service.switchovers.start(stage.id, source_stopped=True)
+    found = stage.until_stage(Stage.DONE)
+    assert found.error is not None
+    assert found.error["code"] == "switchover.differences"
+    stage.target.run(f"UPDATE {stage.target.name}.item SET v = 1 WHERE id = 1")
+    stage.service.switchovers.retry(stage.id)
+    assert stage.until_stage(Stage.DONE).error is None, stage.told()
+
+
+def test_without_a_way_back_the_project_ends(stage: SwitchStage) -> None:
+    stage.steps = tuple(name for name in stage.steps if name is not StepName.REVERSE)
+    stage.open()
+    stage.service.switchovers.start(stage.id, source_stopped=True)
+    until(lambda: stage.project.status is ProjectStatus.FINISHED, stage.told)
+    assert stage.status(StepName.SWITCHOVER) is StepStatus.FINISHED
+    assert stage.contents(stage.source) == stage.contents(stage.target)
