@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.object_commands import projects
+from ferryman.cli.switchover_commands import projects
 from ferryman.cli.project_commands import Json, Name, Password, Url, User, client_for
 
 __all__ = ["projects"]

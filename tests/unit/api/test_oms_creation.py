@@ -35,7 +35,9 @@ def specific(*databases):
 
 def test_steps_follow_the_switches(create):
     spec = create(structTransferConfig={"deferIndexCreation": True})
-    assert spec.steps == tuple(name for name in StepName if name is not StepName.INDEX), "index comes by itself"
+    assert spec.steps == tuple(
+        name for name in StepName if name not in {StepName.INDEX, StepName.SWITCHOVER, StepName.REVERSE}
+    ), "index comes by itself"
     assert spec.load.defer_index_creation
     spec = create(name="b", enableIncrTransfer=None, enableFullVerify="false", enableStructTransfer="true")
     assert spec.steps == (StepName.PRECHECK, StepName.SCHEMA, StepName.LOAD)
@@ -121,7 +123,6 @@ def test_a_mapping_that_names_nothing_never_means_everything(refused, mapping):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"enableReverseIncrTransfer": True}, "switchover"),
         ({"commonTransferConfig": {"activeActive": True}}, "activeActive"),
         ({"incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "update"]}}, "DELETE"),
         (
@@ -149,3 +150,8 @@ def test_unknown_endpoints_and_names(refused):
     assert refused(name="x" * 65)[0] == "api.wrong_parameter"
     assert refused(type="VERIFY")[0] == "api.wrong_parameter"
     assert refused(labelIds=["l_1"] * 6)[0] == "api.wrong_parameter"
+
+
+def test_the_way_back(create, refused):
+    assert create(enableReverseIncrTransfer=True).steps[-1] is StepName.REVERSE
+    assert refused(enableReverseIncrTransfer=True, enableIncrTransfer=False)[0] == "project.not_reversible"

@@ -258,6 +258,6 @@ def test_release_names_what_it_leaves(metadb, context, end, tmp_path):
 def test_every_step_has_a_runner_that_can_be_imported():
     import importlib
 
-    assert set(runner.RUNNERS) == set(StepName)
+    assert set(runner.RUNNERS) == set(StepName) - {StepName.REVERSE}  # a project of its own
     for package, _ in runner.RUNNERS.values():
         importlib.import_module(package)
