@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.switchover_commands import projects
 from ferryman.cli.project_commands import Json, Name, Password, Url, User, client_for
+from ferryman.cli.switchover_commands import projects
 
 __all__ = ["projects"]
 

@@ -690,6 +690,48 @@ class Calls:
         )
         return found
 
+    def show_switchover(self, project_id: str) -> d.SwitchoverDocument:
+        """Show the switchover of a project, under way or done."""
+        found: d.SwitchoverDocument = self._call(
+            Request(method="GET", path="/api/v1/projects/{project_id}/switchover", within={"project_id": project_id})
+        )
+        return found
+
+    def begin_switchover(
+        self, project_id: str, body: d.NewSwitchover, *, idempotency_key: str | None = None
+    ) -> d.SwitchoverDocument:
+        """Let the application go over from the source to the target: precheck, drain, prove, reverse."""
+        found: d.SwitchoverDocument = self._call(
+            Request(
+                method="POST",
+                path="/api/v1/projects/{project_id}/switchover",
+                within={"project_id": project_id},
+                headers={"Idempotency-Key": idempotency_key},
+                body=body,
+            )
+        )
+        return found
+
+    def decide_switchover(
+        self,
+        project_id: str,
+        action: Literal["confirm", "retry", "accept", "cancel"],
+        body: d.SwitchoverDecision | None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> d.SwitchoverDocument:
+        """Confirm that nobody writes to the source, try again what failed, accept differences, or cancel."""
+        found: d.SwitchoverDocument = self._call(
+            Request(
+                method="POST",
+                path="/api/v1/projects/{project_id}/switchover/{action}",
+                within={"project_id": project_id, "action": action},
+                headers={"Idempotency-Key": idempotency_key},
+                body=body,
+            )
+        )
+        return found
+
     def verify_again(self, project_id: str, *, idempotency_key: str | None = None) -> d.ProjectDocument:
         """Compare every row anew; the project must be paused or at its end, and goes on."""
         found: d.ProjectDocument = self._call(
@@ -1409,6 +1451,48 @@ class AsyncCalls:
                 path="/api/v1/projects/{project_id}/stop",
                 within={"project_id": project_id},
                 headers={"if-match": if_match, "Idempotency-Key": idempotency_key},
+            )
+        )
+        return found
+
+    async def show_switchover(self, project_id: str) -> d.SwitchoverDocument:
+        """Show the switchover of a project, under way or done."""
+        found: d.SwitchoverDocument = await self._call(
+            Request(method="GET", path="/api/v1/projects/{project_id}/switchover", within={"project_id": project_id})
+        )
+        return found
+
+    async def begin_switchover(
+        self, project_id: str, body: d.NewSwitchover, *, idempotency_key: str | None = None
+    ) -> d.SwitchoverDocument:
+        """Let the application go over from the source to the target: precheck, drain, prove, reverse."""
+        found: d.SwitchoverDocument = await self._call(
+            Request(
+                method="POST",
+                path="/api/v1/projects/{project_id}/switchover",
+                within={"project_id": project_id},
+                headers={"Idempotency-Key": idempotency_key},
+                body=body,
+            )
+        )
+        return found
+
+    async def decide_switchover(
+        self,
+        project_id: str,
+        action: Literal["confirm", "retry", "accept", "cancel"],
+        body: d.SwitchoverDecision | None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> d.SwitchoverDocument:
+        """Confirm that nobody writes to the source, try again what failed, accept differences, or cancel."""
+        found: d.SwitchoverDocument = await self._call(
+            Request(
+                method="POST",
+                path="/api/v1/projects/{project_id}/switchover/{action}",
+                within={"project_id": project_id, "action": action},
+                headers={"Idempotency-Key": idempotency_key},
+                body=body,
             )
         )
         return found

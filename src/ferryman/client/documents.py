@@ -44,7 +44,7 @@ RuleName = Literal[
 """What is looked for."""
 
 
-StepName = Literal["precheck", "schema", "capture", "load", "index", "apply", "verify"]
+StepName = Literal["precheck", "schema", "capture", "load", "index", "apply", "verify", "switchover", "reverse"]
 """The steps, in running order (our names; `api` maps them to OMS names)."""
 
 
@@ -532,7 +532,7 @@ class NewProject(TypedDict):
     stop_when: NotRequired[Literal["caught-up", "never"]]
     streams: NotRequired[int]
     target: str
-    types: NotRequired[list[Literal["schema", "full", "incremental", "verify"]]]
+    types: NotRequired[list[Literal["schema", "full", "incremental", "verify", "reverse"]]]
     where: NotRequired[dict[str, str]]
 
 
@@ -545,6 +545,14 @@ class NewSilence(TypedDict):
     reason: NotRequired[str]
     rule: NotRequired[RuleName | None]
     until: NotRequired[str | None]
+
+
+class NewSwitchover(TypedDict):
+    """How to switch over."""
+
+    proof: NotRequired[Literal["verify", "earlier", "none"]]
+    skip: NotRequired[list[str]]
+    source_stopped: NotRequired[bool]
 
 
 class ObjectChangeDocument(TypedDict):
@@ -677,6 +685,7 @@ class ProjectDocument(TypedDict):
     status: str
     steps: list[StepDocument]
     stop_when: str
+    switchover: SwitchoverDocument | None
     target: str
     type: str
     types: list[str]
@@ -702,7 +711,7 @@ class ProjectFile(TypedDict):
     source: str
     stop_when: NotRequired[Literal["caught-up", "never"]]
     target: str
-    types: NotRequired[list[Literal["schema", "full", "incremental", "verify"]]]
+    types: NotRequired[list[Literal["schema", "full", "incremental", "verify", "reverse"]]]
     verify: NotRequired[VerifySettings]
     where: NotRequired[dict[str, str]]
 
@@ -918,6 +927,50 @@ class StepDocument(TypedDict):
     started_at: str | None
     status: str
     tables: list[TableDocument]
+
+
+class SubStepDocument(TypedDict):
+    """One of the eight sub-steps."""
+
+    by: Literal["operator", "ferryman"]
+    name: Literal["start", "precheck", "target-log", "confirm", "reached", "stop-forward", "objects", "reverse"]
+    reached_at: str | None
+    status: Literal["waiting", "running", "needs-you", "done"]
+
+
+class SwitchoverDecision(TypedDict):
+    """What goes with an action."""
+
+    skip: NotRequired[list[str]]
+
+
+class SwitchoverDocument(TypedDict):
+    """A switchover as it stands."""
+
+    actions: list[Literal["confirm", "retry", "accept", "cancel"]]
+    application_may_write: bool
+    changed_at: str
+    created_at: str
+    error: SwitchoverProblem | None
+    id: str
+    may_cancel: bool
+    project_id: str
+    proof: Literal["verify", "earlier", "none"]
+    reverse_id: str
+    reverses: bool
+    source_end: dict[str, Any] | None
+    source_stopped: bool
+    stage: str
+    sub_steps: list[SubStepDocument]
+    target_start: dict[str, Any] | None
+
+
+class SwitchoverProblem(TypedDict):
+    """What keeps a switchover where it is until the operator decides."""
+
+    code: str
+    hint: str
+    message: str
 
 
 class TableDocument(TypedDict):

@@ -152,6 +152,5 @@ def test_unknown_endpoints_and_names(refused):
     assert refused(labelIds=["l_1"] * 6)[0] == "api.wrong_parameter"
 
 
-def test_the_way_back(create, refused):
+def test_the_way_back(create):
     assert create(enableReverseIncrTransfer=True).steps[-1] is StepName.REVERSE
-    assert refused(enableReverseIncrTransfer=True, enableIncrTransfer=False)[0] == "project.not_reversible"
