@@ -6,6 +6,7 @@ import zhCN from '@oceanbase/design/es/locale/zh-CN';
 import { call } from './api/client';
 import { setAccount, useAccount, type Account } from './api/session';
 import { useLanguage, useText } from './i18n';
+import { Expired } from './layout/Expired';
 import { Shell } from './layout/Shell';
 import { useDark } from './look';
 import { Login } from './pages/Login';
@@ -76,12 +77,13 @@ function Door() {
   if (account === undefined) return <Loading />;
   if (account === null) return <Login />;
   return (
-    <Shell account={account}>
+    <Shell key={account.user} account={account}>
       <Guard>
         <Suspense fallback={<Loading />}>
           <Pages />
         </Suspense>
       </Guard>
+      <Expired user={account.user} />
     </Shell>
   );
 }

@@ -1,6 +1,6 @@
 /** Calls of the native API. */
 import { setAway } from './connection';
-import { csrfToken, setAccount } from './session';
+import { csrfToken, expire, renewed } from './session';
 
 export interface Failure {
   code: string;
@@ -29,31 +29,39 @@ export function headersOf(): Record<string, string> {
 }
 
 export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const text = await ask(path, {
-    method,
-    headers: { ...headersOf(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-    signal,
-  });
+  const text = await ask(path, { method, ...written(body), signal });
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
-async function ask(path: string, init: RequestInit): Promise<string> {
-  const answer = await reach(path, init);
+/** A call that comes when the session has ended waits for the login and is then made as it was: no form is lost. */
+async function ask(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<string> {
+  const answer = await reach(path, { ...init, headers: { ...headersOf(), ...init.headers } });
   const text = await answer.text();
   if (answer.ok) return text;
-  throw refusal(answer.status, text);
+  const refused = refusal(answer.status, text);
+  if (answer.status === 401 && !path.startsWith(SESSION) && ended() && (await renewed(init.signal))) return ask(path, init);
+  throw refused;
+}
+
+const SESSION = '/api/v1/session';
+
+function ended(): boolean {
+  expire();
+  return csrfToken() !== null;
+}
+
+function written(body: unknown): { headers?: Record<string, string>; body?: string } {
+  return body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 /** What comes as text: YAML, CSV. */
 export function getText(path: string, method = 'GET', body?: unknown): Promise<string> {
-  const json: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
-  return ask(path, { method, headers: { ...headersOf(), ...json }, body: body === undefined ? undefined : JSON.stringify(body) });
+  return ask(path, { method, ...written(body) });
 }
 
 /** Send a text of another type than JSON. */
 export async function postText<T>(path: string, text: string, type: string): Promise<T> {
-  return JSON.parse(await ask(path, { method: 'POST', headers: { ...headersOf(), 'Content-Type': type }, body: text })) as T;
+  return JSON.parse(await ask(path, { method: 'POST', headers: { 'Content-Type': type }, body: text })) as T;
 }
 
 /** Reach the service, and note whether it is there. */
@@ -70,7 +78,6 @@ export async function reach(path: string, init: RequestInit): Promise<Response> 
 }
 
 export function refusal(status: number, text: string): ApiError {
-  if (status === 401) setAccount(null);
   try {
     const failure = (JSON.parse(text) as { error: Failure }).error;
     return new ApiError(status, { ...failure, hint: failure.hint ?? '' });

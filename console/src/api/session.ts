@@ -11,11 +11,36 @@ export interface Account {
 
 /** `undefined`: not known yet. */
 let account: Account | null | undefined;
+let expired = false;
 const listeners = new Set<() => void>();
 
 export function setAccount(next: Account | null): void {
   account = next;
+  expired = false;
   listeners.forEach((tell) => tell());
+}
+
+/** The session of somebody who is at work has ended: the page stays as it is, and asks for the login over it. */
+export function expire(): void {
+  if (!account || expired) return;
+  expired = true;
+  listeners.forEach((tell) => tell());
+}
+
+/** Wait until the same user has logged in again; `false` when that was somebody else, or nobody. */
+export function renewed(signal?: AbortSignal | null): Promise<boolean> {
+  const user = account?.user;
+  return new Promise((done) => {
+    const look = () => {
+      if (expired && !signal?.aborted) return;
+      listeners.delete(look);
+      signal?.removeEventListener('abort', look);
+      done(!signal?.aborted && user !== undefined && account?.user === user);
+    };
+    listeners.add(look);
+    signal?.addEventListener('abort', look);
+    look();
+  });
 }
 
 export function csrfToken(): string | null {
@@ -24,6 +49,10 @@ export function csrfToken(): string | null {
 
 export function useAccount(): Account | null | undefined {
   return useSyncExternalStore(subscribe, () => account);
+}
+
+export function useExpired(): boolean {
+  return useSyncExternalStore(subscribe, () => expired);
 }
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'react';
 import { ApiError, failureOf, headersOf, reach, refusal, type Failure } from './client';
 import { setAway } from './connection';
+import { expire, renewed } from './session';
 
 export interface Message {
   name: string;
@@ -73,6 +74,10 @@ export async function follow(path: string, handlers: Handlers, signal: AbortSign
       await listen(path, heard, signal);
     } catch (problem) {
       if (signal.aborted) return;
+      if (problem instanceof ApiError && problem.status === 401) {
+        expire();
+        if (await renewed(signal)) continue;
+      }
       if (problem instanceof ApiError && problem.status >= 400 && problem.status < 500) {
         handlers.onFailure(failureOf(problem));
         return;

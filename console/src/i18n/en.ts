@@ -1,12 +1,14 @@
 /** Every text of the console, in English: the measure of what the other languages must have. */
 import { alertsEn } from './alerts.en';
 import { choicesEn } from './choices.en';
+import { decidingEn } from './deciding.en';
 import { followingEn } from './following.en';
 import { movingEn } from './moving.en';
 
 export const en = {
   ...alertsEn,
   ...choicesEn,
+  ...decidingEn,
   ...followingEn,
   ...movingEn,
   'app.name': 'Ferryman',
@@ -56,7 +58,10 @@ export const en = {
   'login.submit': 'Log in',
   'login.wrong': 'User or password is wrong.',
   'login.first': 'First start? The password of admin is in the file admin-password of the data directory.',
-  'login.expired': 'Your session has ended. Log in again.',
+  'login.expired': 'Your session has ended',
+  'login.expiredText': 'Log in again: the page stays as it is, and what you were saving is saved then.',
+  'login.leave': 'Leave the page and what is typed in it',
+  'login.by': 'Log in with {name}',
   'status.INIT': 'Not started',
   'status.RUNNING': 'Running',
   'status.MONITORING': 'Following',
@@ -151,7 +156,6 @@ export const en = {
   'project.rows': 'Rows',
   'project.changes': 'Changes',
   'project.restarts': 'Restarts',
-  'project.verifyLane': 'compared',
   'project.behind': '{time} behind',
   'project.noFlow': 'not part of this project',
   'project.choices': 'This schema statement of the source waits for you:',
@@ -181,7 +185,7 @@ export const en = {
   'tables.count': '{shown} of {total} tables',
   'chart.rows': 'Rows per second',
   'chart.bytes': 'Bytes per second',
-  'chart.latency': 'Latency (s)',
+  'chart.latency': 'Latency',
   'chart.hour': '1 hour',
   'chart.sixHours': '6 hours',
   'chart.day': '1 day',

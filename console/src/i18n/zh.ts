@@ -2,12 +2,14 @@
 import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
 import { choicesZh } from './choices.zh';
+import { decidingZh } from './deciding.zh';
 import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
 
 export const zh: Texts = {
   ...alertsZh,
   ...choicesZh,
+  ...decidingZh,
   ...followingZh,
   ...movingZh,
   'app.name': 'Ferryman',
@@ -57,7 +59,10 @@ export const zh: Texts = {
   'login.submit': '登录',
   'login.wrong': '用户名或密码错误。',
   'login.first': '首次启动？admin 的密码在数据目录的 admin-password 文件中。',
-  'login.expired': '会话已结束，请重新登录。',
+  'login.expired': '会话已结束',
+  'login.expiredText': '请重新登录：页面保持原样，正在保存的内容随后即会保存。',
+  'login.leave': '离开此页并放弃已填写的内容',
+  'login.by': '使用 {name} 登录',
   'status.INIT': '未启动',
   'status.RUNNING': '运行中',
   'status.MONITORING': '监控中',
@@ -152,7 +157,6 @@ export const zh: Texts = {
   'project.rows': '行数',
   'project.changes': '变更数',
   'project.restarts': '重启次数',
-  'project.verifyLane': '已比对',
   'project.behind': '落后 {time}',
   'project.noFlow': '本项目不包含',
   'project.choices': '源端的这条结构变更语句等待您的决定：',
@@ -182,7 +186,7 @@ export const zh: Texts = {
   'tables.count': '{shown} / {total} 张表',
   'chart.rows': '每秒行数',
   'chart.bytes': '每秒流量',
-  'chart.latency': '延迟（秒）',
+  'chart.latency': '延迟',
   'chart.hour': '1 小时',
   'chart.sixHours': '6 小时',
   'chart.day': '1 天',

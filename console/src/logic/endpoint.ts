@@ -59,13 +59,32 @@ export function fullUser(form: EndpointForm): string {
   return `${user}@${form.tenant.trim()}${form.cluster.trim() ? `#${form.cluster.trim()}` : ''}`;
 }
 
-/** Show the URL of an endpoint briefly: `mysql · host:port`. */
+const LABELS: Record<string, string> = {
+  mysql: 'MySQL',
+  mariadb: 'MariaDB',
+  oceanbase: 'OceanBase (MySQL mode)',
+  tidb: 'TiDB',
+  postgresql: 'PostgreSQL',
+  kafka: 'Apache Kafka',
+  rocketmq: 'Apache RocketMQ',
+  file: 'Files (JSON lines)',
+};
+
+export function labelOf(scheme: string): string {
+  return LABELS[scheme] ?? scheme;
+}
+
+/** Show the URL of an endpoint briefly: `MySQL · host:port`. */
 export function placeOf(url: string): string {
-  if (url.startsWith('file://')) return `file · ${decodeURI(url.slice(7).split('?')[0] ?? '')}`;
+  if (url.startsWith('file://')) return `${shortLabelOf('file')} · ${decodeURI(url.slice(7).split('?')[0] ?? '')}`;
   const found = /^([a-z0-9+]+):\/\/(?:.*@)?([^/?]+)/i.exec(url);
-  return found ? `${found[1]} · ${found[2]}` : url;
+  return found ? `${shortLabelOf(found[1]!)} · ${found[2]}` : url;
 }
 
 export function schemeOf(url: string): string {
   return /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase() ?? '';
+}
+
+function shortLabelOf(scheme: string): string {
+  return labelOf(scheme).replace(/ \(.*/, '');
 }

@@ -2,27 +2,13 @@
 import { useEffect, useSyncExternalStore } from 'react';
 import { get } from '../api/client';
 import type { Kind } from '../api/types';
-
-const LABELS: Record<string, string> = {
-  mysql: 'MySQL',
-  mariadb: 'MariaDB',
-  oceanbase: 'OceanBase (MySQL mode)',
-  tidb: 'TiDB',
-  postgresql: 'PostgreSQL',
-  kafka: 'Apache Kafka',
-  rocketmq: 'Apache RocketMQ',
-  file: 'Files (JSON lines)',
-};
+import { labelOf } from './endpoint';
 
 /** Other names of a kind, not offered a second time. */
 const ALIASES = new Set(['postgres']);
 
 let kinds: Kind[] | null = null;
 const listeners = new Set<() => void>();
-
-export function labelOf(scheme: string): string {
-  return LABELS[scheme] ?? scheme;
-}
 
 export function offered(all: readonly Kind[]): { value: string; label: string }[] {
   return all.filter((kind) => !ALIASES.has(kind.scheme)).map((kind) => ({ value: kind.scheme, label: labelOf(kind.scheme) }));

@@ -65,8 +65,8 @@ describe('endpoints', () => {
     expect(url).toBe('oceanbase://root%40t%23c:p%2F%40%3A%3F%23%25@[::1]:2881/');
   });
   it('show no login', () => {
-    expect(placeOf('mysql://root@db:3306/x')).toBe('mysql · db:3306');
-    expect(placeOf('oceanbase://root@sys#c@h:1/')).toBe('oceanbase · h:1');
+    expect(placeOf('mysql://root@db:3306/x')).toBe('MySQL · db:3306');
+    expect(placeOf('oceanbase://root@sys#c@h:1/')).toBe('OceanBase · h:1');
   });
 });
 

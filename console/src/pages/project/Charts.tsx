@@ -8,6 +8,7 @@ import { useLoaded } from '../../api/load';
 import type { Project, Sample } from '../../api/types';
 import { useText } from '../../i18n';
 import { useDark } from '../../look';
+import { bytes, count, duration } from '../../logic/format';
 import { seriesOf, type Measure } from '../../logic/series';
 import { Failed, Nothing, Panel } from '../../parts/States';
 import { Segmented } from '../../ui';
@@ -18,7 +19,15 @@ const RANGES = [
   { value: 3600, label: 'chart.hour' },
   { value: 6 * 3600, label: 'chart.sixHours' },
   { value: 24 * 3600, label: 'chart.day' },
+  { value: 7 * 24 * 3600, label: 'chart.week' },
 ] as const;
+
+/** How the values of a chart are written, on its axis and in its tooltip. */
+const WRITTEN: Record<Measure, (value: number) => string> = {
+  rows_per_second: (value) => count(value),
+  bytes_per_second: (value) => `${bytes(value)}/s`,
+  latency_seconds: (value) => (value === 0 ? '0' : duration(value)),
+};
 
 export default function Charts({ project }: { project: Project }) {
   const t = useText();
@@ -85,9 +94,9 @@ function Chart({ measure, title, samples }: { measure: Measure; title: string; s
         animation: false,
         grid: { left: 8, right: 12, top: 28, bottom: 4, containLabel: true },
         legend: { top: 0, right: 0, itemHeight: 8, textStyle: { color: dark ? '#cdd5e4' : '#3b4a69' } },
-        tooltip: { trigger: 'axis', renderMode: 'richText' },
+        tooltip: { trigger: 'axis', renderMode: 'richText', valueFormatter: (value: unknown) => WRITTEN[measure](Number(value)) },
         xAxis: { type: 'time', axisLabel: { color: dark ? '#a3aec2' : '#5c6b8a', hideOverlap: true } },
-        yAxis: { type: 'value', min: 0, axisLabel: { color: dark ? '#a3aec2' : '#5c6b8a' }, splitLine: { lineStyle: { color: dark ? '#303848' : '#e2e8f3' } } },
+        yAxis: { type: 'value', min: 0, axisLabel: { color: dark ? '#a3aec2' : '#5c6b8a', formatter: WRITTEN[measure] }, splitLine: { lineStyle: { color: dark ? '#303848' : '#e2e8f3' } } },
         series: lines.map((line) => ({
           type: 'line',
           name: line.name,
@@ -105,7 +114,7 @@ function Chart({ measure, title, samples }: { measure: Measure; title: string; s
   return (
     <figure className="chart">
       <figcaption>{title}</figcaption>
-      <div ref={place} role="img" aria-label={`${title}: max ${Math.round(most)}`} />
+      <div ref={place} role="img" aria-label={`${title}: max ${WRITTEN[measure](most)}`} />
     </figure>
   );
 }

@@ -38,7 +38,7 @@ function Pipeline({ project }: { project: Project }) {
   const verify = stepOf(project, 'verify');
   const latency = latencyOf(project);
   const running = project.status === 'RUNNING' || project.status === 'FAILED';
-  const perSecond = (step: Step | undefined) => `${count(step?.rows_per_second ?? 0, language)} ${t('projects.rate')}`;
+  const perSecond = (step: Step | undefined) => t('flow.rate', { count: count(step?.rows_per_second ?? 0, language) });
   return (
     <div className="pipeline">
       <Node kind="source" title={t('project.source')} text={placeOf(project.source)} />
@@ -47,7 +47,7 @@ function Pipeline({ project }: { project: Project }) {
         step={load}
         moving={running && isMoving(load)}
         name={t('step.load')}
-        rate={isMoving(load) ? perSecond(load) : count(load?.rows ?? 0, language)}
+        rate={isMoving(load) ? perSecond(load) : t('flow.rows', { count: count(load?.rows ?? 0, language) })}
       />
       <Arrow
         kind="capture"
@@ -57,7 +57,7 @@ function Pipeline({ project }: { project: Project }) {
         rate={`${bytes(capture?.bytes_per_second ?? 0)}/s`}
       />
       {capture && (
-        <Node kind="store" title={t('project.logStore')} text={capture.checkpoint_seconds ? bytes(capture.bytes) : '–'} />
+        <Node kind="store" title={t('project.logStore')} text={capture.checkpoint_seconds ? t('flow.captured', { size: bytes(capture.bytes) }) : '–'} />
       )}
       <Arrow
         kind="apply"
@@ -73,7 +73,7 @@ function Pipeline({ project }: { project: Project }) {
         step={verify}
         moving={running && isMoving(verify)}
         name={t('step.verify')}
-        rate={`${count(verify?.rows ?? 0, language)} ${t('project.verifyLane')}`}
+        rate={isMoving(verify) ? perSecond(verify) : t('flow.compared', { count: count(verify?.rows ?? 0, language) })}
       />
     </div>
   );

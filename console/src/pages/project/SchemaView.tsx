@@ -1,6 +1,8 @@
 /** Each object on both sides, with every conversion by name. */
 import { useState } from 'react';
+import { useSearchParams } from 'react-router-dom';
 import { query } from '../../api/client';
+import { useMay } from '../../api/session';
 import { useLoaded } from '../../api/load';
 import type { ObjectSchema, Project, SchemaPage } from '../../api/types';
 import { known, useText } from '../../i18n';
@@ -8,16 +10,21 @@ import { stepOf } from '../../logic/state';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
 import { Input, Pagination, Segmented } from '../../ui';
+import { FailedObject } from './FailedObject';
 
 const SIZE = 50;
 
 export default function SchemaView({ project }: { project: Project }) {
   const t = useText();
   const [search, setSearch] = useState('');
-  const [only, setOnly] = useState('');
+  const may = useMay('operator');
+  const [asked] = useSearchParams();
+  const [only, setOnly] = useState(asked.get('only') ?? '');
   const [page, setPage] = useState(1);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const done = stepOf(project, 'schema')?.status === 'FINISHED';
+  const [chosen, setChosen] = useState<string | null>(asked.get('object'));
+  const status = stepOf(project, 'schema')?.status;
+  const done = status === 'FINISHED' || project.status === 'FAILED';
+  const stopped = may && project.status === 'FAILED' && status === 'FAILED';
   const path = `/api/v1/projects/${project.id}/schema${query({ search, only, page, size: SIZE })}`;
   const { data, failure, loading, again } = useLoaded<SchemaPage>(path, done ? 0 : 3000);
   const items = data?.items ?? [];
@@ -59,8 +66,8 @@ export default function SchemaView({ project }: { project: Project }) {
                 <li key={keyOf(item)}>
                   <button type="button" aria-current={item === shown} onClick={() => setChosen(keyOf(item))}>
                     <span className="wrap">{item.object}</span>
-                    <span className="dim small">
-                      {item.kind} · {known(t, 'table', item.state)}
+                    <span className={item.state === 'failed' ? 'bad small' : 'dim small'}>
+                      {known(t, 'kind', item.kind)} · {known(t, 'table', item.state)}
                       {item.conversions.length > 0 && ` · ${t('schema.conversions')} ${item.conversions.length}`}
                     </span>
                   </button>
@@ -71,7 +78,10 @@ export default function SchemaView({ project }: { project: Project }) {
               <Pagination simple current={page} total={data.total} pageSize={SIZE} onChange={setPage} />
             )}
           </div>
-          <Both item={shown} />
+          <div>
+            <Both item={shown} />
+            {stopped && shown.state === 'failed' && <FailedObject key={keyOf(shown)} project={project} item={shown} again={again} />}
+          </div>
         </div>
       )}
     </Panel>
@@ -83,7 +93,7 @@ function Both({ item }: { item: ObjectSchema }) {
   return (
     <div>
       <h3 className="wrap">{item.object}</h3>
-      {item.message && <p className="hint">{item.message}</p>}
+      {item.message && <p className={item.state === 'failed' ? 'bad wrap' : 'hint wrap'}>{item.message}</p>}
       {item.conversions.length === 0 ? (
         <p className="dim">{t('schema.noConversion')}</p>
       ) : (

@@ -1,12 +1,13 @@
 /** The error a project has stopped at, in place, with what can be done about it. */
 import { useState } from 'react';
+import { Link } from 'react-router-dom';
 import { failureOf, post, type Failure } from '../../api/client';
 import type { Project } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
 import { Words } from '../../parts/Words';
-import { Alert, Button, Input, Radio, Space } from '../../ui';
+import { Alert, App, Button, Input, Radio, Space } from '../../ui';
 import { Checks } from '../../parts/Checks';
 import type { Check } from '../../api/types';
 
@@ -14,8 +15,11 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
   const step = project.steps.find((each) => each.error);
   const error = project.error ?? step?.error;
   if (!error || project.status === 'RELEASED') return null;
-  const choices = (error.context['choices'] ?? step?.error?.context['choices']) as string[] | undefined;
-  const sql = (error.context['sql'] ?? step?.error?.context['sql']) as string | undefined;
+  const context = { ...step?.error?.context, ...error.context };
+  const conflict = step?.error?.code === 'apply.conflict' ? String(context['table'] ?? '') : '';
+  const choices = conflict ? CONFLICT_CHOICES : (context['choices'] as string[] | undefined);
+  const sql = context['sql'] as string | undefined;
+  const failed = step?.name === 'schema' ? failedOf(step.info['objects']) : [];
   const items = (step?.name === 'precheck' ? step.info['items'] : undefined) as Check[] | undefined;
   return (
     <div className="trouble">
@@ -31,9 +35,42 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
           </>
         }
       />
-      {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} choices={choices} may={may} />}
+      {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} conflict={conflict} choices={choices} may={may} />}
+      {failed.length > 0 && <FailedObjects project={project} objects={failed} />}
       {items && <Checks items={items} />}
     </div>
+  );
+}
+
+const CONFLICT_CHOICES = ['retry', 'skip', 'overwrite'];
+
+interface Made {
+  object: string;
+  kind: string;
+  state: string;
+  message: string;
+}
+
+function failedOf(objects: unknown): Made[] {
+  return ((objects ?? []) as Made[]).filter((each) => each.state === 'failed');
+}
+
+/** What the schema step could not make, each with the way to where that is decided. */
+function FailedObjects({ project, objects }: { project: Project; objects: Made[] }) {
+  const t = useText();
+  return (
+    <section className="panel">
+      <h2>{t('project.failedObjects')}</h2>
+      <ul className="lines">
+        {objects.slice(0, 20).map((each) => (
+          <li key={`${each.kind} ${each.object}`} data-failed={each.object}>
+            <strong className="wrap">{each.object}</strong>
+            <span className="dim wrap grow">{each.message}</span>
+            <Link to={`/projects/${project.id}/schema?only=failed&object=${encodeURIComponent(`${each.kind} ${each.object}`)}`}>{t('project.decide')}</Link>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -55,8 +92,18 @@ function Again({ project }: { project: Project }) {
   );
 }
 
-function Choices({ project, sql, choices, may }: { project: Project; sql: string; choices: string[]; may: boolean }) {
+interface ChoiceProps {
+  project: Project;
+  sql: string;
+  /** The table of a refused change; empty where a schema statement waits. */
+  conflict: string;
+  choices: string[];
+  may: boolean;
+}
+
+function Choices({ project, sql, conflict, choices, may }: ChoiceProps) {
   const t = useText();
+  const { modal } = App.useApp();
   const [choice, setChoice] = useState(choices[0] ?? 'skip');
   const [own, setOwn] = useState('');
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -64,16 +111,27 @@ function Choices({ project, sql, choices, may }: { project: Project; sql: string
   const decide = async () => {
     setBusy(true);
     try {
-      await post(`/api/v1/projects/${project.id}/choose`, { choice, sql: choice === 'apply' ? own : '' });
+      if (choice !== 'retry') await post(`/api/v1/projects/${project.id}/choose`, { choice, sql: choice === 'apply' ? own : '' });
       await post(`/api/v1/projects/${project.id}/resume`);
     } catch (problem) {
       setFailure(failureOf(problem));
     }
     setBusy(false);
   };
+  const confirm = () => {
+    if (choice !== 'overwrite') return void decide();
+    modal.confirm({
+      title: t('project.askOverwrite', { table: conflict }),
+      content: t('project.askOverwriteText'),
+      okText: t('project.choice.confirm'),
+      okButtonProps: { danger: true },
+      cancelText: t('app.cancel'),
+      onOk: decide,
+    });
+  };
   return (
-    <section className="panel">
-      <p>{t('project.choices')}</p>
+    <section className="panel" data-choices={choices.join(' ')}>
+      <p>{conflict ? t('project.conflict', { table: conflict }) : t('project.choices')}</p>
       {sql && <Sql text={sql} label={t('project.choices')} />}
       {may && (
         <Space direction="vertical">
@@ -81,7 +139,7 @@ function Choices({ project, sql, choices, may }: { project: Project; sql: string
             <Space direction="vertical">
               {choices.map((each) => (
                 <Radio key={each} value={each}>
-                  {t(`project.choice.${each}` as 'project.choice.skip')}
+                  {t(conflict && each === 'skip' ? 'project.choice.conflict.skip' : (`project.choice.${each}` as 'project.choice.skip'))}
                 </Radio>
               ))}
             </Space>
@@ -95,7 +153,7 @@ function Choices({ project, sql, choices, may }: { project: Project; sql: string
               onChange={(event) => setOwn(event.target.value)}
             />
           )}
-          <Button type="primary" loading={busy} disabled={choice === 'apply' && !own.trim()} onClick={() => void decide()}>
+          <Button type="primary" loading={busy} disabled={choice === 'apply' && !own.trim()} onClick={confirm}>
             {t('project.choice.confirm')}
           </Button>
           {failure && <Failed failure={failure} />}

@@ -1,1 +1,0 @@
-import{L as e,O as t,m as n,q as r}from"./design-CymlKBJk.js";import{k as i,p as a}from"./index-CzqepR-v.js";var o=e();function s(){let e=a(),s=r();return i(`operator`)?(0,o.jsx)(n,{type:`primary`,icon:(0,o.jsx)(t,{}),onClick:()=>s(`/new`),children:e(`projects.new`)}):null}export{s as t};
