@@ -1,5 +1,5 @@
 /** The console: language, look, login, and the page of the address. */
-import { Component, lazy, Suspense, useEffect, type ReactNode } from 'react';
+import { Component, Fragment, lazy, Suspense, useEffect, type ReactNode } from 'react';
 import { BrowserRouter, Navigate, Route, Routes } from 'react-router-dom';
 import enUS from '@oceanbase/design/es/locale/en-US';
 import zhCN from '@oceanbase/design/es/locale/zh-CN';
@@ -77,14 +77,16 @@ function Door() {
   if (account === undefined) return <Loading />;
   if (account === null) return <Login />;
   return (
-    <Shell key={account.user} account={account}>
-      <Guard>
-        <Suspense fallback={<Loading />}>
-          <Pages />
-        </Suspense>
-      </Guard>
+    <Fragment key={account.user}>
+      <Shell account={account}>
+        <Guard>
+          <Suspense fallback={<Loading />}>
+            <Pages />
+          </Suspense>
+        </Guard>
+      </Shell>
       <Expired user={account.user} />
-    </Shell>
+    </Fragment>
   );
 }
 

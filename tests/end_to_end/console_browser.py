@@ -12,13 +12,16 @@ import sys
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pymysql
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from ferryman.embedded import Server
 from ferryman.embedded.server import free_port
 
 PASSWORD = "tr0ub4dor and a horse"
@@ -41,6 +44,13 @@ ARGUMENTS = [
 def chromium_path() -> str | None:
     """Return where Chromium is, or `None`."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+NEEDED = [
+    pytest.mark.mariadb,
+    pytest.mark.oceanbase,
+    pytest.mark.skipif(chromium_path() is None and os.environ.get("CI") != "true", reason="Chromium is missing"),
+]
 
 
 @contextmanager
@@ -153,3 +163,38 @@ def barriers(page: Page) -> list[str]:
         for each in found["violations"]
         if each["impact"] in {"serious", "critical"}
     ]
+
+
+def run(server: Server, *statements: str) -> None:
+    with closing(connection(server)) as opened, opened.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def connection(server: Server) -> pymysql.connections.Connection:
+    end = server.endpoint
+    return pymysql.connect(
+        host=end.host, port=end.port, user=end.username, password=end.password, autocommit=True, charset="utf8mb4"
+    )
+
+
+def rows(server: Server, table: str) -> list:
+    with closing(connection(server)) as opened, opened.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
+        return list(cursor.fetchall())
+
+
+def check(page: Page) -> None:
+    """Look at the page as it is now: what keeps people out is told at the end, all at once.
+
+    axe-core comes with what `make console-test` installs, which CI runs first.
+    """
+    if AXE.exists():
+        # A notice that fades out is paler than the eye or axe would have it.
+        expect(page.locator('[class*="-message-notice"]')).to_have_count(0, timeout=PATIENCE_MS)
+        page.defects.extend(f"{page.url}: {each}" for each in barriers(page))  # type: ignore[attr-defined]
+
+
+def sound(page: Page) -> None:
+    """No script has failed, nothing has broken the policy, nothing keeps people out."""
+    assert page.defects == [], "\n".join(page.defects)  # type: ignore[attr-defined]

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import pymysql
 import pytest
 
 pytest.importorskip("playwright")
 
 from console_browser import (
-    AXE,
+    NEEDED,
     PATIENCE_MS,
     ConsoleService,
     add_endpoint,
-    barriers,
+    check,
     choose,
-    chromium_path,
     log_in,
     open_page,
+    rows,
+    run,
     running_browser,
+    sound,
 )
 from playwright.sync_api import Browser, Page, expect
 
 from ferryman.embedded import MariaDb, OceanBase, Server
 
-pytestmark = [
-    pytest.mark.mariadb,
-    pytest.mark.oceanbase,
-    pytest.mark.skipif(chromium_path() is None and os.environ.get("CI") != "true", reason="Chromium is missing"),
-]
+pytestmark = NEEDED
 
 PROJECT = "move-<b>🛒</b>"
 
@@ -48,25 +43,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleService
     running = ConsoleService(tmp_path_factory.mktemp("console"))
     yield running
     running.end()
-
-
-def run(server: Server, *statements: str) -> None:
-    with closing(connection(server)) as opened, opened.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def connection(server: Server) -> pymysql.connections.Connection:
-    end = server.endpoint
-    return pymysql.connect(
-        host=end.host, port=end.port, user=end.username, password=end.password, autocommit=True, charset="utf8mb4"
-    )
-
-
-def rows(server: Server, table: str) -> list:
-    with closing(connection(server)) as opened, opened.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
-        return list(cursor.fetchall())
 
 
 def fill(source: Server, target: Server, database: str) -> None:
@@ -361,19 +337,3 @@ def test_a_synchronization_into_files(
     )
     assert said.count('"INSERT"') >= 2
     sound(page)
-
-
-def check(page: Page) -> None:
-    """Look at the page as it is now: what keeps people out is told at the end, all at once.
-
-    axe-core comes with what `make console-test` installs, which CI runs first.
-    """
-    if AXE.exists():
-        # A notice that fades out is paler than the eye or axe would have it.
-        expect(page.locator('[class*="-message-notice"]')).to_have_count(0, timeout=PATIENCE_MS)
-        page.defects.extend(f"{page.url}: {each}" for each in barriers(page))  # type: ignore[attr-defined]
-
-
-def sound(page: Page) -> None:
-    """No script has failed, nothing has broken the policy, nothing keeps people out."""
-    assert page.defects == [], "\n".join(page.defects)  # type: ignore[attr-defined]

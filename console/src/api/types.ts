@@ -37,6 +37,7 @@ export type ValueMisfit = Schemas['MisfitDocument'];
 export type LogEntries = Schemas['LogDocument'];
 export type Lag = Schemas['LagDocument'];
 export type DeadLetter = Schemas['DeadLetterDocument'];
+export type Provider = Schemas['ProviderDocument'];
 /** What has a default may be left out; the generated type asks for all of it. */
 export type NewProject = Pick<Schemas['NewProject'], 'name' | 'source' | 'target'> & Partial<Schemas['NewProject']>;
 

@@ -7,6 +7,7 @@ export const decidingEn = {
   'project.askOverwrite': 'Overwrite rows of {table}?',
   'project.askOverwriteText': 'What is in the way of the change is removed at the target, then the change is applied.',
   'project.failedObjects': 'Objects that could not be made',
+  'project.allFailed': 'All {count}',
   'project.decide': 'Decide',
   'object.choices': 'What to do with it',
   'object.edit': 'SQL that makes it at the target',

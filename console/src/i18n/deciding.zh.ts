@@ -9,6 +9,7 @@ export const decidingZh: Record<keyof typeof decidingEn, string> = {
   'project.askOverwrite': '覆盖 {table} 的行？',
   'project.askOverwriteText': '先删除目标端与该变更冲突的行，再应用该变更。',
   'project.failedObjects': '未能创建的对象',
+  'project.allFailed': '全部 {count} 个',
   'project.decide': '处理',
   'object.choices': '如何处理',
   'object.edit': '在目标端创建该对象的 SQL',

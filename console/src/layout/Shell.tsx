@@ -15,7 +15,7 @@ import { useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router-dom';
 import { remove } from '../api/client';
 import { useAway } from '../api/connection';
-import { setAccount, type Account } from '../api/session';
+import { setAccount, useExpired, type Account } from '../api/session';
 import { useText } from '../i18n';
 import { useNarrow } from '../look';
 import { Alert, Button, Drawer, Dropdown } from '../ui';
@@ -26,8 +26,9 @@ export function Shell({ account, children }: { account: Account; children: React
   const t = useText();
   const narrow = useNarrow();
   const [open, setOpen] = useState(false);
+  const inert = useExpired() ? { inert: '' } : {}; // React 18 has no such property yet
   return (
-    <div className="shell">
+    <div className="shell" {...inert}>
       <a className="skip" href="#content">
         {t('app.skip')}
       </a>

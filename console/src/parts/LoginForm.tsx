@@ -2,19 +2,13 @@
 import { useEffect, useState } from 'react';
 import { ApiError, call, failureOf, get, type Failure } from '../api/client';
 import { setAccount, type Account } from '../api/session';
+import type { Provider } from '../api/types';
 import { useText } from '../i18n';
 import { Alert, Button, Form, Input } from '../ui';
 
 interface Login {
   user: string;
   password: string;
-}
-
-/** A way in by somebody else's login; `login` is where the browser goes. */
-interface Provider {
-  id: string;
-  name: string;
-  login: string;
 }
 
 export function LoginForm({ user = '', hint }: { user?: string; hint?: string }) {

@@ -40,7 +40,7 @@ export function FailedObject({ project, item, again }: { project: Project; item:
     <section className="decide" aria-label={t('object.choices')}>
       <label className="field">
         <span>{t('object.edit')}</span>
-        <Input.TextArea className="code" autoSize={{ minRows: 3, maxRows: 16 }} spellCheck={false} value={sql} onChange={(event) => setSql(event.target.value)} />
+        <Input.TextArea className="code" rows={Math.min(16, Math.max(4, sql.split("\n").length))} spellCheck={false} value={sql} onChange={(event) => setSql(event.target.value)} />
       </label>
       <Space wrap>
         <Button type="primary" loading={busy === 'edit'} disabled={!sql.trim() || sql.trim() === item.target.trim()} onClick={() => void run('edit', edit, resume)}>

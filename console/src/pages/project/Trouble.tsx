@@ -2,14 +2,14 @@
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { failureOf, post, type Failure } from '../../api/client';
-import type { Project } from '../../api/types';
+import { useLoaded } from '../../api/load';
+import type { Check, Project, SchemaPage } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
 import { Words } from '../../parts/Words';
 import { Alert, App, Button, Input, Radio, Space } from '../../ui';
 import { Checks } from '../../parts/Checks';
-import type { Check } from '../../api/types';
 
 export function Trouble({ project, may }: { project: Project; may: boolean }) {
   const step = project.steps.find((each) => each.error);
@@ -19,7 +19,6 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
   const conflict = step?.error?.code === 'apply.conflict' ? String(context['table'] ?? '') : '';
   const choices = conflict ? CONFLICT_CHOICES : (context['choices'] as string[] | undefined);
   const sql = context['sql'] as string | undefined;
-  const failed = step?.name === 'schema' ? failedOf(step.info['objects']) : [];
   const items = (step?.name === 'precheck' ? step.info['items'] : undefined) as Check[] | undefined;
   return (
     <div className="trouble">
@@ -36,7 +35,7 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
         }
       />
       {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} conflict={conflict} choices={choices} may={may} />}
-      {failed.length > 0 && <FailedObjects project={project} objects={failed} />}
+      {step?.name === 'schema' && <FailedObjects project={project} />}
       {items && <Checks items={items} />}
     </div>
   );
@@ -44,25 +43,16 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
 
 const CONFLICT_CHOICES = ['retry', 'skip', 'overwrite'];
 
-interface Made {
-  object: string;
-  kind: string;
-  state: string;
-  message: string;
-}
-
-function failedOf(objects: unknown): Made[] {
-  return ((objects ?? []) as Made[]).filter((each) => each.state === 'failed');
-}
-
 /** What the schema step could not make, each with the way to where that is decided. */
-function FailedObjects({ project, objects }: { project: Project; objects: Made[] }) {
+function FailedObjects({ project }: { project: Project }) {
   const t = useText();
+  const { data } = useLoaded<SchemaPage>(`/api/v1/projects/${project.id}/schema?only=failed&size=20`);
+  if (!data?.items.length) return null;
   return (
     <section className="panel">
       <h2>{t('project.failedObjects')}</h2>
       <ul className="lines">
-        {objects.slice(0, 20).map((each) => (
+        {data.items.map((each) => (
           <li key={`${each.kind} ${each.object}`} data-failed={each.object}>
             <strong className="wrap">{each.object}</strong>
             <span className="dim wrap grow">{each.message}</span>
@@ -70,6 +60,7 @@ function FailedObjects({ project, objects }: { project: Project; objects: Made[]
           </li>
         ))}
       </ul>
+      {data.total > data.items.length && <Link to={`/projects/${project.id}/schema?only=failed`}>{t('project.allFailed', { count: data.total })}</Link>}
     </section>
   );
 }

@@ -1,0 +1,132 @@
+"""The console where a person has to decide: a session that ends, an object that cannot be made, a change that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from console_browser import (
+    NEEDED,
+    PATIENCE_MS,
+    ConsoleService,
+    check,
+    log_in,
+    open_page,
+    rows,
+    run,
+    running_browser,
+    sound,
+)
+from playwright.sync_api import Browser, Page, expect
+
+from ferryman.embedded import MariaDb, OceanBase
+
+pytestmark = NEEDED
+
+NOWHERE = "127.0.0.1:9/"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleService]:
+    running = ConsoleService(tmp_path_factory.mktemp("console"))
+    yield running
+    running.end()
+
+
+def test_a_session_that_ends_loses_no_form(browser: Browser, service: ConsoleService) -> None:
+    asked = {"name": "before", "source": f"mysql://u:p@{NOWHERE}", "target": f"oceanbase://u:p@{NOWHERE}"}
+    project = service.call("POST", "/api/v1/projects", asked)["id"]
+    page = opened(browser, service, f"projects/{project}/details")
+    page.get_by_role("button", name="Change settings").click()
+    page.get_by_label("Name", exact=True).fill("after")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save").click()
+    question = page.get_by_role("dialog", name="Your session has ended")
+    expect(question.get_by_label("User", exact=True)).to_have_value("admin")
+    check(page)
+    log_in(page, password="wrong")
+    expect(question.get_by_text("User or password is wrong.")).to_be_visible()
+    log_in(page)
+    expect(page.get_by_role("heading", name="after")).to_be_visible(timeout=PATIENCE_MS)  # saved, and live again
+    assert service.call("GET", f"/api/v1/projects/{project}")["name"] == "after"
+    sound(page)
+
+
+def test_an_object_that_cannot_be_made_is_made_by_other_sql(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    run(
+        mariadb,
+        f"CREATE DATABASE {database_name}",
+        f"CREATE TABLE {database_name}.t (id INT PRIMARY KEY, a VARCHAR(5))",
+    )
+    run(
+        oceanbase,
+        f"CREATE DATABASE {database_name}",
+        f"CREATE TABLE {database_name}.t (id INT PRIMARY KEY, a VARCHAR(4))",
+    )
+    project = started(service, mariadb, oceanbase, database_name, types=["schema"], name="refused")
+    page = opened(browser, service, f"projects/{project}/flow")
+    failed = page.locator(f"[data-failed='{database_name}.t']")
+    expect(failed).to_be_visible(timeout=PATIENCE_MS)
+    check(page)
+    failed.get_by_role("link", name="Decide").click()
+    expect(page.get_by_role("button", name="Run this instead and resume")).to_be_disabled()
+    check(page)
+    run(oceanbase, f"DROP TABLE {database_name}.t")
+    made = f"CREATE TABLE {database_name}.t (id INT PRIMARY KEY, a VARCHAR(5)) COMMENT 'mine'"
+    page.get_by_label("SQL that makes it at the target").fill(made)
+    page.get_by_role("button", name="Run this instead and resume").click()
+    expect(page.locator(".head .status")).to_have_text("Done", timeout=PATIENCE_MS)
+    comment = f"information_schema.tables WHERE table_schema = '{database_name}' AND table_comment = 'mine'"
+    assert len(rows(oceanbase, comment)) == 1
+    sound(page)
+
+
+def test_a_refused_change_is_overwritten_when_somebody_says_so(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    table = f"{database_name}.items"
+    run(mariadb, f"CREATE DATABASE {database_name}", f"CREATE TABLE {table} (id INT PRIMARY KEY, word VARCHAR(40))")
+    project = started(service, mariadb, oceanbase, database_name, types=["schema", "incremental"], name="in-the-way")
+    page = opened(browser, service, f"projects/{project}/flow")
+    expect(page.locator("tr[data-step=apply]")).to_have_attribute("data-status", "MONITORING", timeout=PATIENCE_MS)
+    run(oceanbase, f"ALTER TABLE {table} ADD UNIQUE (word)", f"INSERT INTO {table} VALUES (9, 'taken')")
+    run(mariadb, f"INSERT INTO {table} VALUES (1, 'taken')")
+    choice = page.get_by_text("Overwrite: remove the rows in its way")
+    expect(choice).to_be_visible(timeout=PATIENCE_MS)
+    check(page)
+    choice.click()
+    page.get_by_role("button", name="Decide and resume").click()
+    question = page.get_by_role("dialog", name=f"Overwrite rows of {table}?")
+    question.get_by_role("button", name="Decide and resume").click()
+    expect(page.locator(".head .status")).to_have_text("Running", timeout=PATIENCE_MS)
+    expect(page.get_by_text("Inserts 1")).to_be_visible(timeout=PATIENCE_MS)
+    assert rows(oceanbase, table) == [(1, "taken")]
+    sound(page)
+
+
+def opened(browser: Browser, service: ConsoleService, place: str) -> Page:
+    page = open_page(browser, service)
+    log_in(page)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.goto(f"{service.url}/console/{place}")
+    return page
+
+
+def started(
+    service: ConsoleService, source: MariaDb, target: OceanBase, database: str, *, types: list[str], name: str
+) -> str:
+    asked = {"name": name, "source": source.url, "target": target.url, "objects": [f"{database}.*"], "types": types}
+    project = str(service.call("POST", "/api/v1/projects", asked)["id"])
+    service.call("POST", f"/api/v1/projects/{project}/start")
+    return project
