@@ -27,6 +27,7 @@ from ferryman.pipeline.apply import groups, window
 from ferryman.pipeline.apply.applier import Applier, Surroundings
 from ferryman.pipeline.apply.conflicts import Policies
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
+from ferryman.pipeline.apply.lookahead import Lookahead
 from ferryman.pipeline.apply.settling import Ledger, Unsettled
 from ferryman.pipeline.apply.statement import Statements
 from ferryman.pipeline.apply.window import Cutter, Part
@@ -122,6 +123,7 @@ class Model:
         self.load_end: Position | None = None
         self.note = ""
         self.settled = 0
+        self.halt: Position | None = None
         self.highest = (0, 0)
         self.start = self.source.position
         self.window_changes = self.rng.choice([1, 3, 10, 1000])
@@ -216,7 +218,7 @@ class Model:
                 continue
             return
 
-    def begin(self, epoch: int) -> tuple[Applier, Cutter]:
+    def begin(self, epoch: int) -> tuple[Applier, Cutter, Lookahead]:
         target = self.target
         target.raise_epoch(TASK, epoch, FENCED_LANES)
         checkpoint = target.load_checkpoint(PROJECT) or Checkpoint(position=self.start, schema=self.schema)
@@ -247,7 +249,8 @@ class Model:
             fence=lambda: applier.fence,
         )
         applier.resume(cutter)
-        return applier, cutter
+        worth = self.rng.choice([0, 2, 1_000_000])
+        return applier, cutter, Lookahead(cutter, applier.prepare, worth_rows=worth, threads=InlineExecutor())
 
     def lane_open(self) -> bool:
         """Whether the transaction begun last is that of a parallel lane."""
@@ -258,16 +261,24 @@ class Model:
         self.note = json.dumps(ledger.to_document())
 
     def follow_once(self, epoch: int) -> None:
-        applier, cutter = self.begin(epoch)
-        while self.step(applier, cutter):
+        applier, cutter, lookahead = self.begin(epoch)
+        while self.step(applier, cutter, lookahead):
             pass
 
-    def step(self, applier: Applier, cutter: Cutter) -> bool:
+    def step(self, applier: Applier, cutter: Cutter, lookahead: Lookahead) -> bool:
         """Apply what comes next; returns whether there may be more."""
         self.settled += applier.settle()
-        item = cutter.next(0)
-        if isinstance(item, Part):
-            applier.apply(item)
+        if self.rng.random() < 0.1:
+            self.halt = self.source.position  # verification wants to see both sides there
+        cut = applier.checkpoint.intent is None
+        ahead = lookahead.next((applier.fence, self.halt) if cut else ())
+        item, before = ahead.item if ahead is not None else None, applier.checkpoint.position
+        if ahead is not None and isinstance(item, Part):
+            lookahead.read_on(item)
+            applier.apply(item, ahead.prepared)
+            passed = self.halt is not None and before < self.halt < applier.checkpoint.position
+            reached = passed and cut and any(placed.position <= self.halt for placed in item.changes)
+            assert not reached, "a part reached across a halt"
         elif isinstance(item, SchemaStatement):
             applier.run(item)
         elif cutter.drained:  # on a slow machine it may return amid a window, to let others look at things

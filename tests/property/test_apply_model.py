@@ -71,9 +71,9 @@ def test_a_deadlock_in_a_lane_is_tried_again():
             if call in ("insert", "replace", "delete_keys") and model.lane_open() and model.rng.random() < 0.1:
                 raise FerrymanError("target.deadlock", "by chance")
 
-        applier, cutter = model.begin(1)
+        applier, cutter, lookahead = model.begin(1)
         model.target.strike = strike
-        while model.step(applier, cutter):
+        while model.step(applier, cutter, lookahead):
             pass
         model.check_end()
 

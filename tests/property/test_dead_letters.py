@@ -90,7 +90,7 @@ def test_once_the_target_takes_it_a_retry_ends_equal():
         model.transactions = 0
         asked = [{"id": f"d{each.number}", "number": each.number, "action": "retry"} for each in model.open_letters()]
         retried += len(asked)
-        applier, _ = model.begin(model.epoch + 1)
+        applier, _, _ = model.begin(model.epoch + 1)
         for _ in range(len(asked) + 1):  # one may wait for a unique value that another gives up
             LetterDesk(applier, lambda asked=asked: asked).work()
             asked = [each | {"id": each["id"] + "+"} for each in asked]

@@ -14,6 +14,7 @@ CAPTURE_LATE_SECONDS = 5.0
 MANY_RESTARTS = 3
 _RUNNING = frozenset({StepStatus.RUNNING, StepStatus.MONITORING})
 _STUCK_SECONDS = 2.0
+_LOG_STAGES = ("decoding", "planning", "reading")
 _NOT_FOLLOWING = frozenset(
     {
         ProjectStatus.INIT,
@@ -174,7 +175,7 @@ def _speed_limit(found: _Measured) -> tuple[str, str] | None:
 
 def _target(found: _Measured) -> tuple[str, str] | None:
     share = found.share("lanes", "writing", "committing", "lease")
-    if share < 0.5:
+    if share < 0.5 or share < found.share(*_LOG_STAGES):  # the log is read on meanwhile: both may take most of the time
         return None
     crowd, at = found.info.get("hot_rows"), found.info.get("statement")
     slowest = f"; the slowest: {_statement(at)}, {at['seconds']:.2f} s" if at else ""
@@ -189,7 +190,7 @@ def _target(found: _Measured) -> tuple[str, str] | None:
 
 
 def _decoding(found: _Measured) -> tuple[str, str] | None:
-    share = found.share("decoding", "planning", "reading")
+    share = found.share(*_LOG_STAGES)
     if share < 0.5:
         return None
     return (

@@ -130,18 +130,17 @@ class Applier:
 
     # Rows -----------------------------------------------------------------------------------------------------------
 
-    def apply(self, part: Part) -> None:
-        """Apply a part of the log and commit the checkpoint with it."""
-        try:
-            self._apply(part)
-        except FerrymanError as error:
-            if "position" not in error.context:
-                error.context["position"] = str(part.start)
-                error.message += f" (source log {part.start} to {part.end})"
-            raise
+    def prepare(self, part: Part) -> Plan:
+        """Sort and compact the changes of a part."""
+        with _told_where(part):
+            return self._plan(part)
 
-    def _apply(self, part: Part) -> None:
-        plan = self._plan(part)
+    def apply(self, part: Part, prepared: Plan | None = None) -> None:
+        """Apply a part of the log and commit the checkpoint with it."""
+        with _told_where(part):
+            self._apply(part, prepared or self._plan(part))
+
+    def _apply(self, part: Part, plan: Plan) -> None:
         try:
             self._apply_fast(part, plan)
         except FerrymanError as error:
@@ -170,7 +169,6 @@ class Applier:
         self._apply_in_lanes(part, plan, current, mode, consistent=consistent)
 
     def _plan(self, part: Part) -> Plan:
-        """Sort and compact the changes of a part."""
         stages = self._around.stages
         began = stages.clock()
         plan = self._tables.planner.plan(part.changes)
@@ -356,3 +354,15 @@ def _hidden(name: TableName, statement: SchemaStatement) -> FerrymanError:
         f"{name} has no key, and was changed at {statement.position}, before its rows were read: {shown_sql(statement.sql)}",
         context={"table": str(name), "position": str(statement.position), "sql": shown_sql(statement.sql)},
     )
+
+
+@contextmanager
+def _told_where(part: Part) -> Iterator[None]:
+    """Say in an error at which place of the log it was met."""
+    try:
+        yield
+    except FerrymanError as error:
+        if "position" not in error.context:
+            error.context["position"] = str(part.start)
+            error.message += f" (source log {part.start} to {part.end})"
+        raise

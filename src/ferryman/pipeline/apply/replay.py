@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint
@@ -30,8 +30,12 @@ class Replay(Protocol):
         """Read again what the log did not say; returns rows written."""
         ...
 
-    def apply(self, part: Part) -> None:
-        """Take a part of the log, and commit the checkpoint with it."""
+    def prepare(self, part: Part) -> Any:
+        """Do what can be done of a part before it is its turn: in another thread, touching no server."""
+        ...
+
+    def apply(self, part: Part, prepared: Any = None) -> None:
+        """Take a part of the log, and commit the checkpoint with it; `prepared` is what `prepare` made of it, if it did."""
         ...
 
     def run(self, statement: SchemaStatement) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from ferryman.pipeline.apply.joining import NO_JUNCTION, Joining, Junction, foll
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
 from ferryman.pipeline.apply.letter_desk import DECISIONS_NOTE, LetterDesk
+from ferryman.pipeline.apply.lookahead import POLL_SECONDS, Ahead, Lookahead
 from ferryman.pipeline.apply.meeting import NO_HALT, Halt, Meeting
 from ferryman.pipeline.apply.patience import Patience
 from ferryman.pipeline.apply.progress import Progress
@@ -48,8 +49,6 @@ from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext, apply_options
 
-POLL_SECONDS = 0.2
-"""So long the log is waited for; a change that comes wakes at once."""
 STILL_SECONDS = 0.05
 """So often it is asked whether to go on, while apply stands still."""
 REPORT_SECONDS = 0.5
@@ -134,7 +133,7 @@ class Follower:
         self._joining = joining
         self._joined = False
         self._meeting = meeting
-        self._kept_back: Part | SchemaStatement | None = None
+        self._ahead = Lookahead(cutter, applier.prepare)
         self._stop_at: Position | None = None
         self._between = True
         self._reported = self._noted = self._moved = 0.0
@@ -146,7 +145,7 @@ class Follower:
     def run(self) -> bool:
         """Follow the log to the place to stop at, until asked to end, or until tables have joined (returns true)."""
         self._look_at_notes()
-        with self._told_meanwhile():
+        with closing(self._ahead), self._told_meanwhile():
             finished = self._follow()
         self._tell(finished=finished, ended=True)
         return self._joined
@@ -198,13 +197,15 @@ class Follower:
     def _step(self) -> None:
         if count := self._applier.settle():
             self._context.event("info", f"read {count} rows again whose values stand in no log")
-        item, self._kept_back = self._kept_back or self._cutter.next(POLL_SECONDS), None
-        if item is not None and self._keeps_back(item):
+        ahead = self._ahead.next(self._places())
+        item = ahead.item if ahead is not None else None
+        if ahead is not None and self._keeps_back(ahead):
             return
         if item is not None and self._joining.passed_by(item):
             return  # it comes again behind the place where tables join
-        if isinstance(item, Part):
-            self._applier.apply(item)
+        if ahead is not None and isinstance(item, Part):
+            self._ahead.read_on(item)
+            self._applier.apply(item, ahead.prepared)
             self._limit.spend(item.row_count, self._progress.add_part(item, time.time()))
             self._between = item.whole
         elif isinstance(item, SchemaStatement):
@@ -218,13 +219,19 @@ class Follower:
             return
         self._patience.succeeded()
 
-    def _keeps_back(self, item: Part | SchemaStatement) -> bool:
+    def _places(self) -> Sequence[Position | None]:
+        """Return where windows end; one that is repeated after a crash stays as it was cut (algorithms.md §5)."""
+        if self._applier.checkpoint.intent is not None:
+            return ()
+        return self._applier.fence, self._joining.place, self._meeting.place
+
+    def _keeps_back(self, ahead: Ahead) -> bool:
         """Go to the place of a meeting before what lies behind it, which is applied after the meeting."""
         place = self._meeting.place
-        if place is None or not self._meeting.lies_before(item):
+        if place is None or not self._meeting.lies_before(ahead.item):
             return False
         self._applier.move_to(place)
-        self._kept_back = item
+        self._ahead.put_back(ahead)
         return True
 
     def _move_on(self) -> None:

@@ -110,8 +110,12 @@ class Publisher:
 
     # Rows -------------------------------------------------------------------------------------------------------------
 
-    def apply(self, part: Part) -> None:
+    def prepare(self, part: Part) -> None:
+        """Nothing is done before it is its turn."""
+
+    def apply(self, part: Part, prepared: None = None) -> None:
         """Publish a part of the log and mark the checkpoint."""
+        del prepared
         after = replace(self.checkpoint, position=part.end) if part.whole else self.checkpoint
         with self._committing(after, None if part.whole else part.end) as publish:
             for event in self._events(part):
