@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 
 from ferryman.kernel.copy_text import NUL, Form, MisfitError, TextForm, canonical_value, server_value, text_form
+from ferryman.kernel.picked_rows import PICK_BITS
 from ferryman.kernel.result_rows import WireColumn
-from ferryman.kernel.sql_text import literal
+from ferryman.kernel.sql_text import literal, literal_writer
 from ferryman.kernel.table_map import TableMap, decode_table_map
 
 IMPLEMENTATION = "python"
@@ -27,6 +28,7 @@ try:
         raise ImportError
     from ferryman.kernel._binlog_rows import decode_rows
     from ferryman.kernel._copy_text import encode_copy
+    from ferryman.kernel._picked_rows import gather, row_tuples
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
     from ferryman.kernel._sql_text import RowText, insert_values, load_lines
@@ -38,6 +40,7 @@ except ImportError:
         raise
     from ferryman.kernel.binlog_rows import decode_rows
     from ferryman.kernel.copy_text import decode_copy, encode_copy
+    from ferryman.kernel.picked_rows import gather, row_tuples
     from ferryman.kernel.result_rows import ResultSetDecoder
     from ferryman.kernel.row_digest import row_digests
     from ferryman.kernel.sql_text import RowText, insert_values, load_lines
@@ -45,6 +48,7 @@ except ImportError:
 __all__ = [
     "IMPLEMENTATION",
     "NUL",
+    "PICK_BITS",
     "Form",
     "MisfitError",
     "ResultSetDecoder",
@@ -57,10 +61,13 @@ __all__ = [
     "decode_rows",
     "decode_table_map",
     "encode_copy",
+    "gather",
     "insert_values",
     "literal",
+    "literal_writer",
     "load_lines",
     "row_digests",
+    "row_tuples",
     "server_value",
     "text_form",
 ]

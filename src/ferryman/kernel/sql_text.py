@@ -31,7 +31,7 @@ _SLICE_ROWS = 512
 
 def literal(value: Value, kind: Kind) -> bytes:
     """Return one value as an SQL literal that any sql_mode without NO_BACKSLASH_ESCAPES reads back to the same value."""
-    return b"NULL" if value is None else _writer(kind)(value)
+    return b"NULL" if value is None else literal_writer(kind)(value)
 
 
 def insert_values(batch: Batch, kinds: Sequence[Kind], start: int, max_bytes: int) -> tuple[bytes, int]:
@@ -117,11 +117,12 @@ def _slice(column: ColumnData, first: int, last: int) -> list[Value]:
 
 
 def _literals(values: list[Value], kind: Kind) -> list[bytes]:
-    write = _writer(kind)
+    write = literal_writer(kind)
     return [b"NULL" if value is None else write(value) for value in values]
 
 
-def _writer(kind: Kind) -> Callable[[bytes], bytes]:
+def literal_writer(kind: Kind) -> Callable[[bytes], bytes]:
+    """Return what writes values of a kind as literals."""
     if kind is Kind.FLOAT:
         return _single
     if kind is Kind.DOUBLE:

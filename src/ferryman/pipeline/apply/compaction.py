@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Row
+from ferryman.kernel import PICK_BITS, gather
+from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import ChangeBatch
 from ferryman.model.names import TableName
 from ferryman.pipeline.apply.shapes import Shape, Shapes
@@ -16,56 +17,75 @@ from ferryman.pipeline.apply.shapes import Shape, Shapes
 class TableChanges:
     """The net effect on one table with a row key.
 
+    Rows stay where they were decoded: what is kept of a row is where it stands (a *pick*, `ferryman.kernel.gather`).
+
     Attributes:
         shape: How its rows are written.
         before: Row key → the row's values of `Shape.unique` before the run; `None` when there was no such row.
-        after: Row key → the row after the run; `None` when there is none. Has the same keys as `before`.
+        after: Row key → the pick of the row after the run; `None` when there is none. Has the same keys as `before`.
+        unique_after: Row key → the values of `Shape.unique` of the row after the run; says nothing of rows that are gone.
     """
 
-    __slots__ = ("after", "before", "shape")
+    __slots__ = ("_images", "after", "before", "shape", "unique_after")
 
     def __init__(self, shape: Shape) -> None:
         """Begin without changes."""
         self.shape = shape
         self.before: dict[Row, Row | None] = {}
-        self.after: dict[Row, Row | None] = {}
+        self.after: dict[Row, int | None] = {}
+        self.unique_after: dict[Row, Row] = {}
+        self._images: list[Batch] = []
 
     def add(self, change: ChangeBatch) -> None:
         """Take the next changes, in log order."""
         if change.before is None:
-            self._insert(change)
+            assert change.after is not None
+            self._insert(change.after)
         elif change.after is None:
-            self._delete(change)
+            self._delete(change.before)
         else:
-            self._update(change)
+            self._update(change.before, change.after)
 
-    def _insert(self, change: ChangeBatch) -> None:
-        assert change.after is not None
-        keys = self.shape.keys(change.after)
+    def batch(self, keys: Iterable[Row]) -> Batch:
+        """Return the written columns of the rows after the run, in this order; keys whose rows are gone are left out."""
+        picks = [pick for pick in map(self.after.__getitem__, keys) if pick is not None]
+        return gather(self._images, picks)
+
+    def _insert(self, image: Batch) -> None:
+        keys = self.shape.keys(image)
         self._remember(keys, repeat(None))
-        self.after.update(zip(keys, self.shape.rows(change.after), strict=True))
+        self._write(keys, image)
 
-    def _delete(self, change: ChangeBatch) -> None:
-        assert change.before is not None
-        keys = self.shape.keys(change.before)
-        self._remember(keys, self.shape.unique_values(change.before))
+    def _delete(self, image: Batch) -> None:
+        keys = self.shape.keys(image)
+        self._remember(keys, self.shape.unique_values(image))
         self.after.update(dict.fromkeys(keys))
 
-    def _update(self, change: ChangeBatch) -> None:
-        assert change.before is not None
-        assert change.after is not None
-        old_keys, new_keys = self.shape.keys(change.before), self.shape.keys(change.after)
-        old_values, rows = self.shape.unique_values(change.before), self.shape.rows(change.after)
+    def _update(self, before: Batch, after: Batch) -> None:
+        old_keys, new_keys = self.shape.keys(before), self.shape.keys(after)
+        old_values = self.shape.unique_values(before)
         if old_keys == new_keys:
             self._remember(old_keys, old_values)
-            self.after.update(zip(new_keys, rows, strict=True))
+            self._write(new_keys, after)
             return
-        for old_key, values, new_key, row in zip(old_keys, old_values, new_keys, rows, strict=True):
+        for old_key, values, new_key, pick in zip(old_keys, old_values, new_keys, self._picks(after), strict=True):
             self.before.setdefault(old_key, values)
             if new_key != old_key:  # a key change leaves a delete behind
                 self.after[old_key] = None
                 self.before.setdefault(new_key, None)
-            self.after[new_key] = row
+            self.after[new_key] = pick
+        if self.shape.unique:
+            self.unique_after.update(zip(new_keys, self.shape.unique_values(after), strict=True))
+
+    def _write(self, keys: Sequence[Row], image: Batch) -> None:
+        self.after.update(zip(keys, self._picks(image), strict=True))
+        if self.shape.unique:
+            self.unique_after.update(zip(keys, self.shape.unique_values(image), strict=True))
+
+    def _picks(self, image: Batch) -> range:
+        first = len(self._images) << PICK_BITS
+        self._images.append(image.project(self.shape.written_places))
+        return range(first, first + image.row_count)
 
     def _remember(self, keys: Iterable[Row], values: Iterable[Row | None]) -> None:
         """Keep what each key had before its first change; runs at the speed of C."""

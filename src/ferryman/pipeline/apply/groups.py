@@ -103,13 +103,13 @@ def _row_key_values(changes: TableChanges, keys: list[Row]) -> Iterable[tuple[in
 def _unique_values(
     changes: TableChanges, keys: list[Row], current: CurrentValues, number: int
 ) -> Iterator[tuple[int, Hashable]]:
-    unique, pick = changes.shape.uniques[number], changes.shape.unique_of
+    unique = changes.shape.uniques[number]
     for place, key in enumerate(keys):
-        old, row = changes.before[key], changes.after[key]
+        old = changes.before[key]
         if old is not None:
             yield place, unique.value(old)
-        if row is not None:
-            yield place, unique.value(pick(row))
+        if changes.after[key] is not None:
+            yield place, unique.value(changes.unique_after[key])
         if current:
             for values in current.get(changes.shape.row_key.value(key), ()):
                 yield place, unique.value(values)

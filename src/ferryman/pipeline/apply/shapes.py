@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.kernel import row_tuples
 from ferryman.model.batch import Batch, Row, Value
 from ferryman.model.changes import ChangeBatch
 from ferryman.model.schema import Index, Table
 from ferryman.pipeline.apply.folding import WILD, Fold, fold_of, prefixed
-
-Picker = Callable[[Row], Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,6 @@ class Shape:
         row_key: The row key as a conflict key over key tuples.
         unique: Indexes in the image of all columns that other unique keys use.
         uniques: The other unique keys, as conflict keys over tuples of `unique`.
-        unique_of: Picks the `unique` values out of a row of `kept` columns.
     """
 
     source: Table
@@ -73,12 +70,16 @@ class Shape:
     row_key: ConflictKey
     unique: tuple[int, ...]
     uniques: tuple[ConflictKey, ...]
-    unique_of: Picker
 
     @property
     def opaque(self) -> bool:
         """Whether some unique key cannot be computed from row images, so that any update may change its value."""
         return any(not key.places for key in self.uniques)
+
+    @property
+    def written_places(self) -> tuple[int, ...]:
+        """Indexes in the image of the written columns."""
+        return self.kept[: len(self.written)]
 
     @property
     def unique_columns(self) -> tuple[str, ...]:
@@ -96,17 +97,11 @@ class Shape:
 
     def keys(self, image: Batch) -> list[Row]:
         """Return the row key of each row of an image."""
-        return _tuples(image, self.key)
+        return row_tuples(image, self.key)
 
     def unique_values(self, image: Batch) -> list[Row]:
         """Return the `unique` values of each row of an image."""
-        return _tuples(image, self.unique)
-
-
-def _tuples(image: Batch, indexes: Sequence[int]) -> list[Row]:
-    if not indexes:
-        return [()] * image.row_count
-    return list(zip(*[image.columns[index].values() for index in indexes], strict=True))
+        return row_tuples(image, self.unique)
 
 
 def shape_of(source: Table, target: Table, image: tuple[str, ...]) -> Shape:
@@ -130,7 +125,6 @@ def shape_of(source: Table, target: Table, image: tuple[str, ...]) -> Shape:
         row_key=_row_key(target, key_names),
         unique=unique,
         uniques=tuple(_conflict_key(target, index, unique_names) for index in others),
-        unique_of=_picker([kept.index(place) for place in unique]),
     )
 
 
@@ -198,15 +192,6 @@ def _conflict_key(target: Table, index: Index, names: Sequence[str]) -> Conflict
 def _row_key(target: Table, names: Sequence[str]) -> ConflictKey:
     folds = tuple(fold_of(target.column(name).type) for name in names)
     return ConflictKey(tuple(range(len(names))), folds)
-
-
-def _picker(places: Sequence[int]) -> Picker:
-    if not places:
-        return lambda _row: ()
-    if len(places) == 1:
-        only = places[0]
-        return lambda row: (row[only],)
-    return itemgetter(*places)
 
 
 class Shapes:

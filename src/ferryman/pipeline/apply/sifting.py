@@ -65,9 +65,7 @@ class SiftingWriter(Writer):
                 _try(session, partial(_put, session, shape, row))
 
     def _is_written(self, session: TargetSession, changes: TableChanges, key: Row, write: Callable[..., None]) -> bool:
-        shape, row = changes.shape, changes.after[key]
-        assert row is not None
-        batch = shape.batch([row])
+        shape, batch = changes.shape, changes.batch([key])
         error = _try(session, lambda: write(shape.target, shape.written, batch))
         if error is None:
             return True
@@ -82,7 +80,7 @@ class SiftingWriter(Writer):
             raise conflict(
                 error, what=operation.value, table=shape.source.name, key=shape.key_columns, position=position
             ) from error
-        self._letters.write(session, _letter(shape, operation, position, error, key=key, after=row))
+        self._letters.write(session, _letter(shape, operation, position, error, key=key, after=next(batch.rows())))
         return False
 
     def write_keyless(self, session: TargetSession, shape: Shape, run: Sequence[ChangeBatch]) -> None:
@@ -156,7 +154,6 @@ def _letter(
     before: Row | None = None,
     after: Row | None = None,
 ) -> DeadLetter:
-    width = len(shape.written)
     return DeadLetter(
         number=0,
         position=position,
@@ -169,5 +166,5 @@ def _letter(
         key=key,
         columns=shape.written,
         before=before,
-        after=after[:width] if after is not None else None,
+        after=after,
     )

@@ -115,13 +115,13 @@ class Writer:
     def _replace(self, session: TargetSession, changes: TableChanges, keys: Sequence[Row]) -> None:
         if keys:
             shape = changes.shape
-            session.replace(shape.target, shape.written, shape.batch(_rows(changes, keys)))
+            session.replace(shape.target, shape.written, changes.batch(keys))
 
     def _insert(self, session: TargetSession, changes: TableChanges, keys: Sequence[Row]) -> None:
         if not keys:
             return
         shape = changes.shape
-        batch = shape.batch(_rows(changes, keys))
+        batch = changes.batch(keys)
         try:
             session.insert(shape.target, shape.written, batch)
         except DuplicateKeyError as error:
@@ -146,27 +146,25 @@ def _insert_or_stop(insert: Callable[[], None], changes: TableChanges, cause: Fe
         ) from cause
 
 
-def _rows(changes: TableChanges, keys: Sequence[Row]) -> list[Row]:
-    return [row for row in map(changes.after.__getitem__, keys) if row is not None]
-
-
 def _sort(changes: TableChanges, keys: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
     """Sort keys into: gone, rows whose unique values change, other updated rows, new rows."""
-    before, after, pick = changes.before, changes.after, changes.shape.unique_of
-    opaque = changes.shape.opaque
+    before, after, unique_after = changes.before, changes.after, changes.unique_after
+    opaque, unique = changes.shape.opaque, bool(changes.shape.unique)
     gone: list[Row] = []
     moved: list[Row] = []
     kept: list[Row] = []
     new: list[Row] = []
     for key in keys:
-        row, old = after[key], before[key]
-        if row is None:
+        old = before[key]
+        if after[key] is None:
             if old is not None:
                 gone.append(key)
         elif old is None:
             new.append(key)
+        elif opaque or (unique and old != unique_after[key]):
+            moved.append(key)
         else:
-            (kept if not opaque and old == pick(row) else moved).append(key)
+            kept.append(key)
     return gone, moved, kept, new
 
 

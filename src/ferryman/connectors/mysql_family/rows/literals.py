@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from ferryman.connectors.mysql_family.quoting import quote
-from ferryman.kernel import literal
+from ferryman.kernel import literal, literal_writer
 from ferryman.model.batch import Row, Value
 from ferryman.model.schema import Column, Table
 from ferryman.model.types import BYTES_KINDS, ColumnType, Kind
@@ -23,15 +24,20 @@ _TEXT_KINDS = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT})
 
 def comparable(value: bytes, kind: ColumnType) -> bytes:
     """Return a literal that compares with a column of that type as the value itself does."""
+    return comparator(kind)(value)
+
+
+def comparator(kind: ColumnType) -> Callable[[bytes], bytes]:
+    """Return what makes such literals of the values of one column."""
     if kind.kind is Kind.FLOAT:
-        return exact_float(value)
+        return exact_float
     if kind.kind is Kind.ENUM:
-        return enum_number(value, kind)
+        return partial(enum_number, kind=kind)
     if kind.kind is Kind.SET:
-        return set_number(value, kind)
+        return partial(set_number, kind=kind)
     if kind.kind in BYTES_KINDS:
-        return bytes_literal(value)
-    return literal(value, kind.kind)
+        return bytes_literal
+    return literal_writer(kind.kind)
 
 
 def bytes_literal(value: bytes) -> bytes:
@@ -110,7 +116,7 @@ def key_conditions(key: Sequence[Column], keys: Sequence[Row], *, rows: int, max
             yield joined(parts)
             parts, size = [], 0
         parts.append(part)
-        size += len(part) + 4
+        size += len(part) + 1
     if parts:
         yield joined(parts)
 
@@ -122,12 +128,13 @@ def _key_forms(key: Sequence[Column]) -> tuple[Callable[[Row], bytes], Callable[
     ``((a=1 AND b=2) OR (a=3 AND b=4))``.
     """
     names = [name_of(column) for column in key]
+    writers = [comparator(column.type) for column in key]
 
     def texts(values: Row) -> list[bytes]:
-        return [comparable(value, column.type) for column, value in zip(key, values, strict=True) if value is not None]
+        return [write(value) for write, value in zip(writers, values, strict=True) if value is not None]
 
     if len(key) == 1:
-        return lambda values: texts(values)[0], lambda parts: b"%s IN (%s)" % (names[0], b",".join(parts))
+        return lambda values: writers[0](values[0] or b""), lambda parts: b"%s IN (%s)" % (names[0], b",".join(parts))
     if any(column.type.kind in _NUMBERED_KINDS for column in key):
         return (
             lambda values: b"(%s)" % b" AND ".join(map(b"%s=%s".__mod__, zip(names, texts(values), strict=True))),

@@ -1,0 +1,6 @@
+from collections.abc import Sequence
+
+from ferryman.model.batch import Batch, Row
+
+def gather(batches: Sequence[Batch], picks: Sequence[int]) -> Batch: ...
+def row_tuples(batch: Batch, places: Sequence[int]) -> list[Row]: ...
