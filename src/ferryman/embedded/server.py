@@ -157,6 +157,7 @@ class Server(ABC):
         process, self._process = self._process, None
         if process is None:
             return
+        children = _children(process.pid) if how is signal.SIGKILL else []
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(how)
         try:
@@ -164,6 +165,7 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _kill_all(children)  # a power cut spares nobody; PostgreSQL does not start again beside its old backends
 
     def _kept(self, name: str, make: Callable[[], str]) -> str:
         path = self.directory / name
@@ -171,6 +173,33 @@ class Server(ABC):
             path.touch(mode=0o600)
             path.write_text(make())
         return path.read_text().strip()
+
+
+def _children(parent: int) -> list[int]:
+    """Return the processes that a process has started (Linux; none elsewhere)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def _kill_all(processes: list[int]) -> None:
+    """Kill processes that are no children of ours, and wait until they are gone."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def free_port() -> int:
