@@ -108,12 +108,14 @@ class QueryEvent:
         sql: Its bytes in the client's character set.
         client_collation: Id of a collation of that character set, 0 when the event does not say.
         error_code: What the statement ended with at the source.
+        sql_mode: Bits of its session's SQL mode.
     """
 
     database: str
     sql: bytes
     client_collation: int
     error_code: int
+    sql_mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +153,27 @@ def parse_query(body: bytes, *, compressed: bool = False, skipped: int = 0) -> Q
     if place > len(body):
         raise corrupt("a statement is cut off")
     sql = uncompress(body[place:]) if compressed else body[place:]
-    return QueryEvent(name.decode("utf-8", "replace"), sql, _client_collation(variables), error_code)
+    collation, mode = (_variable(variables, code) for code in (_CHARSET, _SQL_MODE))
+    return QueryEvent(name.decode("utf-8", "replace"), sql, collation, error_code, mode)
 
 
 _FIXED_VARIABLES = {0: 4, 1: 8, 3: 4, 4: 6, 7: 2, 8: 2, 9: 8, 10: 4, 13: 3, 128: 3, 129: 8}
 _TEXT_VARIABLES = {5: 1, 6: 1, 11: 2}
 """Variables made of so many texts with a length byte each."""
-_CATALOG, _CHARSET = 2, 4
+_CATALOG = 2
+_SQL_MODE, _CHARSET = 1, 4
+_WANTED = {_SQL_MODE: 8, _CHARSET: 2}
+"""Variables that are read, and the length of the number they begin with."""
 
 
-def _client_collation(variables: bytes) -> int:
-    """Find ``character_set_client`` among the status variables; they are ordered, so later unknown ones do not matter."""
-    place = 0
+def _variable(variables: bytes, wanted: int) -> int:
+    """Find a number among the status variables, 0 if it is missing; they are ordered: later unknown ones do not matter."""
+    place, length = 0, _WANTED[wanted]
     while place < len(variables):
         code = variables[place]
         place += 1
-        if code == _CHARSET and place + 2 <= len(variables):
-            return int.from_bytes(variables[place : place + 2], "little")
+        if code == wanted and place + length <= len(variables):
+            return int.from_bytes(variables[place : place + length], "little")
         size = _variable_size(code, variables, place)
         if size is None:
             return 0

@@ -11,6 +11,7 @@ from pymysql.charset import charset_by_id
 
 from ferryman.connectors.mysql_family.ddl.tokens import TokenKind, tokenize
 from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.modes import in_default_mode
 from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind, without_prefix
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel.charsets import to_utf8
@@ -47,7 +48,7 @@ class QueryReader:
         """Read one; text is converted by the client's character set, bytes that are none are replaced."""
         skipped = _LOAD_PART if event_type == events.EXECUTE_LOAD_QUERY else 0
         query = events.parse_query(body, compressed=event_type == events.QUERY_COMPRESSED, skipped=skipped)
-        sql = without_prefix(to_text(query.sql, query.client_collation))
+        sql = without_prefix(in_default_mode(to_text(query.sql, query.client_collation), query.sql_mode))
         return LoggedQuery(statement_kind(sql), sql, query.database)
 
     def table_changed(self, query: LoggedQuery) -> str | None:
