@@ -133,6 +133,27 @@ def test_values_that_stand_in_no_log_are_read_again(lab: Lab) -> None:
     assert len(set(lab.at_target("SELECT u FROM t"))) == 3
 
 
+def test_statements_mean_what_their_session_meant(lab: Lab) -> None:
+    """Time zone and SQL mode of the session, and partitions that OceanBase cannot change as the source does (I5)."""
+    lab.at_source(
+        "SET time_zone = '-07:00'",
+        "ALTER TABLE t ADD COLUMN made TIMESTAMP NOT NULL DEFAULT '2020-01-01 00:00:00'",
+        "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+        """ALTER TABLE "t" ADD COLUMN "w\\" VARCHAR(9) NOT NULL DEFAULT 'a\\nb'""",
+        "INSERT INTO t (id) VALUES (3)",
+        "CREATE TABLE p (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN MAXVALUE)",
+        "INSERT INTO p VALUES (1), (2), (3)",
+        "alter table p reorganize partition a into (partition a values less than (2), partition b values less than maxvalue)",
+        "ALTER TABLE p DROP PARTITION a",
+    )
+    shown = f"SELECT id, v, UNIX_TIMESTAMP(made), `w\\` FROM {lab.database}.t ORDER BY id"
+    wanted = [(1, "a"), (2, "b"), (3, None)]
+    rows = [(*row, 1577862000, "a\\nb") for row in wanted]
+    until(lambda: lab.apply()["status"] == "MONITORING" and execute(lab.target, shown) == rows, lab.apply)
+    assert execute(lab.source, shown) == rows
+    lab.equal("p")
+
+
 def test_the_choices_of_an_operator(lab: Lab) -> None:
     # `apply`: what to run at the target instead; the source's statement still tells how rows look from there on.
     lab.at_source("ALTER TABLE j MODIFY doc LONGTEXT", "INSERT INTO j VALUES (2, 'no document')")

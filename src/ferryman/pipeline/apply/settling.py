@@ -27,6 +27,7 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
+from ferryman.model.types import ColumnType
 from ferryman.pipeline.apply.cascades import ForeignKeys, Reference
 from ferryman.pipeline.apply.folding import WILD, fold_of
 from ferryman.pipeline.apply.ledger import MOST_VALUES, Ledger, Place, Values
@@ -253,7 +254,7 @@ class Settler:
 
     def _is_there(self, table: Table) -> bool:
         found = self._source.read_schema(Selection(objects=(exact_pattern(table.name),))).table(table.name)
-        return found is not None and found.columns == table.columns
+        return found is not None and _shape(found) == _shape(table)
 
     def _reload(self, view: View, table: Table) -> int:
         """Read a whole table again; what changes meanwhile is in the log, as with any load (algorithms.md §2).
@@ -336,6 +337,11 @@ class Settler:
             if rows:
                 session.replace(target, shape.written, shape.batch(rows))
         return len(keys)
+
+
+def _shape(table: Table) -> list[tuple[str, ColumnType]]:
+    """What rows are read by; defaults may be spelled in another way by a catalog than by a statement."""
+    return [(column.name, column.type) for column in table.columns]
 
 
 def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -17,7 +17,7 @@ _CHANGING = re.compile(
     re.IGNORECASE,
 )
 _CLOCKS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
-_ZONED = frozenset({Kind.DATETIME, Kind.TIMESTAMP})
+_ZONED = "the time zone of a session the log does not name"
 
 
 def unlogged_values(before: Table, after: Table, renamed: dict[str, str]) -> list[str]:
@@ -48,6 +48,8 @@ def _new_values(column: Column) -> str:
     default = column.default
     if default is not None and default.kind is DefaultKind.EXPRESSION and _CHANGING.search(default.text):
         return f"existing rows take {default.text}, and the log does not say which value"
+    if column.type.kind is Kind.TIMESTAMP and default is not None and not default.text.startswith("0000"):
+        return f"existing rows take {default.text} in {_ZONED}"
     if column.type.kind is Kind.JSON and not column.nullable and default is None:
         return "existing rows take a value that is no JSON"
     return ""
@@ -55,8 +57,8 @@ def _new_values(column: Column) -> str:
 
 def _other_values(old: Column, new: Column) -> str:
     one, other = old.type, new.type
-    if {one.kind, other.kind} == _ZONED:
-        return "values are converted in the time zone of a session the log does not name"
+    if (one.kind is Kind.TIMESTAMP) != (other.kind is Kind.TIMESTAMP):
+        return f"values are converted in {_ZONED}"
     if one.kind in _CLOCKS and other.kind in _CLOCKS and other.fraction < one.fraction:
         return "fractions of seconds are cut by some servers and rounded by others"
     if new.auto_increment and not old.auto_increment and old.nullable:
