@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: fidelity help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz api-load lock console console-test console-shots console-load clean
+.PHONY: fidelity registry-test help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +54,9 @@ kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after eac
 sink-campaign: $(STAMP)  ## every sink and partition rule under random kills (KILLS=100 SEED=n)
 	@FERRYMAN_KILLS=$${KILLS:-100} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_sink_file.py tests/fault/test_sink_kafka.py \
 	  tests/fault/test_sink_rocketmq.py
+
+registry-test: $(STAMP)  ## AVRO with a real schema registry (fetches 140 MB once)
+	@tools/registry && $(BIN)/pytest -s tests/integration/test_avro_registry.py
 
 storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
 	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py

@@ -31,7 +31,7 @@ def hide_passwords(arguments: list[str]) -> None:
 def without_passwords(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
     """Return the arguments with URLs that have no password, and the passwords by environment variable."""
     from ferryman.foundation.errors import UsageError
-    from ferryman.spi.url import format_url, parse_url
+    from ferryman.spi.url import SECRET_OPTIONS, format_url, parse_url
 
     cleaned, found = list(arguments), dict[str, str]()
     for place, argument in enumerate(arguments):
@@ -44,7 +44,7 @@ def without_passwords(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
             endpoint = parse_url(url)
         except UsageError:
             continue
-        if endpoint.password and "ssl_key_password" not in endpoint.options:
+        if endpoint.password and not SECRET_OPTIONS & endpoint.options.keys():
             found[VARIABLES[option]] = endpoint.password
             cleaned[where] = f"{option}={format_url(endpoint)}" if equals else format_url(endpoint)
     return cleaned, found

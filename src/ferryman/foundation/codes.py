@@ -231,6 +231,16 @@ CODES: dict[str, Code] = {
         2, "never", "PARAM_ERROR", "`ferryman dead-letters list PROJECT` shows those that are open"
     ),
     "project.wrong_status": Code(2, "never", "PARAM_ERROR"),
+    "registry.incompatible": Code(
+        1,
+        "manual",
+        "PARAM_ERROR",
+        "set the subject's compatibility in the registry (NONE takes any change), or use another topic, then resume",
+    ),
+    "registry.refused": Code(1, "manual", "PARAM_ERROR"),
+    "registry.schema_missing": Code(
+        1, "manual", "PARAM_ERROR", "register the schema, or let the project do it (register_schemas=true), then resume"
+    ),
     "report.differences": Code(
         4, "manual", "INNER_ERROR", "`ferryman repair` prints the SQL that makes the target equal"
     ),
@@ -290,6 +300,9 @@ CODES: dict[str, Code] = {
     ),
     "sink.topic_refused": Code(1, "manual", "PARAM_ERROR"),
     "sink.topic_shrunk": Code(1, "auto", "PARAM_ERROR", "is a broker away? start it; keys keep their partition"),
+    "sink.value_unfit": Code(
+        1, "manual", "PARAM_ERROR", "use times=text for dates that are none, another format, or correct the value"
+    ),
     "source.history_lost": Code(
         3, "auto", "INNER_ERROR", "raise undo_retention at the source (ALTER SYSTEM SET undo_retention = 21600)"
     ),

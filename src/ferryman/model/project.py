@@ -191,6 +191,17 @@ class PartitionRule(enum.Enum):
     """All in one partition: everything stays in order."""
 
 
+class Subjects(enum.Enum):
+    """What schemas are called in a registry (Confluent's strategies)."""
+
+    TOPIC = "topic"
+    """By the topic: one table a topic."""
+    RECORD = "record"
+    """By the record, whichever topic it goes to."""
+    TOPIC_RECORD = "topic-record"
+    """By both: a topic may hold several tables."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
     """How a synchronization project publishes into a message queue or files.
@@ -211,6 +222,9 @@ class PublishOptions:
         producer_group: RocketMQ.
         tags: RocketMQ.
         send_timeout_ms: How long a message may be under way.
+        subjects: AVRO: what a schema is called in the registry.
+        register_schemas: AVRO: whether schemas are registered; else they must be there.
+        times_as_text: AVRO: dates and times as their text, for values that no number stands for.
     """
 
     format: str = "DEFAULT"
@@ -228,6 +242,9 @@ class PublishOptions:
     producer_group: str = "OMS"
     tags: str = ""
     send_timeout_ms: int = 3000
+    subjects: Subjects = Subjects.TOPIC
+    register_schemas: bool = True
+    times_as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

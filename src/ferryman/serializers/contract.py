@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
@@ -21,6 +21,24 @@ class Serializer(Protocol):
 
     def heartbeat(self, origin: Origin) -> bytes | None:
         """Return a heartbeat; `None` where the format has none."""
+        ...
+
+
+@runtime_checkable
+class KeySerializer(Protocol):
+    """A format with a form of its own for keys, too; the others' are JSON objects. Partitions are chosen by these."""
+
+    def keys(self, event: RowEvent, places: Sequence[int]) -> list[bytes]:
+        """Return each row's key: the columns at these places."""
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A format that stands on something outside."""
+
+    def check(self) -> None:
+        """Raise what hinders it."""
         ...
 
 

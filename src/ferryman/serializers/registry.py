@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import cast
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import PublishOptions
+from ferryman.model.project import Endpoint, PublishOptions
 from ferryman.serializers.contract import Serializer
 
 _MAKERS: dict[str, tuple[str, str]] = {
@@ -19,20 +19,26 @@ _MAKERS: dict[str, tuple[str, str]] = {
     "DEBEZIUM": ("debezium", "make"),
     "DEBEZIUMFLATTEN": ("debezium", "make"),
     "DEBEZIUMSMT": ("debezium", "make"),
+    "AVRO": ("avro", "make"),
     "CLOUDEVENTS": ("cloudevents", "make"),
     "MAXWELL": ("maxwell", "make"),
 }
+
+_NEED_ENDPOINT = {"avro"}
+"""Those that talk to something beside the queue, or to one queue only."""
 
 FORMATS = tuple(sorted(_MAKERS))
 """Every format by name."""
 
 
-def serializer_for(options: PublishOptions) -> Serializer:
-    """Return the serializer of a project; ``usage.wrong_option`` for an unknown format."""
+def serializer_for(options: PublishOptions, endpoint: Endpoint | None = None) -> Serializer:
+    """Return the serializer of a project that publishes there; ``usage.wrong_option`` for an unknown format."""
     try:
         module, maker = _MAKERS[options.format.upper()]
     except KeyError:
         known = ", ".join(FORMATS)
         raise UsageError("usage.wrong_option", f"unknown format {options.format!r}; known are {known}") from None
     make = getattr(import_module(f"ferryman.serializers.{module}"), maker)
+    if module in _NEED_ENDPOINT:
+        return cast("Callable[[PublishOptions, Endpoint | None], Serializer]", make)(options, endpoint)
     return cast("Callable[[PublishOptions], Serializer]", make)(options)

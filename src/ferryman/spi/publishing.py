@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import Endpoint, PartitionRule, PublishOptions
+from ferryman.model.names import TableName
+from ferryman.model.project import Endpoint, PartitionRule, PublishOptions, Subjects
 
 _WORDS = {"true": True, "false": False, "exactly-once": True, "at-least-once": False}
 
@@ -18,6 +19,10 @@ def _truth(text: str) -> bool:
 
 def _rule(text: str) -> PartitionRule:
     return PartitionRule(text.upper())
+
+
+def _times(text: str) -> bool:
+    return {"text": True, "numbers": False}[text.lower()]
 
 
 def _number(least: int) -> Callable[[str], int]:
@@ -48,6 +53,9 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "business": ("business", str),
     "producer_group": ("producer_group", str),
     "tags": ("tags", str),
+    "subjects": ("subjects", Subjects),
+    "register_schemas": ("register_schemas", _truth),
+    "times": ("times_as_text", _times),
     "send_timeout_ms": ("send_timeout_ms", _number(1)),
 }
 """Option of a URL → member of `PublishOptions`, and how it is read."""
@@ -56,6 +64,11 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {"rocketmq": {"topic": "{database}-
 """Where a kind of queue differs: RocketMQ's topics have no dots in their names, and it has no way to commit marks."""
 
 PUBLISH_OPTIONS = frozenset(_READERS)
+
+
+def topic_of(options: PublishOptions, name: TableName) -> str:
+    """Return the topic of a published table."""
+    return options.topic.replace("{database}", name.database).replace("{table}", name.table)
 
 
 def publish_options(endpoint: Endpoint) -> tuple[Endpoint, PublishOptions]:

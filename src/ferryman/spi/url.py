@@ -28,11 +28,12 @@ QUEUE_PORTS = {"kafka": 9092, "rocketmq": 9876}
 
 QUEUE_OPTIONS = PUBLISH_OPTIONS | {
     "security_protocol", "sasl_mechanism", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "ssl_check_host",
-    "compression", "message_max_bytes", "linger_ms", "checkpoint_topic", "registry", "connect_timeout",
+    "compression", "message_max_bytes", "linger_ms", "checkpoint_topic", "connect_timeout",
+    "registry", "registry_user", "registry_password", "registry_ca",
 }  # fmt: skip
 """Options of a queue, and of what is published there."""
 
-SECRET_OPTIONS = frozenset({"ssl_key_password"})
+SECRET_OPTIONS = frozenset({"ssl_key_password", "registry_password"})
 
 _DEFAULT_HOST = "127.0.0.1"
 

@@ -161,7 +161,7 @@ def test_a_topic_with_fewer_partitions_than_before_stops_the_task() -> None:
             return dict.fromkeys(names, 2)
 
     class Context:
-        spec = SimpleNamespace(publish=PublishOptions())
+        spec = SimpleNamespace(publish=PublishOptions(), target=None)
 
         def __init__(self, known: int) -> None:
             self.known = known

@@ -21,6 +21,7 @@ from ferryman.model.project import (
     ProjectSpec,
     ProjectType,
     PublishOptions,
+    Subjects,
     VerifyOptions,
 )
 from ferryman.model.serial import to_json
@@ -85,6 +86,9 @@ class PublishSettings(Model):
     business: str = ""
     producer_group: str = _PUBLISH.producer_group
     tags: str = ""
+    subjects: Subjects = _PUBLISH.subjects
+    register_schemas: bool = _PUBLISH.register_schemas
+    times_as_text: bool = _PUBLISH.times_as_text
     send_timeout_ms: int = Field(default=_PUBLISH.send_timeout_ms, ge=1, le=3_600_000)
 
 

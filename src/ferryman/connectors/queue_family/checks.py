@@ -9,6 +9,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, ProjectSpec, PublishOptions, StepName
 from ferryman.model.schema import Schema
 from ferryman.spi.precheck import CheckResult, Verdict
+from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Sink
 
 
@@ -37,7 +38,7 @@ class QueueChecks:
 
 def _topic(spec: ProjectSpec, schema: Schema, place: int) -> str:
     name = spec.selection.target_name(schema.tables[place].name)
-    return spec.publish.topic.replace("{database}", name.database).replace("{table}", name.table)
+    return topic_of(spec.publish, name)
 
 
 def _existence(missing: list[str], spec: ProjectSpec) -> CheckResult:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import ProjectSpec, StepName
+from collections import Counter
+
+from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.model.project import ProjectSpec, StepName, Subjects
 from ferryman.model.schema import ReferenceAction, Schema
 from ferryman.model.types import Kind
+from ferryman.serializers.contract import Checked
 from ferryman.serializers.registry import serializer_for
 from ferryman.spi.precheck import CheckResult, Verdict
+from ferryman.spi.publishing import topic_of
 
 _ACTING = frozenset({ReferenceAction.CASCADE, ReferenceAction.SET_NULL, ReferenceAction.SET_DEFAULT})
 _SHOWN = 5
@@ -15,16 +19,31 @@ _SHOWN = 5
 
 def publishing_checks(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
     """Look at format, foreign keys, keys and types."""
-    return [_format(spec), _cascades(spec, schema), _keys(spec, schema), _digits(spec, schema)]
+    return [_format(spec, schema), _cascades(spec, schema), _keys(spec, schema), _digits(spec, schema)]
 
 
-def _format(spec: ProjectSpec) -> CheckResult:
-    title = "the format is known"
+def _format(spec: ProjectSpec, schema: Schema) -> CheckResult:
+    title = "the format can be written"
     try:
-        serializer_for(spec.publish)
+        serializer = serializer_for(spec.publish, spec.target)
+        if isinstance(serializer, Checked):
+            serializer.check()
+            _one_table_a_subject(spec, schema)
     except FerrymanError as error:
         return _item("MQ_FORMAT", Verdict.FAILED, title, error.message, code=error.code)
     return _item("MQ_FORMAT", Verdict.PASSED, title)
+
+
+def _one_table_a_subject(spec: ProjectSpec, schema: Schema) -> None:
+    """Refuse tables that would be versions of one schema in the registry."""
+    topics = Counter(topic_of(spec.publish, spec.selection.target_name(table.name)) for table in schema.tables)
+    shared = [topic for topic, count in topics.items() if count > 1]
+    if shared and spec.publish.subjects is Subjects.TOPIC:
+        raise UsageError(
+            "usage.wrong_option",
+            f"several tables go to the topic {shared[0]}, whose subject holds one schema",
+            hint="use subjects=topic-record",
+        )
 
 
 def _cascades(spec: ProjectSpec, schema: Schema) -> CheckResult:

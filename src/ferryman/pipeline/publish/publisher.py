@@ -17,8 +17,9 @@ from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.statement import Outcome, Statements
 from ferryman.pipeline.apply.window import Part, Placed
 from ferryman.pipeline.publish.checkpoints import Checkpoints
-from ferryman.pipeline.publish.routing import Router, topic_of
+from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import verb_of
+from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Messages, Origin, RowEvent, StatementEvent
 
 

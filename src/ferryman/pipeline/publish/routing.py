@@ -16,15 +16,11 @@ from ferryman.model.batch import Batch, ColumnData
 from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
 from ferryman.model.project import PartitionRule, PublishOptions
-from ferryman.serializers.contract import Serializer
+from ferryman.serializers.contract import KeySerializer, Serializer
 from ferryman.serializers.identity import key_places, place_text
 from ferryman.serializers.values import Family, Objects
+from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Messages, Origin, RowEvent, StatementEvent
-
-
-def topic_of(options: PublishOptions, name: TableName) -> str:
-    """Return the topic of a published table."""
-    return options.topic.replace("{database}", name.database).replace("{table}", name.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +147,15 @@ class Router:
         return Messages(
             topic=topic,
             partitions=partitions,
-            keys=keys if key.named else [None] * count,
+            keys=self._named_keys(event, key, keys),
             values=self._serializer.rows(event),
             names=self._names(event),
         )
+
+    def _named_keys(self, event: RowEvent, key: _Key, keys: list[bytes]) -> Sequence[bytes | None]:
+        if not key.named:
+            return [None] * event.row_count
+        return self._serializer.keys(event, key.places) if isinstance(self._serializer, KeySerializer) else keys
 
     def _names(self, event: RowEvent) -> list[str]:
         place = place_text(event.origin) if self._named else None

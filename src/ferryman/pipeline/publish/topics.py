@@ -11,12 +11,13 @@ from ferryman.model.project import StepName, StepProgress, TableProgress
 from ferryman.model.schema import Schema, Table
 from ferryman.model.serial import to_json
 from ferryman.pipeline.plan import read_source
-from ferryman.pipeline.publish.routing import Router, topic_of
+from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.tables import RuledTable
 from ferryman.serializers.registry import serializer_for
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import SchemaPlan
+from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Sink, TopicPlan
 from ferryman.spi.task import TaskContext
 
@@ -126,7 +127,7 @@ def router_of(context: TaskContext, sink: Sink) -> Router:
             message = f"topic {name} has {there[name]} partitions now, and had {count} when the project began"
             raise FerrymanError("sink.topic_shrunk", message)
     options = context.spec.publish
-    return Router(options, serializer_for(options), known, named=not sink.exactly_once)
+    return Router(options, serializer_for(options, context.spec.target), known, named=not sink.exactly_once)
 
 
 def sink_of(context: TaskContext) -> Sink:
