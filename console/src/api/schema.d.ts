@@ -4174,6 +4174,11 @@ export interface components {
              */
             producer_group: string;
             /**
+             * Register Schemas
+             * @default true
+             */
+            register_schemas: boolean;
+            /**
              * Replication
              * @default 1
              */
@@ -4185,11 +4190,18 @@ export interface components {
              * @default 3000
              */
             send_timeout_ms: number;
+            /** @default topic */
+            subjects: components["schemas"]["Subjects"];
             /**
              * Tags
              * @default
              */
             tags: string;
+            /**
+             * Times As Text
+             * @default false
+             */
+            times_as_text: boolean;
             /**
              * Topic
              * @default {database}.{table}
@@ -4447,6 +4459,12 @@ export interface components {
              */
             status: "waiting" | "running" | "needs-you" | "done";
         };
+        /**
+         * Subjects
+         * @description What schemas are called in a registry (Confluent's strategies).
+         * @enum {string}
+         */
+        Subjects: "topic" | "record" | "topic-record";
         /**
          * SwitchoverDecision
          * @description What goes with an action.

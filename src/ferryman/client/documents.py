@@ -48,6 +48,10 @@ StepName = Literal["precheck", "schema", "capture", "load", "index", "apply", "v
 """The steps, in running order (our names; `api` maps them to OMS names)."""
 
 
+Subjects = Literal["topic", "record", "topic-record"]
+"""What schemas are called in a registry (Confluent's strategies)."""
+
+
 class AccountChange(TypedDict):
     """What to change of an account; members left out stay as they are."""
 
@@ -806,10 +810,13 @@ class PublishSettings(TypedDict):
     partition: NotRequired[int]
     partitions: NotRequired[int]
     producer_group: NotRequired[str]
+    register_schemas: NotRequired[bool]
     replication: NotRequired[int]
     rule: NotRequired[PartitionRule]
     send_timeout_ms: NotRequired[int]
+    subjects: NotRequired[Subjects]
     tags: NotRequired[str]
+    times_as_text: NotRequired[bool]
     topic: NotRequired[str]
     topic_options: NotRequired[dict[str, str]]
     with_schema: NotRequired[bool]
