@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ferryman.foundation.codes import CODES, as_page
+from ferryman.foundation.codes import CODES
+from ferryman.foundation.codes_page import as_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
