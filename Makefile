@@ -9,7 +9,8 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: fidelity registry-test help setup demo check fix test $(TIERS) bench fuzz kill-campaign storm openapi errors api-fuzz api-load lock console console-test console-shots console-load clean
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign sink-campaign model storm fidelity registry-test openapi errors
+.PHONY: api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z_-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,8 +49,11 @@ bench: $(STAMP)  ## measure; writes docs/benchmarks.md
 fuzz: $(STAMP)  ## a million mutated packets and events for the kernel, some with AddressSanitizer (INPUTS=n SEED=n)
 	@tools/fuzz $${INPUTS:-1000000} $(SEED)
 
-kill-campaign: $(STAMP)  ## 200 kills at random instants, a comparison after each (KILLS=200 SEED=n)
-	@FERRYMAN_KILLS=$$(($${KILLS:-200} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
+kill-campaign: $(STAMP)  ## 300 kills and zombies at random instants, with schema statements (KILLS=300 SEED=n)
+	@FERRYMAN_KILLS=$$(($${KILLS:-300} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
+
+model: $(STAMP)  ## apply beside load, crashes and schema statements in memory, so many random runs (RUNS=10000)
+	@FERRYMAN_RUNS=$${RUNS:-10000} $(BIN)/pytest --timeout=0 -p no:randomly tests/property/test_apply_model.py -k whatever_happens
 
 sink-campaign: $(STAMP)  ## every sink and partition rule under random kills (KILLS=100 SEED=n)
 	@FERRYMAN_KILLS=$${KILLS:-100} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_sink_file.py tests/fault/test_sink_kafka.py \

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,7 @@ from ferryman.model.project import ProjectSpec
 from ferryman.model.selection import Selection
 from ferryman.pipeline.verify import compare_endpoints
 
-VICTIMS = ("service", "task", "task", "source", "target")
+VICTIMS = ("service", "task", "task", "zombie", "source", "target")
 
 
 class Stage:
@@ -34,6 +36,9 @@ class Stage:
         self.client = OmsClient(free_port(), secrets.token_hex(8))
         self.service: subprocess.Popen[bytes] | None = None
         self.kills: list[str] = []
+        self.naps: tuple[float, ...] = (1.0, 3.0)
+        """How many seconds a suspended task sleeps."""
+        self._timers: list[threading.Timer] = []
 
     def open(self) -> Stage:
         self.source.start()
@@ -42,6 +47,7 @@ class Stage:
         return self
 
     def close(self) -> None:
+        self.wait_awake()
         if self.service is not None:
             self.service.kill()
             self.service.wait()
@@ -104,12 +110,30 @@ class Stage:
             tasks = self.task_pids()
             if tasks:
                 os.kill(random.choice(tasks), signal.SIGKILL)
+        elif victim == "zombie":
+            self._suspend()
         elif victim == "source":
             self.source.kill()
             self.source.start()
         else:
             self.target.kill()
             self.target.start()
+
+    def _suspend(self) -> None:
+        """Stop a task amid whatever it does; it wakes after a while, perhaps when its lease has run out (I7)."""
+        tasks = self.task_pids()
+        if not tasks:
+            return
+        pid = random.choice(tasks)
+        os.kill(pid, signal.SIGSTOP)
+        timer = threading.Timer(random.choice(self.naps), _wake, (pid,))
+        timer.start()
+        self._timers.append(timer)
+
+    def wait_awake(self) -> None:
+        """Wait until everything suspended goes on."""
+        while self._timers:
+            self._timers.pop().join()
 
     def task_pids(self) -> list[int]:
         assert self.service is not None
@@ -149,6 +173,11 @@ class Stage:
         for log in [self.directory / "service.log", *sorted((self.directory / "data").glob("logs/**/*.log"))]:
             lines += [f"== {log.name}", *log.read_text("utf-8", "replace").splitlines()[-12:]]
         return "\n".join(lines)
+
+
+def _wake(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+        os.kill(pid, signal.SIGCONT)
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str, news: Callable[[], str]) -> None:

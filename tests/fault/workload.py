@@ -57,6 +57,20 @@ insert into {db}.codes select left(md5(seq), 24), elt(1 + seq % 3, 'eu', 'us', '
 insert into {db}.bag select seq % 100, concat('b', seq % 10), seq % 7 / 3 from seq_1_to_3000;
 """
 
+MORE_TABLES = 16
+"""Small tables of four sorts beside those above: one key and two unique ones, a key of two columns, a text key, no key."""
+SORTS = (
+    "(id int not null primary key, a int, b varchar(20), unique key a (a), unique key b (b))",
+    "(k int not null, n int not null, a int, b varchar(20), primary key (n, k), key a (a))",
+    "(id varchar(20) collate utf8mb4_bin not null primary key, a int, b varchar(20))",
+    "(a int, b varchar(20), c datetime(3))",
+)
+
+
+def more_name(number: int) -> str:
+    """Return the name of one of the small tables; its sort is ``number % 4``."""
+    return f"more{number:02}"
+
 
 def connect(server: MariaDb, database: str) -> Any:
     return pymysql.connect(
@@ -79,16 +93,30 @@ def create(server: MariaDb, database: str, *, rows: int = 20_000) -> None:
         for statement in SCHEMA.format(db=database, rows=rows, half=rows // 2).split(";\n"):
             if statement.strip():
                 cursor.execute(statement)
+        for number in range(MORE_TABLES):
+            cursor.execute(f"CREATE TABLE {more_name(number)} {SORTS[number % 4]}")
 
 
 class Writer:
     """Transactions of every awkward sort, again and again, across restarts of the server."""
 
     def __init__(
-        self, server: MariaDb, database: str, *, seed: int, rows: int = 20_000, pause_seconds: float = 0.003
+        self,
+        server: MariaDb,
+        database: str,
+        *,
+        seed: int,
+        rows: int = 20_000,
+        pause_seconds: float = 0.003,
+        shapes: bool = False,
     ) -> None:
+        """Make a writer; `shapes`: schema statements come among the rows, too."""
         self._server, self._database, self._rows, self._pause = server, database, rows, pause_seconds
         self._random = random.Random(seed)
+        self._shapes = shapes
+        self.statements = 0
+        """Schema statements so far."""
+        self._width = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.transactions = 0
@@ -125,6 +153,8 @@ class Writer:
             self._family,
             self._codes,
             self._bag,
+            self._more,
+            self._more,
         )
         while not self._stop.is_set():
             connection.begin()
@@ -133,6 +163,9 @@ class Writer:
                     self._random.choice(deeds)(cursor)
             connection.commit()
             self.transactions += 1
+            if self._shapes and self._random.random() < 0.02:
+                with connection.cursor() as cursor:
+                    self._shape(cursor)
             time.sleep(self._pause)
 
     def _account(self) -> int:
@@ -197,3 +230,49 @@ class Writer:
             cursor.execute("INSERT INTO bag VALUES (%s, 'dup', 1 / 3)", (self._random.randint(0, 20),))
         cursor.execute("DELETE FROM bag WHERE a = %s LIMIT 1", (self._random.randint(0, 99),))
         cursor.execute("UPDATE bag SET b = 'moved' WHERE a = %s LIMIT 1", (self._random.randint(0, 99),))
+
+    def _more(self, cursor: Any) -> None:
+        """One of the small tables: keys and unique values come, go and pass from row to row."""
+        number = self._random.randrange(MORE_TABLES)
+        name, sort = more_name(number), number % 4
+        one, other = self._random.randint(1, 300), self._random.randint(1, 300)
+        ways = {
+            0: (f"REPLACE INTO {name} (id, a, b) VALUES ({one}, {other}, 'b{one}')",
+                f"UPDATE IGNORE {name} SET id = {other}, a = {one} WHERE id = {one}"),
+            1: (f"REPLACE INTO {name} (k, n, a, b) VALUES ({one}, {other % 7}, {other}, 'x')",
+                f"UPDATE IGNORE {name} SET k = {other}, n = {one % 7} WHERE k = {one}"),
+            2: (f"REPLACE INTO {name} (id, a, b) VALUES ('key {one}', {other}, 'x')",
+                f"UPDATE IGNORE {name} SET id = 'Key {other}' WHERE id = 'key {one}'"),
+            3: (f"INSERT INTO {name} (a, b, c) VALUES ({one}, 'twice', '2020-01-01'), ({one}, 'twice', '2020-01-01')",
+                f"UPDATE {name} SET b = 'once' WHERE a = {one} LIMIT 1"),
+        }[sort]  # fmt: skip
+        key = "k" if sort == 1 else "a" if sort == 3 else "id"
+        value = f"'key {one}'" if sort == 2 else str(one)
+        gone = f"DELETE FROM {name} WHERE {key} = {value} LIMIT 1"
+        cursor.execute(self._random.choice((*ways, *ways, gone)))
+
+    def _shape(self, cursor: Any) -> None:
+        """A schema statement on one of the small tables that have a key, repeatable whatever was there before."""
+        number = self._random.randrange(MORE_TABLES - 1)
+        name = more_name(number - 1 if number % 4 == 3 else number)
+        spare = self._random.randrange(3)
+        cursor.execute(
+            self._random.choice(
+                (
+                    f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS extra{spare} int DEFAULT {spare}",
+                    f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS extra{spare} int DEFAULT {spare}",
+                    f"ALTER TABLE {name} DROP COLUMN IF EXISTS extra{spare}",
+                    f"CREATE INDEX IF NOT EXISTS more_a ON {name} (a, b)",
+                    f"DROP INDEX IF EXISTS more_a ON {name}",
+                    f"TRUNCATE TABLE {name}",
+                    f"CREATE TABLE IF NOT EXISTS late{spare} (id int PRIMARY KEY, v varchar(20))",
+                    f"ALTER TABLE {name} MODIFY b varchar({20 + 10 * self._wider()})",
+                )
+            )
+        )
+        self.statements += 1
+
+    def _wider(self) -> int:
+        """Columns only grow: no value is cut."""
+        self._width += 1
+        return self._width

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from dataclasses import replace
 
 import pytest
 from apply_model import Model, run
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from memory_source import MemorySource
+from memory_source import MemorySource, place
+from memory_target import Crash
 
-from ferryman.foundation.errors import FerrymanError, LeaseLostError
+from ferryman.foundation.errors import AlreadySoError, FerrymanError, LeaseLostError
+from ferryman.model.changes import SchemaStatement
+from ferryman.spi.dialect import DdlEffect
+
+RUNS = int(os.environ.get("FERRYMAN_RUNS", "400"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=RUNS, deadline=None)
 @given(seed=st.integers(0, 2**40))
 def test_target_equals_source_whatever_happens(seed: int):
     note(f"seed {seed}")
@@ -76,6 +83,41 @@ def test_a_deadlock_in_a_lane_is_tried_again():
         while model.step(applier, cutter, lookahead):
             pass
         model.check_end()
+
+
+@pytest.mark.parametrize("crashes", [True, False])
+def test_a_statement_that_the_catalog_does_not_tell_of_is_repeated_only_after_a_crash(crashes: bool):
+    """An index more fits both shapes: behind a crash the server's "it is there" means done (I8), otherwise it stops."""
+    model = Model(3, crashes=0)
+    model.load()
+    table = model.schema.tables[0]
+    indexed = DdlEffect(
+        schema=model.schema.with_table(replace(table, comment="indexed")), statements=("index",), touched=(table.name,)
+    )
+    model.dialect.replay = lambda schema, selection, sql, database: indexed
+    statement = SchemaStatement(sql="index", database="s", position=replace(place(9), order=(9, 1)))
+    ran: list[str] = [] if crashes else ["by hand"]
+
+    def index(sql: str) -> None:
+        ran.append(sql)
+        if len(ran) > 1:
+            raise AlreadySoError("target.ddl_failed", "the index is there")
+
+    def strike(call: str) -> None:
+        if call == "ddl done":
+            raise Crash
+
+    model.target.run_statement = index
+    model.target.strike = strike
+    applier, *_ = model.begin(1)
+    with pytest.raises(Crash if crashes else AlreadySoError):
+        applier.run(statement)
+    if crashes:
+        model.target.strike = lambda call: None
+        applier, *_ = model.begin(2)
+        applier.run(statement)
+        assert ran == ["index", "index"]
+        assert (applier.checkpoint.position, applier.checkpoint.intent) == (statement.position, None)
 
 
 def test_the_model_can_fail(monkeypatch: pytest.MonkeyPatch):

@@ -75,5 +75,9 @@ class LeaseLostError(FerrymanError):
     """Another holder has raised the epoch: stop now, write nothing more (I7)."""
 
 
+class AlreadySoError(FerrymanError):
+    """A schema statement was refused because the target shows its effect already: an index is there, a column is gone."""
+
+
 class DuplicateKeyError(FerrymanError):
     """A unique key of the target is already taken; the statement changed nothing."""

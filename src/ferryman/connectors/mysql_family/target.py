@@ -12,7 +12,7 @@ from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.session import Session
 from ferryman.connectors.mysql_family.rows.snapshot import open_moment
 from ferryman.connectors.sql_family.target import KEPT_BY_DDL, SqlTarget
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import AlreadySoError, FerrymanError
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.source import TableReader
@@ -33,6 +33,10 @@ def _execute_patiently(connection: Connection, sql: str) -> None:
             time.sleep(0.5)
         else:
             return
+
+
+_ALREADY_SO = frozenset({1050, 1051, 1060, 1061, 1068, 1091, 1507, 1517, 1826, 3821, 3822})
+"""Errors of statements that say: a table, column, key, partition or constraint is there already, or is not there."""
 
 
 class FamilyTarget(SqlTarget[Connection]):
@@ -68,9 +72,9 @@ class FamilyTarget(SqlTarget[Connection]):
                     raise
                 cause = error.__cause__
                 text = text_of(cause) if cause is not None else error.message
-                raise FerrymanError(
-                    "target.ddl_failed", f"{connection.where}: {text} (error {errno})", context={"errno": errno}
-                ) from error
+                kind = AlreadySoError if errno in _ALREADY_SO else FerrymanError
+                message = f"{connection.where}: {text} (error {errno})"
+                raise kind("target.ddl_failed", message, context={"errno": errno}) from error
 
     def _connect(self, *, writer: bool = False) -> Connection:
         return open_connection(self._endpoint, role="target", writer=writer)

@@ -11,11 +11,14 @@ from ferryman.connectors.postgresql.rows.reader import Reader
 from ferryman.connectors.postgresql.rows.session import Session
 from ferryman.connectors.postgresql.rows.snapshot import open_moment
 from ferryman.connectors.sql_family.target import KEPT_BY_DDL, SqlTarget
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import AlreadySoError, FerrymanError
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.source import TableReader
 from ferryman.spi.target import TargetSession
+
+_ALREADY_SO = frozenset({"42P07", "42P01", "42701", "42703", "42710", "42704", "42P16"})
+"""States of statements that say: a table, column, index or constraint is there already, or is not there."""
 
 
 class PostgreSqlTarget(SqlTarget[Connection]):
@@ -63,4 +66,5 @@ def _ddl_failed(connection: Connection, error: FerrymanError) -> FerrymanError:
     text = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
     state = error.context.get("sqlstate", "")
     message = f"{connection.where}: {text or error.message} (SQLSTATE {state})"
-    return FerrymanError("target.ddl_failed", message, context={"sqlstate": state})
+    kind = AlreadySoError if state in _ALREADY_SO else FerrymanError
+    return kind("target.ddl_failed", message, context={"sqlstate": state})

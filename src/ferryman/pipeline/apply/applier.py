@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import AlreadySoError, FerrymanError
 from ferryman.model.batch import Row
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint, Intent
@@ -54,6 +54,8 @@ class Applier:
         self._settler = Settler(around.source, around.target, self.transaction, self._target_of)
         self.letters = Letters(around.target, around.project_id)
         self.checkpoint = checkpoint
+        self._begun = checkpoint.intent
+        """What a run before this one had begun."""
 
     def close(self) -> None:
         """Let go of what is being looked at; the sessions are the lanes'."""
@@ -261,7 +263,7 @@ class Applier:
             intent = Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())
             with self.transaction() as session:
                 self._save(session, replace(before, intent=intent))
-            self._run_fenced(statements, statement)
+            self._run_fenced(statements, statement, before.schema, outcome)
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
         if not self.consistent:
@@ -292,8 +294,7 @@ class Applier:
 
     def _is_done(self, statement: SchemaStatement, outcome: Outcome) -> bool:
         """Whether the target shows the statement's effect already."""
-        intent = self.checkpoint.intent
-        interrupted = intent is not None and intent.ddl is not None and intent.end == statement.position
+        interrupted = self._is_interrupted(statement)
         if not interrupted and not self._around.statements.may_be_known(statement):
             return False
         state = self._around.statements.state(self._around.target, self.checkpoint.schema, outcome.schema)
@@ -301,22 +302,38 @@ class Applier:
             raise torn(statement)
         return state is State.AFTER
 
-    def _run_fenced(self, statements: Sequence[str], statement: SchemaStatement) -> None:
-        """Run statements while a transaction holds the lease, so that a new holder waits for their end (I7)."""
+    def _is_interrupted(self, statement: SchemaStatement) -> bool:
+        """Whether a run before this one may have begun the statement."""
+        intent = self._begun
+        return intent is not None and intent.ddl is not None and intent.end == statement.position
+
+    def _run_fenced(
+        self, statements: Sequence[str], statement: SchemaStatement, before: Schema, outcome: Outcome
+    ) -> None:
+        """Run statements while a transaction holds the lease, so that a new holder waits for their end (I7).
+
+        The catalog does not always tell whether an interrupted statement was carried out: one that adds an index or a
+        partition leaves a table that fits both. It is run again, and may then be refused for its effect is there (I8).
+        """
         session = self._around.lanes.open()
+        refused: list[AlreadySoError] = []
         try:
             for sql in statements:
-                self._run_ddl(sql, statement)
+                self._run_ddl(sql, statement, refused)
+            if refused and not self._around.statements.shown(self._around.target, before, outcome.schema):
+                raise refused[0]
         finally:
             session.rollback()
 
-    def _run_ddl(self, sql: str, statement: SchemaStatement) -> None:
+    def _run_ddl(self, sql: str, statement: SchemaStatement, refused: list[AlreadySoError]) -> None:
         try:
             self._around.target.run_ddl(sql)
         except FerrymanError as error:
             error.context.update(position=str(statement.position), sql=shown_sql(statement.sql))
             error.message += f" (schema statement at source log {statement.position}: {shown_sql(statement.sql)})"
-            raise
+            if not isinstance(error, AlreadySoError) or not self._is_interrupted(statement):
+                raise
+            refused.append(error)
 
     def letter_table(self, letter: DeadLetter) -> Table | None:
         """Return the target's table of a dead letter as it is now."""

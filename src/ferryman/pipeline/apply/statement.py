@@ -171,14 +171,18 @@ class Statements:
 
     def state(self, target: Target, before: Schema, after: Schema) -> State:
         """Compare the target's catalog with what it must be before and after a statement."""
-        names = [table.name for table in (*before.tables, *after.tables)]
-        touched = [name for name in dict.fromkeys(names) if before.table(name) != after.table(name)]
+        touched = _changed(before, after)
         if not touched:
             return State.BEFORE  # nothing to tell it by: such statements (TRUNCATE …) may run twice
         there = self._found(target, before, after, touched)
         if self._matches(there, before, after, touched):
             return State.AFTER if self._parted(there, before, after, touched) else State.BEFORE
         return State.AFTER if self._matches(there, after, before, touched) else State.TORN
+
+    def shown(self, target: Target, before: Schema, after: Schema) -> bool:
+        """Whether the target's catalog is as it must be behind a statement; it may fit the one before as well."""
+        touched = _changed(before, after)
+        return self._matches(self._found(target, before, after, touched), after, before, touched)
 
     def _found(self, target: Target, before: Schema, after: Schema, touched: Sequence[TableName]) -> _Tables:
         names = self._converted(before, touched).keys() | self._converted(after, touched).keys()
@@ -204,6 +208,11 @@ class Statements:
         tables = [table for name in names if (table := schema.table(name)) is not None]
         converted = [self._dialect.target_table(table, self._selection) for table in tables]
         return {table.name: table for table in converted}
+
+
+def _changed(before: Schema, after: Schema) -> list[TableName]:
+    names = dict.fromkeys(table.name for table in (*before.tables, *after.tables))
+    return [name for name in names if before.table(name) != after.table(name)]
 
 
 def _shown_by(known: Position, place: Position) -> bool:
