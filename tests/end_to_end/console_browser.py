@@ -27,9 +27,10 @@ from ferryman.embedded.server import free_port
 PASSWORD = "tr0ub4dor and a horse"
 PATIENCE_MS = 120_000
 AXE = Path(__file__).parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
-_AT_REST = """Promise.all(document.getAnimations()
-  .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
-  .map((each) => each.finished.catch(() => null))).then(() => null)"""
+_AT_REST = """new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+  .then(() => Promise.all(document.getAnimations()
+    .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+    .map((each) => each.finished.catch(() => null)))).then(() => null)"""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -119,7 +119,8 @@ class Service:
         assert self.process.stdout is not None
         found = re.search(r"http://\S+", self.process.stdout.readline())
         assert found, "the service did not come up"
-        self.client = Client(url=found[0], user="admin", password=PASSWORD)
+        self.url = found[0]
+        self.client = Client(url=self.url, user="admin", password=PASSWORD)
 
     def kill(self) -> None:
         self.process.kill()
@@ -131,7 +132,7 @@ class Service:
         return [int(number) for path in found for number in path.read_text().split()]
 
     def command(self, *arguments: str) -> str:
-        environment = os.environ | {"FERRYMAN_URL": self.client.url, "FERRYMAN_PASSWORD": PASSWORD}
+        environment = os.environ | {"FERRYMAN_URL": self.url, "FERRYMAN_PASSWORD": PASSWORD}
         command = [sys.executable, "-m", "ferryman", "projects", *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -148,7 +149,7 @@ class Service:
 
         login = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
         request = urllib.request.Request(
-            f"{self.client.url}/api/v2?Action={action}", json.dumps(body).encode(), {"Authorization": f"Basic {login}"}
+            f"{self.url}/api/v2?Action={action}", json.dumps(body).encode(), {"Authorization": f"Basic {login}"}
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             found = json.loads(answer.read())

@@ -136,7 +136,7 @@ def test_the_application_goes_over_and_its_changes_flow_back(stage: SwitchStage)
     stage.service.release_project(stage.id)
     until(lambda: stage.service.project(done.reverse_id).status is ProjectStatus.RELEASED, stage.told)
     until(lambda: stage.project.status is ProjectStatus.RELEASED, stage.told)
-    assert not stage.source.rows("SELECT * FROM _ferryman.checkpoint")
+    assert not stage.source.rows(f"SELECT * FROM _ferryman.checkpoint WHERE project = '{done.reverse_id}'")
     stage.service.delete_project(stage.id)
 
 
