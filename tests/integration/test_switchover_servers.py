@@ -11,7 +11,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from ferryman.embedded import MariaDb, Server
+from ferryman.embedded import MariaDb, MySql56, OceanBase, Server
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, ProjectStatus, StepName, StepStatus
 from ferryman.model.switchover import Stage
@@ -97,7 +97,36 @@ def stage(tmp_path: Path, mariadb: MariaDb, other_mariadb: MariaDb, database_nam
     stage.close()
 
 
-def test_the_application_goes_over_and_its_changes_flow_back(stage: SwitchStage) -> None:
+@pytest.fixture
+def polled_stage(tmp_path: Path, mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> Iterator[SwitchStage]:
+    """The target has no log: on the way back it is polled."""
+    source = MySqlDatabase(mariadb, database_name).fill()
+    target = MySqlDatabase(oceanbase, f"new_{database_name}", scheme="oceanbase")
+    stage = SwitchStage(tmp_path / "data", source, target)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def old_stage(tmp_path: Path, mysql56: MySql56, other_mariadb: MariaDb, database_name: str) -> Iterator[SwitchStage]:
+    """The source is old: its log names no columns."""
+    source = MySqlDatabase(mysql56, database_name).fill()
+    target = MySqlDatabase(other_mariadb, f"new_{database_name}")
+    stage = SwitchStage(tmp_path / "data", source, target)
+    yield stage
+    stage.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stage",
+        pytest.param("old_stage", marks=pytest.mark.mysql56),
+        pytest.param("polled_stage", marks=pytest.mark.oceanbase),
+    ],
+)
+def test_the_application_goes_over_and_its_changes_flow_back(name: str, request: pytest.FixtureRequest) -> None:
+    stage: SwitchStage = request.getfixturevalue(name)
     seed = seeded()
     application = Application(stage.source, seed, statement)
     application.start()
