@@ -149,7 +149,8 @@ def test_statements_mean_what_their_session_meant(lab: Lab) -> None:
     shown = f"SELECT id, v, UNIX_TIMESTAMP(made), `w\\` FROM {lab.database}.t ORDER BY id"
     wanted = [(1, "a"), (2, "b"), (3, None)]
     rows = [(*row, 1577862000, "a\\nb") for row in wanted]
-    until(lambda: lab.apply()["status"] == "MONITORING" and execute(lab.target, shown) == rows, lab.apply)
+    until(lambda: lab.at_target("SHOW COLUMNS FROM t LIKE 'w%'"), lab.apply)
+    until(lambda: execute(lab.target, shown) == rows, lab.apply)
     assert execute(lab.source, shown) == rows
     lab.equal("p")
 
