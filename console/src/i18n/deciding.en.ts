@@ -1,5 +1,7 @@
 /** Texts about what an operator decides in place: failed objects, conflicts, objects of a living project, switchover. */
 export const decidingEn = {
+  'step.switchover': 'Switchover',
+  'step.reverse': 'Reverse incremental synchronization',
   'project.conflict': 'The target refuses a change of {table}:',
   'project.choice.conflict.skip': 'Set this change aside, as a dead letter',
   'project.choice.overwrite': 'Overwrite: remove the rows in its way at the target',

@@ -2,6 +2,8 @@
 import type { decidingEn } from './deciding.en';
 
 export const decidingZh: Record<keyof typeof decidingEn, string> = {
+  'step.switchover': '正向切换',
+  'step.reverse': '反向增量同步',
   'project.conflict': '目标端拒绝了 {table} 的一条变更：',
   'project.choice.conflict.skip': '搁置此变更，成为死信',
   'project.choice.overwrite': '覆盖：删除目标端与之冲突的行',
