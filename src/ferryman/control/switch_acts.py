@@ -175,9 +175,9 @@ def _back(tx: Transaction, _box: SecretBox, switchover: Switchover) -> None:
     answer = _answer(tx, switchover)
     assert answer is not None, "the act is due when the answer is there"
     call_back(tx, switchover.project_id)
-    gone = enter(
-        tx, switchover, Stage.CONFIRM, confirmed=False, source_end=None, proving=False, **_without_guest(switchover)
-    )
+    # What was accepted was said of rows that have changed since: the next proof is judged by itself.
+    anew: dict[str, Any] = {"confirmed": False, "accepted": False, "source_end": None, "proving": False}
+    gone = enter(tx, switchover, Stage.CONFIRM, **anew, **_without_guest(switchover))
     halt(tx, gone, answer["error"])
 
 
