@@ -354,21 +354,21 @@ def test_one_service_a_data_directory(stage):
 
 def test_projects_are_listed_searched_and_paged(stage):
     for number in range(7):
-        stage.service.create_project(replace(FULL, name=f"p{number}", labels=(f"l_{number % 2}",)))
+        stage.service.create_project(replace(FULL, name=f"shop{number}", labels=(f"l_{number % 2}",)))
     stage.service.create_project(replace(FULL, name="sync", type=ProjectType.SYNC))
     page = stage.service.projects(sort="name", descending=False, page=2, size=3)
     assert ([view.spec.name for view in page.items], page.total, page.number, page.size) == (
-        ["p3", "p4", "p5"],
+        ["shop3", "shop4", "shop5"],
         8,
         2,
         3,
     )
-    assert [view.spec.name for view in stage.service.projects(search="P6").items] == ["p6"]
+    assert [view.spec.name for view in stage.service.projects(search="SHOP6").items] == ["shop6"]
     assert stage.service.projects(labels=["l_1"]).total == 3
     assert stage.service.projects(type_=ProjectType.SYNC).total == 1
     assert stage.service.projects(source_schemes=["oceanbase"]).total == 0
     assert stage.service.projects(statuses=[P.INIT]).total == 8
-    assert [view.spec.name for view in stage.service.projects(size=2).items] == ["sync", "p6"], "youngest first"
+    assert [view.spec.name for view in stage.service.projects(size=2).items] == ["sync", "shop6"], "youngest first"
 
 
 def test_endpoints_are_kept_and_listed(stage):

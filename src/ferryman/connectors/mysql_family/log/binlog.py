@@ -43,8 +43,10 @@ _REGISTER_SLAVE, _BINLOG_DUMP = 0x15, 0x12
 _SEND_ANNOTATE_ROWS = 0x02
 _LARGEST_OFFSET = 0xFFFFFFFF
 _NO_LOG_HINT = "set log_bin=ON and binlog_format=ROW at the source and restart it"
-_GONE = ("could not find", "purged", "impossible position", "to start replication from")
-"""Words of error 1236 that mean: the place asked for is not in the log (any more)."""
+_GONE = ("could not find", "purged")
+"""Words of error 1236 that mean: the file asked for is not in the log (any more)."""
+_BEYOND = "to start replication from"
+"""Words of error 1236 that mean: the file is there and ends before the place (RESET MASTER, a tail lost in a crash)."""
 _TORN = b"truncated in the middle of event"
 _AGAIN = ("same server_uuid", "same server_id")
 
@@ -370,6 +372,8 @@ class _BinlogStream:
         said = f"{self._where} refuses its log from {self._file}/{self._offset} on: {text}"
         if any(words in text.lower() for words in _AGAIN):
             return FerrymanError("endpoint.connection_lost", said)
+        if _BEYOND in text.lower():
+            return other_log(self._where, self._start, text)
         if any(words in text.lower() for words in _GONE):
             return FerrymanError("position.purged", said)
         hint = "raise max_allowed_packet at the source, then resume" if "max_allowed_packet" in text else ""
