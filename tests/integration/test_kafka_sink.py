@@ -94,6 +94,22 @@ def test_a_new_writer_shuts_out_the_one_before(kafka: Kafka, database_name: str)
     assert sink.marks(database_name) == {"checkpoint": "new"}
 
 
+def test_who_was_shut_out_stays_out_after_giving_up(kafka: Kafka, database_name: str) -> None:
+    """I7: another producer of the same name, made after a rollback, would shut out the one who holds the lane now."""
+    with closing(KafkaSink(kafka.endpoint, PublishOptions())) as found:
+        found.make_topic(plan(database_name))
+        before = found.writer(f"{database_name}/load", 1, 0)
+        before.begin()
+        before.publish(messages(database_name, b"old"))
+        before._producer.flush(30.0)  # the broker knows of the transaction
+        after = found.writer(f"{database_name}/load", 2, 0)
+        before.rollback()
+        with pytest.raises(LeaseLostError):
+            before.begin()
+        commit(after, messages(database_name, b"new"), {"chunk": 1})
+        assert found.marks(database_name) == {"chunk": 1}
+
+
 def test_a_topic_that_cannot_be_is_refused(kafka: Kafka) -> None:
     sink = KafkaSink(kafka.endpoint, PublishOptions())
     with pytest.raises(UsageError, match="takes no topic named 'a b'"):

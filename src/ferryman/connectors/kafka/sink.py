@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -35,6 +36,8 @@ class KafkaSink:
         self._endpoint = endpoint
         self._options = options
         self.exactly_once = options.exactly_once
+        self._making = threading.Lock()
+        self._made_marks: set[str] = set()
         self._admin = AdminClient(self._connection.settings())
 
     def check(self) -> None:
@@ -88,13 +91,17 @@ class KafkaSink:
     def writer(self, task: str, epoch: int, lane: int) -> SinkWriter:
         """Open a writer; a transactional one shuts out its predecessor."""
         marks = self._marks_topic(task.partition("/")[0])
-        if not self.topics([marks]):
-            self.make_topic(
-                TopicPlan(name=marks, partitions=1, replication=self._options.replication, options=SETTINGS)
-            )
+        with self._making:
+            self._ensure_marks(marks)
         if self.exactly_once:
             return TransactionalWriter(self._connection, self._settings(), f"ferryman/{task}/{lane}", marks)
         return IdempotentWriter(self._connection, self._settings(), marks)
+
+    def _ensure_marks(self, topic: str) -> None:
+        if topic not in self._made_marks and not self.topics([topic]):
+            plan = TopicPlan(name=topic, partitions=1, replication=self._options.replication, options=SETTINGS)
+            self.make_topic(plan)
+        self._made_marks.add(topic)
 
     def _settings(self) -> dict[str, Any]:
         options = self._endpoint.options
@@ -129,6 +136,7 @@ class KafkaSink:
                 self._admin.delete_topics([topic], operation_timeout=ANSWER_SECONDS)[topic].result()
             except KafkaException as error:
                 raise self._connection.converted(error, f"removing {topic}") from error
+        self._made_marks.discard(topic)
 
     def close(self) -> None:
         """Nothing is held that does not end with the object."""

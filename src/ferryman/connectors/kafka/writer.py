@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -20,7 +22,6 @@ TRANSACTION_MS = 600_000
 CALL_SECONDS = 60.0
 GIVE_UP_SECONDS = 600.0
 """So long the outcome of a commit is waited for."""
-_Headers = list[tuple[str, str | bytes | None]] | None
 _FULL_WAIT = 0.1
 _PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
@@ -44,14 +45,13 @@ class _Sender:
 
     def send(self, producer: Producer, messages: Messages) -> None:
         """Queue messages."""
-        topic, produce = messages.topic, partial(producer.produce, on_delivery=self._delivered)
-        names = messages.names or [None] * len(messages.values)
-        for value, key, partition, name in zip(messages.values, messages.keys, messages.partitions, names, strict=True):
-            headers: _Headers = [(ID, name)] if name else None
+        # The arguments by their places: by their names they cost twice as much.
+        topic, produce = messages.topic, partial(producer.produce, messages.topic)
+        for message in _places(messages):
             try:
-                produce(topic, value, key, partition, headers=headers)
+                produce(*message)
             except BufferError:
-                self._wait(producer, partial(produce, topic, value, key, partition, headers=headers))
+                self._wait(producer, partial(produce, *message))
             except (KafkaException, SystemError) as error:
                 self.raise_cause(producer)
                 raise self.connection.converted(cause_of(error), f"publishing into {topic}") from error
@@ -76,7 +76,8 @@ class _Sender:
             return
         raise FerrymanError("endpoint.unreachable", f"Kafka at {self.connection.servers} takes no more messages")
 
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+    def delivered(self, error: KafkaError | None, _message: Message) -> None:
+        """Note a failed delivery; given to every producer as its callback."""
         if error is not None and error.code() not in _PURGED:  # those follow from another failure
             self.failure = self.failure or error
             self.refused = True
@@ -93,26 +94,44 @@ class _Sender:
             raise self.connection.converted(failure, "publishing")
 
 
+def _places(messages: Messages) -> Iterable[tuple[Any, ...]]:
+    """Return each message as the client takes it behind the topic."""
+    columns: list[Iterable[Any]] = [messages.values, messages.keys, messages.partitions]
+    if messages.names:
+        headers = [[(ID, name)] if name else None for name in messages.names]
+        columns += [repeat(None), repeat(None), repeat(0), headers]  # no callback, by either name; the time is now
+        return zip(*columns, strict=False)
+    return zip(*columns, strict=True)
+
+
 class TransactionalWriter:
     """Messages and marks in one transaction; a new writer of the same name shuts this one out (I7)."""
 
     def __init__(self, connection: Connection, settings: Mapping[str, Any], name: str, marks_topic: str) -> None:
         self._connection = connection
+        self._marks_topic = marks_topic
+        self._sender = _Sender(connection)
         self._settings = {
             **settings,
             "transactional.id": name,
             "transaction.timeout.ms": TRANSACTION_MS,
             "message.timeout.ms": TRANSACTION_MS // 2,
+            "on_delivery": self._sender.delivered,
         }
-        self._marks_topic = marks_topic
-        self._sender = _Sender(connection)
         self._producer: Producer | None = None
+        self._lost: LeaseLostError | None = None
         self._open()
 
     def _open(self) -> Producer:
         """Take the name over: whatever its holder before had open is settled then."""
+        if self._lost is not None:
+            raise self._lost
         if self._producer is None:
             producer = Producer(self._settings)
+            # First the address it was given, then the broker itself: while it knows none, the client
+            # asks for the coordinator only every half second.
+            for _ in range(2):
+                self._call(lambda: producer.list_topics(self._marks_topic, CALL_SECONDS), "beginning to publish")
             self._call(lambda: producer.init_transactions(CALL_SECONDS), "beginning to publish")
             self._producer = producer
         return self._producer
@@ -181,10 +200,17 @@ class TransactionalWriter:
             return
         try:
             producer.abort_transaction(CALL_SECONDS)
-        except (KafkaException, SystemError):
+        except (KafkaException, SystemError) as error:
             refused = True
+            self._note_loss(error)
         if refused:  # it may be in a state without a way on
             self._producer = None
+
+    def _note_loss(self, error: KafkaException | SystemError) -> None:
+        """Whoever was shut out stays out: another producer of the name would shut out its successor (I7)."""
+        with contextlib.suppress(SystemError):
+            found = self._connection.converted(cause_of(error), "giving up a transaction")
+            self._lost = found if isinstance(found, LeaseLostError) else None
 
     def close(self) -> None:
         """Let the producer go; what it had open is aborted by whoever comes next."""
@@ -196,10 +222,14 @@ class IdempotentWriter:
 
     def __init__(self, connection: Connection, settings: Mapping[str, Any], marks_topic: str) -> None:
         self._connection = connection
-        self._settings = {**settings, "message.timeout.ms": TRANSACTION_MS // 2}
-        self._producer = Producer(self._settings)
         self._marks_topic = marks_topic
         self._sender = _Sender(connection)
+        self._settings = {
+            **settings,
+            "message.timeout.ms": TRANSACTION_MS // 2,
+            "on_delivery": self._sender.delivered,
+        }
+        self._producer = Producer(self._settings)
 
     def begin(self) -> None:
         """Begin; what was given up before has been purged."""
