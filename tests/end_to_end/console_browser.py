@@ -119,6 +119,25 @@ def open_page(browser: Browser, service: ConsoleService, *, width: int = 1280, *
     return page
 
 
+def opened(browser: Browser, service: ConsoleService, place: str) -> Page:
+    """A page of the console, logged in."""
+    page = open_page(browser, service)
+    log_in(page)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.goto(f"{service.url}/console/{place}")
+    return page
+
+
+def started(
+    service: ConsoleService, source: Server, target: Server, database: str, *, types: list[str], name: str
+) -> str:
+    """Return a project that has been started."""
+    asked = {"name": name, "source": source.url, "target": target.url, "objects": [f"{database}.*"], "types": types}
+    project = str(service.call("POST", "/api/v1/projects", asked)["id"])
+    service.call("POST", f"/api/v1/projects/{project}/start")
+    return project
+
+
 def _note_policy(page: Page, text: str) -> None:
     if "Content Security Policy" in text:
         page.defects.append(text)  # type: ignore[attr-defined]

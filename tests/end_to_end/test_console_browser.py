@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from console_browser import (
     open_page,
     rows,
     run,
-    running_browser,
     sound,
 )
 from playwright.sync_api import Browser, Page, expect
@@ -30,19 +28,6 @@ from ferryman.embedded import MariaDb, OceanBase, Server
 pytestmark = NEEDED
 
 PROJECT = "move-<b>🛒</b>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleService]:
-    running = ConsoleService(tmp_path_factory.mktemp("console"))
-    yield running
-    running.end()
 
 
 def fill(source: Server, target: Server, database: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 pytest.importorskip("playwright")
@@ -14,32 +12,19 @@ from console_browser import (
     ConsoleService,
     check,
     log_in,
-    open_page,
+    opened,
     rows,
     run,
-    running_browser,
     sound,
+    started,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from ferryman.embedded import MariaDb, OceanBase
 
 pytestmark = NEEDED
 
 NOWHERE = "127.0.0.1:9/"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleService]:
-    running = ConsoleService(tmp_path_factory.mktemp("console"))
-    yield running
-    running.end()
 
 
 def test_a_session_that_ends_loses_no_form(browser: Browser, service: ConsoleService) -> None:
@@ -113,20 +98,3 @@ def test_a_refused_change_is_overwritten_when_somebody_says_so(
     expect(page.get_by_text("Inserts 1")).to_be_visible(timeout=PATIENCE_MS)
     assert rows(oceanbase, table) == [(1, "taken")]
     sound(page)
-
-
-def opened(browser: Browser, service: ConsoleService, place: str) -> Page:
-    page = open_page(browser, service)
-    log_in(page)
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    page.goto(f"{service.url}/console/{place}")
-    return page
-
-
-def started(
-    service: ConsoleService, source: MariaDb, target: OceanBase, database: str, *, types: list[str], name: str
-) -> str:
-    asked = {"name": name, "source": source.url, "target": target.url, "objects": [f"{database}.*"], "types": types}
-    project = str(service.call("POST", "/api/v1/projects", asked)["id"])
-    service.call("POST", f"/api/v1/projects/{project}/start")
-    return project

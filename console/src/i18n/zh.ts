@@ -3,6 +3,7 @@ import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
 import { choicesZh } from './choices.zh';
 import { decidingZh } from './deciding.zh';
+import { switchingZh } from './switching.zh';
 import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
 
@@ -10,6 +11,7 @@ export const zh: Texts = {
   ...alertsZh,
   ...choicesZh,
   ...decidingZh,
+  ...switchingZh,
   ...followingZh,
   ...movingZh,
   'app.name': 'Ferryman',

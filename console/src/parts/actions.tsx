@@ -4,7 +4,8 @@ import { failureOf, post, remove } from '../api/client';
 import { useMay } from '../api/session';
 import { useText } from '../i18n';
 import { FINAL, type Action } from '../logic/state';
-import { App, Button, Input, Modal } from '../ui';
+import { App, Button } from '../ui';
+import { AskByName } from './AskByName';
 
 export interface Named {
   id: string;
@@ -56,35 +57,23 @@ export function useActions(onDone: (action: Action) => void = () => undefined) {
 
 function Ask({ question, busy, onYes, onNo }: { question: Question; busy: boolean; onYes: () => void; onNo: () => void }) {
   const t = useText();
-  const [typed, setTyped] = useState('');
   const { action, projects } = question;
   const one = projects.length === 1 ? projects[0] : undefined;
-  const wanted = one ? one.name : String(projects.length);
   const final = FINAL.has(action);
-  const title = one ? t(`ask.${action}`, { name: one.name }) : t('ask.batch', { action: t(`action.${action}`), count: projects.length });
   return (
-    <Modal
-      open
-      title={title}
-      onCancel={onNo}
-      footer={[
-        <Button key="no" onClick={onNo}>
-          {t('app.cancel')}
-        </Button>,
-        <Button key="yes" type="primary" danger={final} loading={busy} disabled={final && typed !== wanted} onClick={onYes}>
-          {t(`action.${action}`)}
-        </Button>,
-      ]}
+    <AskByName
+      title={one ? t(`ask.${action}`, { name: one.name }) : t('ask.batch', { action: t(`action.${action}`), count: projects.length })}
+      wanted={final ? (one?.name ?? String(projects.length)) : ''}
+      label={one ? undefined : t('ask.batchType', { count: projects.length })}
+      yes={t(`action.${action}`)}
+      danger={final}
+      busy={busy}
+      onYes={onYes}
+      onNo={onNo}
     >
       <p>{t(`ask.${action}Text`)}</p>
       {!one && <p className="dim wrap">{projects.map((project) => project.name).join(', ')}</p>}
-      {final && (
-        <label className="field">
-          <span>{one ? t('ask.type', { name: one.name }) : t('ask.batchType', { count: projects.length })}</span>
-          <Input autoFocus value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
-        </label>
-      )}
-    </Modal>
+    </AskByName>
   );
 }
 

@@ -7,19 +7,23 @@ import { bytes, count, duration, moment } from '../../logic/format';
 import { isMoving, latencyOf, stepOf } from '../../logic/state';
 import { Loading, Panel } from '../../parts/States';
 import { Bar, Status } from '../../parts/Status';
+import { SwitchoverPanel } from './Switchover';
 
 const Charts = lazy(() => import('./Charts'));
 
-export function Flow({ project }: { project: Project }) {
+export function Flow({ project, may }: { project: Project; may: boolean }) {
   const t = useText();
+  const switchover = <SwitchoverPanel project={project} may={may} />;
   return (
     <>
       <Panel title={t('project.flow')}>
         <Pipeline project={project} />
       </Panel>
+      {project.switchover && switchover}
       <Panel title={t('project.steps')}>
         <StepList project={project} />
       </Panel>
+      {!project.switchover && switchover}
       {project.started_at && (
         <Suspense fallback={<Loading />}>
           <Charts project={project} />

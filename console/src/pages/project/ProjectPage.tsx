@@ -50,7 +50,7 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
   if (!project) return <Loading />;
   const tables = [...live.tables.values()];
   const tabs = [
-    { key: 'flow', label: t('project.tab.flow'), children: <Flow project={project} /> },
+    { key: 'flow', label: t('project.tab.flow'), children: <Flow project={project} may={may} /> },
     { key: 'tables', label: t('project.tab.tables'), children: <Tables project={project} tables={tables} /> },
     { key: 'schema', label: t('project.tab.schema'), children: <SchemaView project={project} /> },
     ...(project.type === 'SYNC' ? [] : [{ key: 'verify', label: t('project.tab.verify'), children: <Differences project={project} tables={tables} /> }]),

@@ -4,8 +4,8 @@ import { failureOf, post, type Failure } from '../../api/client';
 import { useMay } from '../../api/session';
 import type { Project, RepairOutcome } from '../../api/types';
 import { useText } from '../../i18n';
-import { Failed } from '../../parts/States';
-import { App, Button, Input, Modal } from '../../ui';
+import { AskByName } from '../../parts/AskByName';
+import { App, Button } from '../../ui';
 
 export function Repair({ project }: { project: Project }) {
   const t = useText();
@@ -25,7 +25,6 @@ export function Repair({ project }: { project: Project }) {
 function Question({ project, onClose }: { project: Project; onClose: () => void }) {
   const t = useText();
   const { message } = App.useApp();
-  const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const running = project.status === 'RUNNING';
@@ -39,7 +38,7 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
         await post(`${path}/stop`);
         paused = true;
       }
-      const outcome = await post<RepairOutcome>(`${path}/repair`, { name: typed });
+      const outcome = await post<RepairOutcome>(`${path}/repair`, { name: project.name });
       const rows = Object.values(outcome.tables).reduce((sum, each) => sum + each, 0);
       await post(`${path}/verify`);
       message.success(t('repair.done', { rows }));
@@ -51,27 +50,19 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
     }
   };
   return (
-    <Modal
-      open
+    <AskByName
       title={t('repair.title', { name: project.name })}
-      onCancel={onClose}
-      footer={[
-        <Button key="no" onClick={onClose}>
-          {t('app.cancel')}
-        </Button>,
-        <Button key="yes" type="primary" danger loading={busy} disabled={typed !== project.name} onClick={() => void run()}>
-          {t('repair.button')}
-        </Button>,
-      ]}
+      wanted={project.name}
+      yes={t('repair.button')}
+      danger
+      busy={busy}
+      failure={failure}
+      onYes={() => void run()}
+      onNo={onClose}
     >
       <p>{t('repair.text')}</p>
       {running && <p>{t('repair.pauses')}</p>}
       <p>{t('repair.verifies')}</p>
-      <label className="field">
-        <span>{t('ask.type', { name: project.name })}</span>
-        <Input autoFocus value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
-      </label>
-      {failure && <Failed failure={failure} />}
-    </Modal>
+    </AskByName>
   );
 }
