@@ -137,11 +137,22 @@ def test_interrupted_and_resumed(
     assert execute(oceanbase, f"SELECT v FROM {shop}.t WHERE id = 1") == [("changed",)]
 
 
-def test_check_touches_nothing(oceanbase: OceanBase, shop: str, ends: tuple[str, ...], mariadb: MariaDb) -> None:
+def test_check_touches_nothing(
+    oceanbase: OceanBase, shop: str, ends: tuple[str, ...], mariadb: MariaDb, tmp_path: Path
+) -> None:
     done = ferryman("check", *ends)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it can work" in done.stdout
-    assert json.loads(ferryman("check", *ends, "--json").stdout)["passed"]
+    execute(mariadb, f"CREATE TABLE {shop}.keyless (v INT)")
+    page = tmp_path / "new" / "report.html"
+    found = json.loads(ferryman("check", *ends, "--json", "--html", str(page)).stdout)
+    assert found["passed"]
+    assert [risk["objects"] for risk in found["risks"] if risk["subject"] == "no-key"] == [[f"{shop}.keyless"]]
+    assert found["estimate"]["log_bytes_per_second"] is not None, "a binary log's growth can be told"
+    assert found["estimate"]["load_seconds"]["most"] > 0
+    told = page.read_text(encoding="utf-8")
+    assert "it can work" in told
+    assert f"{shop}.keyless" in told
     assert execute(oceanbase, f"SHOW DATABASES LIKE '{shop}'") == []
     wrong = ferryman("check", "--source", f"{mariadb.url}/nosuch_{shop}", "--target", oceanbase.url)
     assert wrong.returncode == 3

@@ -10,6 +10,31 @@ import typer
 from ferryman.cli.access_commands import keys, users
 from ferryman.cli.alert_commands import alerts
 from ferryman.cli.file_commands import apply_file
+from ferryman.cli.flags import (
+    ALL_TYPES,
+    SOURCE_VARIABLE,
+    TARGET_VARIABLE,
+    AddColumn,
+    Columns,
+    Conflicts,
+    DataDir,
+    Exclude,
+    Json,
+    LeaveOut,
+    Map,
+    NotEmpty,
+    Objects,
+    OnValue,
+    Skip,
+    Source,
+    SourcePassword,
+    Streams,
+    Target,
+    TargetPassword,
+    Transform,
+    Types,
+    Where,
+)
 from ferryman.cli.letter_commands import dead_letters
 from ferryman.cli.log_commands import projects
 from ferryman.cli.problems import default_data_dir
@@ -31,88 +56,6 @@ app.add_typer(keys, name="keys")
 app.command("apply")(apply_file)
 app.add_typer(alerts, name="alerts")
 app.add_typer(dead_letters, name="dead-letters")
-
-Source = Annotated[
-    str,
-    typer.Option(metavar="URL", help="mysql://user:password@host:port/database; the password may be left out."),
-]
-Target = Annotated[
-    str,
-    typer.Option(metavar="URL", help="oceanbase://user@tenant:password@host:2881/database"),
-]
-Objects = Annotated[
-    list[str] | None,
-    typer.Option("--objects", metavar="PATTERN", help="What moves: database.table, with * and ?; may be repeated."),
-]
-Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="What stays; stronger than --objects.")
-]
-Map = Annotated[
-    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="New names: old=new, or old.table=new.table.")
-]
-Where = Annotated[
-    list[str] | None,
-    typer.Option("--where", metavar="TABLE:CONDITION", help="Rows of a table: 'database.table:condition'."),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--columns", metavar="TABLE:NAMES", help="The columns of a table that move: 'db.table:id,name'."),
-]
-LeaveOut = Annotated[
-    list[str] | None,
-    typer.Option("--leave-out", metavar="TABLE:NAMES", help="Columns of a table that stay: 'db.table:secret'."),
-]
-Transform = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--transform",
-        metavar="TABLE:COLUMN=HOW",
-        help="mask(FIRST,LAST), hash (keyed by FERRYMAN_HASH_KEY), null or constant(VALUE).",
-    ),
-]
-AddColumn = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--add-column", metavar="TABLE:COLUMN=VALUE", help="A new column: text with {database}, {table}, or a number."
-    ),
-]
-Types = Annotated[str, typer.Option("--types", metavar="LIST", help="Any of schema, full, incremental, verify.")]
-Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, help="Parallel streams; 0 chooses.")]
-Skip = Annotated[
-    list[str] | None, typer.Option("--skip-precheck", metavar="ITEM", help="A precheck item whose failure you accept.")
-]
-OnValue = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--on-value",
-        metavar="COLUMN:MISFIT=ACTION",
-        help="What becomes of values that do not fit: 'database.table.column:zero-date=null', or =clamp; may be repeated.",
-    ),
-]
-Conflicts = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--conflicts",
-        metavar="POLICY",
-        help="Changes the target refuses: stop, overwrite or skip-to-dead-letters; of one table: database.table=POLICY.",
-    ),
-]
-NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
-SourcePassword = Annotated[
-    str,
-    typer.Option("--source-password-env", metavar="NAME", help="The environment variable with the source's password."),
-]
-TargetPassword = Annotated[
-    str,
-    typer.Option("--target-password-env", metavar="NAME", help="The environment variable with the target's password."),
-]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where state is kept; else the user's data folder.")
-]
-
-ALL_TYPES = "schema,full,incremental,verify"
-SOURCE_VARIABLE, TARGET_VARIABLE = "FERRYMAN_SOURCE_PASSWORD", "FERRYMAN_TARGET_PASSWORD"
 
 
 @app.command()
@@ -200,10 +143,13 @@ def check(
     skip_precheck: Skip = None,
     on_value: OnValue = None,
     json: Json = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page to this file, too.")
+    ] = None,
     source_password_env: SourcePassword = SOURCE_VARIABLE,
     target_password_env: TargetPassword = TARGET_VARIABLE,
 ) -> int:
-    """Look whether a move can work, without touching anything."""
+    """Look whether a move can work, how long it takes and what may go wrong, without touching anything."""
     from ferryman.cli.arguments import Given
     from ferryman.cli.prechecks import check_endpoints
 
@@ -224,7 +170,7 @@ def check(
         on_value=on_value,
         password_variables=(source_password_env, target_password_env),
     )
-    return check_endpoints(given.wish(), json=json)
+    return check_endpoints(given.wish(), json=json, html=html)
 
 
 @app.command()

@@ -1,16 +1,19 @@
-"""``ferryman check``: the prechecks of a project, without touching anything."""
+"""``ferryman check``: the prechecks of a project and what it will take, without touching anything."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ferryman.api.native.creation import Wish, spec_of
-from ferryman.cli.report import as_text
+from ferryman.cli import estimates
+from ferryman.cli.report import as_text, write_text
+from ferryman.model.project import ProjectSpec
 from ferryman.model.serial import to_json
-from ferryman.pipeline.precheck import check_project
+from ferryman.pipeline.precheck import Assessment, assess_project
 from ferryman.spi.precheck import CheckResult, Verdict
 from ferryman.spi.url import format_url
 
@@ -18,20 +21,38 @@ ENVIRONMENT = 3
 WORDS = {"PASSED": "ok", "WARNED": "warning", "FAILED": "FAILED"}
 
 
-def check_endpoints(wish: Wish, *, json: bool) -> int:
+def check_endpoints(wish: Wish, *, json: bool, html: Path | None = None) -> int:
     """Check a wish and tell what was found; returns 0, or 3 when something stands in the way."""
     spec = spec_of(wish)
-    results = check_project(spec)
-    failed = [result for result in results if stands_in_the_way(result, spec.skip_prechecks)]
-    if json:
-        document = {"passed": not failed, "items": [to_json(result) for result in results]}
-        sys.stdout.write(as_text(document))
-        return ENVIRONMENT if failed else 0
-    sys.stdout.write(f"from {format_url(spec.source)}\nto   {format_url(spec.target)}\n\n")
-    for result in results:
-        sys.stdout.write("\n".join(item_lines(to_json(result))) + "\n")
-    sys.stdout.write("\n" + conclusion(results, failed) + "\n")
+    found = assess_project(spec)
+    failed = [result for result in found.results if stands_in_the_way(result, spec.skip_prechecks)]
+    verdict = conclusion(found.results, failed)
+    if html is not None:
+        from ferryman.cli.assessment_page import assessment_page
+
+        ends = format_url(spec.source), format_url(spec.target)
+        write_text(html, assessment_page(spec.name, ends, found, verdict, passed=not failed))
+    sys.stdout.write(as_text(document(found, failed)) if json else _text(spec, found, verdict))
     return ENVIRONMENT if failed else 0
+
+
+def document(found: Assessment, failed: Sequence[CheckResult]) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
+        "passed": not failed,
+        "items": [to_json(result) for result in found.results],
+        "estimate": to_json(found.estimate),
+        "risks": [to_json(risk) for risk in found.risks],
+    }
+
+
+def _text(spec: ProjectSpec, found: Assessment, verdict: str) -> str:
+    ends = [f"from {format_url(spec.source)}", f"to   {format_url(spec.target)}", ""]
+    items = [line for result in found.results for line in item_lines(to_json(result))]
+    tables = estimates.table_lines(found.estimate)
+    what = [*tables, *([""] if tables else []), *estimates.estimate_lines(found.estimate)]
+    risks = estimates.risk_lines(found.risks)
+    return "\n".join([*ends, *items, "", *what, "", *risks, *([""] if risks else []), verdict]) + "\n"
 
 
 def stands_in_the_way(result: CheckResult, skipped: Sequence[str]) -> bool:

@@ -34,6 +34,11 @@ def check_project(spec: ProjectSpec) -> list[CheckResult]:
     Raises:
         UsageError: ``usage.bad_url`` for an endpoint of unknown kind or in a role it does not have.
     """
+    return examine(spec)[1]
+
+
+def examine(spec: ProjectSpec) -> tuple[Schema, list[CheckResult]]:
+    """Check as `check_project` does; returns the source's catalog, too (empty where it cannot be read)."""
     schema, trouble = _read_schema(spec)
     source, target = _checks(spec.source, "source"), _checks(spec.target, "target")
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="precheck-side") as pool:
@@ -44,7 +49,7 @@ def check_project(spec: ProjectSpec) -> list[CheckResult]:
         results = [result for side in sides for result in side.result()]
     if not any(result.item == "RDB_CONNECT" and result.verdict is Verdict.FAILED for result in results):
         results += trouble or _both(spec, schema)
-    return [_accepted(result, spec) for result in results]
+    return schema, [_accepted(result, spec) for result in results]
 
 
 def _both(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
