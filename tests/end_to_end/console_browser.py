@@ -119,10 +119,10 @@ def open_page(browser: Browser, service: ConsoleService, *, width: int = 1280, *
     return page
 
 
-def opened(browser: Browser, service: ConsoleService, place: str) -> Page:
-    """A page of the console, logged in."""
+def opened(browser: Browser, service: ConsoleService, place: str, *login: str) -> Page:
+    """A page of the console, logged in: as the admin, or by user and password."""
     page = open_page(browser, service)
-    log_in(page)
+    log_in(page, *login)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.goto(f"{service.url}/console/{place}")
     return page

@@ -9,7 +9,17 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from console_browser import NEEDED, PATIENCE_MS, ConsoleService, check, opened, rows, run, sound, started
+from console_browser import (
+    NEEDED,
+    PATIENCE_MS,
+    ConsoleService,
+    check,
+    opened,
+    rows,
+    run,
+    sound,
+    started,
+)
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from ferryman.embedded import MariaDb
@@ -78,3 +88,22 @@ def decide(page: Page, button: str) -> None:
     check(page)
     yes.click()
     expect(question).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_who_does_not_own_a_project_is_not_offered_to_change_it(browser: Browser, service: ConsoleService) -> None:
+    nowhere = {"source": "mysql://u:p@127.0.0.1:9/", "target": "oceanbase://u:p@127.0.0.1:9/"}
+    project = service.call("POST", "/api/v1/projects", {"name": "not-hers", **nowhere})["id"]
+    service.call("POST", "/api/v1/accounts", {"name": "olga", "password": "only-her-own-1", "role": "operator"})
+    page = opened(browser, service, f"projects/{project}/details", "olga", "only-her-own-1")
+    expect(page.get_by_text("Belongs to admin: you may look on")).to_be_visible()
+    for button in ("Start", "Delete", "Change settings"):
+        expect(page.get_by_role("button", name=button)).to_have_count(0)
+    page.goto(f"{service.url}/console/migration")
+    expect(page.get_by_label("Select not-hers")).to_be_disabled()
+    expect(page.get_by_role("button", name="not-hers")).to_have_count(0)
+    check(page)
+    service.call("PUT", f"/api/v1/projects/{project}/owner", {"owner": ""})
+    expect(page.get_by_label("Select not-hers")).to_be_enabled()  # live: it is everybody's now
+    page.goto(f"{service.url}/console/projects/{project}/details")
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    sound(page)

@@ -65,6 +65,16 @@ export function useMay(needed: Role): boolean {
   return covers(useAccount()?.role, needed);
 }
 
+/** A project is its owner's and the admins'; one without an owner is every operator's. */
+export function owns(who: Account | null | undefined, owner: string): boolean {
+  return covers(who?.role, 'operator') && (who?.role === 'admin' || !owner || owner === who?.user);
+}
+
+/** Whether the one who looks may act on a project of this owner. */
+export function useOwns(owner: string): boolean {
+  return owns(useAccount(), owner);
+}
+
 function subscribe(tell: () => void): () => void {
   listeners.add(tell);
   return () => listeners.delete(tell);

@@ -1,5 +1,8 @@
-/** Texts about the switchover of a project. */
+/** Texts about whose a project is, and about its switchover. */
 export const switchingEn = {
+  'owner.name': 'Owner',
+  'owner.everybody': 'every operator',
+  'owner.lookOn': 'Belongs to {owner}: you may look on',
   'switch.title': 'Switchover',
   'switch.offer': 'Let the application go over from the source to the target. Nothing changes for it until you have stopped it at the source and said so.',
   'switch.offerBack': 'Its changes flow back to the source afterwards, so that the way back stays open.',

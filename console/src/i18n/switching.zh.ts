@@ -1,7 +1,10 @@
-/** 正向切换的文字。 */
+/** 项目归属与正向切换的文字。 */
 import type { switchingEn } from './switching.en';
 
 export const switchingZh: Record<keyof typeof switchingEn, string> = {
+  'owner.name': '负责人',
+  'owner.everybody': '所有运维人员',
+  'owner.lookOn': '归 {owner} 所有：您可以查看',
   'switch.title': '正向切换',
   'switch.offer': '将应用从源端切换到目标端。在您停止源端应用并在此确认之前，应用不受任何影响。',
   'switch.offerBack': '切换之后，目标端的变更会回流到源端，以便随时切回。',

@@ -2,6 +2,7 @@ import { useMemo, useState } from 'react';
 import { Link, useSearchParams } from 'react-router-dom';
 import { query, type Failure } from '../api/client';
 import { useLoaded } from '../api/load';
+import { owns, useAccount } from '../api/session';
 import { useStream } from '../api/stream';
 import type { Label, Project, ProjectPage } from '../api/types';
 import { useLanguage, useText } from '../i18n';
@@ -173,6 +174,7 @@ interface TableProps {
 function ProjectTable({ items, selected, toggle, ask, may }: TableProps) {
   const t = useText();
   const language = useLanguage();
+  const account = useAccount();
   return (
     <Panel>
       <table className="grid cards">
@@ -193,12 +195,15 @@ function ProjectTable({ items, selected, toggle, ask, may }: TableProps) {
           {items.map((project) => {
             const step = shownStep(project);
             const latency = latencyOf(project);
+            const mine = owns(account, project.owner);
             return (
               <tr key={project.id} data-status={project.status}>
                 {may && (
                   <td className="tick">
                     <Checkbox
                       checked={selected.has(project.id)}
+                      disabled={!mine}
+                      title={mine ? undefined : t('owner.lookOn', { owner: project.owner })}
                       aria-label={t('projects.select', { name: project.name })}
                       onChange={() => toggle(project.id)}
                     />
@@ -239,9 +244,7 @@ function ProjectTable({ items, selected, toggle, ask, may }: TableProps) {
                   {moment(project.created_at, language)}
                 </td>
                 {may && (
-                  <td>
-                    <RowActions project={project} ask={ask} />
-                  </td>
+                  <td>{mine && <RowActions project={project} ask={ask} />}</td>
                 )}
               </tr>
             );

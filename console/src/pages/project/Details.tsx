@@ -1,6 +1,6 @@
 import { useState, type ReactNode } from 'react';
 import { useLoaded } from '../../api/load';
-import { useMay } from '../../api/session';
+import { useOwns } from '../../api/session';
 import type { Label, Project, Publish } from '../../api/types';
 import { known, useLanguage, useText, type Translate } from '../../i18n';
 import { moment } from '../../logic/format';
@@ -12,11 +12,12 @@ import { SettingsForm } from './SettingsForm';
 export function Details({ project }: { project: Project }) {
   const t = useText();
   const language = useLanguage();
-  const may = useMay('operator') && !project.status.startsWith('RELEAS');
+  const may = useOwns(project.owner) && !project.status.startsWith('RELEAS');
   const [editing, setEditing] = useState(false);
   const labels = useLoaded<Label[]>(project.labels.length ? '/api/v1/labels' : null).data ?? [];
   const entries: [string, ReactNode][] = [
     [t('details.id'), <code key="id">{project.id}</code>],
+    [t('owner.name'), project.owner || t('owner.everybody')],
     [t('project.source'), project.source],
     [t('project.target'), project.target],
     [t('details.types'), project.types.map((name) => known(t, 'step', name)).join(' · ')],

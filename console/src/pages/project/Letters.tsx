@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { failureOf, post, query, type Failure } from '../../api/client';
 import { useLoaded } from '../../api/load';
-import { useMay } from '../../api/session';
+import { useOwns } from '../../api/session';
 import type { DeadLetter, Project } from '../../api/types';
 import { known, useText } from '../../i18n';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
@@ -18,7 +18,7 @@ export function Letters({ project }: { project: Project }) {
   const [after, setAfter] = useState(0);
   const path = `/api/v1/projects/${project.id}/dead-letters${query({ after, all, limit: SIZE })}`;
   const { data, failure, again } = useLoaded<DeadLetter[]>(path, project.status === 'RUNNING' ? EVERY_MS : 0);
-  const may = useMay('operator') && !project.status.startsWith('RELEAS');
+  const may = useOwns(project.owner) && !project.status.startsWith('RELEAS');
   return (
     <Panel
       title={t('letters.title')}

@@ -2,6 +2,7 @@
 import { lazy, Suspense, useReducer, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import type { Failure } from '../../api/client';
+import { useMay, useOwns } from '../../api/session';
 import { useStream } from '../../api/stream';
 import { useText } from '../../i18n';
 import { actionsOf } from '../../logic/state';
@@ -36,10 +37,12 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
     onMessage: (name, document) => (name === 'failure' ? setFailure(document as Failure) : hear({ name, document })),
     onFailure: setFailure,
   });
-  const { ask, dialog, may } = useActions((action) => {
+  const { ask, dialog } = useActions((action) => {
     if (action === 'delete') navigate('/migration');
   });
   const project = live.project;
+  const may = useOwns(project?.owner ?? '');
+  const operator = useMay('operator');
   if (failure && !project) {
     return (
       <Page title={id}>
@@ -74,6 +77,7 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
         <Link to={project.type === 'SYNC' ? '/sync' : '/migration'}>{t(`projects.title.${project.type as 'SYNC'}`)}</Link>
         {' · '}
         {project.id}
+        {operator && !may && ` · ${t('owner.lookOn', { owner: project.owner })}`}
       </p>
       <Trouble project={project} may={may} />
       <Tabs

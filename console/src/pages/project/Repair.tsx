@@ -1,7 +1,7 @@
 /** Making the target equal where verification found it to differ: pause, repair, compare again, go on. */
 import { useState } from 'react';
 import { failureOf, post, type Failure } from '../../api/client';
-import { useMay } from '../../api/session';
+import { useOwns } from '../../api/session';
 import type { Project, RepairOutcome } from '../../api/types';
 import { useText } from '../../i18n';
 import { AskByName } from '../../parts/AskByName';
@@ -9,7 +9,7 @@ import { App, Button } from '../../ui';
 
 export function Repair({ project }: { project: Project }) {
   const t = useText();
-  const may = useMay('operator');
+  const may = useOwns(project.owner);
   const [open, setOpen] = useState(false);
   if (!may || project.status.startsWith('RELEAS')) return null;
   return (

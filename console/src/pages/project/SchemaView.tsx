@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
 import { query } from '../../api/client';
-import { useMay } from '../../api/session';
+import { useOwns } from '../../api/session';
 import { useLoaded } from '../../api/load';
 import type { ObjectSchema, Project, SchemaPage } from '../../api/types';
 import { known, useText } from '../../i18n';
@@ -17,7 +17,7 @@ const SIZE = 50;
 export default function SchemaView({ project }: { project: Project }) {
   const t = useText();
   const [search, setSearch] = useState('');
-  const may = useMay('operator');
+  const may = useOwns(project.owner);
   const [asked] = useSearchParams();
   const [only, setOnly] = useState(asked.get('only') ?? '');
   const [page, setPage] = useState(1);
