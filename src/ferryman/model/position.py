@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import total_ordering
 
 
@@ -15,16 +15,25 @@ class Position:
         kind: What `token` holds: ``binlog`` (MySQL family), ``lsn`` (PostgreSQL), ``scn`` (OceanBase).
         token: The place in the source's own words. ``binlog``: ``file``, ``offset`` (both as text) and, where the
             server has them, ``gtid`` (all transactions before the place), ``server`` (its UUID) and ``begun`` (the
-            Unix second at which it began the file): by these another log under the same names is noticed. ``lsn``:
+            Unix second at which it began the file): by these another log under the same names is noticed; ``prepared``
+            names transactions that are open there. ``lsn``:
             ``lsn``, ``record`` (its number inside its transaction) and ``slot`` (what keeps the log from there on).
         order: Compares places of one log: ``binlog``: ``(file number, offset)``.
         time: When the transaction before the place was committed, Unix seconds; 0 when not known.
+        since: The order of an earlier place whose log is still needed by who goes on from here (a transaction prepared
+            there is not over); empty: none.
     """
 
     kind: str
     token: dict[str, str] = field(hash=False)
     order: tuple[int, ...]
     time: float = 0.0
+    since: tuple[int, ...] = ()
+
+    @property
+    def earliest(self) -> Position:
+        """The place from which on the log is still needed."""
+        return replace(self, order=self.since, since=()) if self.since else self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Position) and (self.kind, self.order) == (other.kind, other.order)
@@ -38,5 +47,5 @@ class Position:
         return hash((self.kind, self.order))
 
     def __str__(self) -> str:
-        hidden = ("server", "begun", "gtid") if "server" in self.token else ("begun", "slot")
+        hidden = {"begun", "slot", "prepared"} | ({"server", "gtid"} if "server" in self.token else set())
         return "/".join(value for key, value in self.token.items() if key not in hidden)

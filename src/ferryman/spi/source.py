@@ -223,6 +223,33 @@ class PolledSource(Protocol):
         ...
 
 
+class RecordLog(Protocol):
+    """A log that is read record by record."""
+
+    def poll(self, timeout: float) -> LogRecord | None:
+        """Return the next record, or `None` when none comes in time."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+@runtime_checkable
+class PostponingSource(Protocol):
+    """What a source offers besides when its log holds transactions before they are committed (XA)."""
+
+    def in_commit_order(self, log: RecordLog, start: Position, reopen: Callable[[Position], RecordLog]) -> RecordLog:
+        """Return a log whose transactions come where they are committed.
+
+        Args:
+            log: As it was stored, read from `start` on.
+            start: A place that a record of such a log had; it tells which transactions are open there.
+            reopen: Opens the stored log at an earlier place.
+        """
+        ...
+
+
 @runtime_checkable
 class MeasuredSource(Protocol):
     """What a source offers besides when its log has a length."""

@@ -9,6 +9,7 @@ from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.log import binlog, seconds
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.log.prepared import CommitOrder
 from ferryman.connectors.mysql_family.precheck.counting import count_values
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
@@ -19,7 +20,7 @@ from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.counting import Counts
-from ferryman.spi.source import LogDecoder, LogRecord, TableReader
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog, TableReader
 
 
 class FamilySource:
@@ -86,6 +87,10 @@ class FamilySource:
     ) -> AbstractContextManager[Iterator[LogRecord | None]]:
         """Stream the log from `start` without end; nothing is acknowledged."""
         return binlog.stream(self._endpoint, start)
+
+    def in_commit_order(self, log: RecordLog, start: Position, reopen: Callable[[Position], RecordLog]) -> RecordLog:
+        """Return the log with XA transactions where they are committed (`ferryman.spi.source.PostponingSource`)."""
+        return CommitOrder(log, start, reopen)
 
     def decoder(
         self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]

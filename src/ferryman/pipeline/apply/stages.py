@@ -12,8 +12,8 @@ from ferryman.foundation.stopwatch import WINDOW_SECONDS, Stopwatch
 from ferryman.model.changes import LogItem
 from ferryman.model.names import TableName
 from ferryman.pipeline.apply.compaction import Compaction
-from ferryman.pipeline.apply.window import Log, Part
-from ferryman.spi.source import LogDecoder, LogRecord
+from ferryman.pipeline.apply.window import Part
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog
 
 _WAITED_SECONDS = 0.002
 """A look at the log that took longer has waited for it; a shorter one has read."""
@@ -76,7 +76,7 @@ class Stages(Stopwatch):
 class TimedLog:
     """A log whose reading and waiting is counted."""
 
-    def __init__(self, log: Log, stages: Stages) -> None:
+    def __init__(self, log: RecordLog, stages: Stages) -> None:
         """Wrap a log."""
         self._log = log
         self._stages = stages

@@ -39,7 +39,7 @@ from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
 from ferryman.pipeline.converting import converted_info, converting
-from ferryman.pipeline.logstore import open_reader
+from ferryman.pipeline.logstore import in_commit_order, open_reader
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source, unruled_source
@@ -93,7 +93,7 @@ def _run_once(context: TaskContext, source: Source, target: Target, patience: Pa
         applier = stack.enter_context(closing(Applier(around, checkpoint)))
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         cutter = Cutter(
-            TimedLog(log, watch.stages),
+            TimedLog(in_commit_order(source, log, context.data_dir, context.project_id), watch.stages),
             TimedDecoder(source.decoder(applier.table_at, applier.wants), watch.stages),
             checkpoint.position,
             window_changes=context.spec.apply.window_changes,

@@ -5,28 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import ChangeBatch, LogItem, Pulse, Rollback, Savepoint, SchemaStatement
 from ferryman.model.position import Position
-from ferryman.spi.source import LogDecoder, LogRecord
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog
 
 _MAX_BYTES = 32 << 20
 _LOOK_SECONDS = 0.25
 """So long at most the log is read before its reader may look at other things."""
-
-
-class Log(Protocol):
-    """A reader of the log store."""
-
-    def poll(self, timeout: float) -> LogRecord | None:
-        """Return the next record, or `None` when none comes in time."""
-        ...
-
-    def close(self) -> None:
-        """Release what is held."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +85,7 @@ class Cutter:
 
     def __init__(
         self,
-        log: Log,
+        log: RecordLog,
         decoder: LogDecoder,
         start: Position,
         *,

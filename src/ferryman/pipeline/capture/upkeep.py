@@ -50,5 +50,5 @@ def tend(context: TaskContext, writer: LogWriter) -> None:
     active = writer.sequence
     compress_closed(directory, active, writer.check)
     document = context.note("apply.position")
-    needed = from_json(Position, document) if document is not None else None
+    needed = from_json(Position, document).earliest if document is not None else None
     delete_passed(directory, active, needed, apply_options(context).log_kept_hours * 3600.0, writer.check)

@@ -8,6 +8,7 @@ source read its log once each. The format is in ``docs/log-store-format.md``.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from ferryman.model.position import Position
@@ -16,11 +17,13 @@ from ferryman.pipeline.logstore.memory import MemoryReader
 from ferryman.pipeline.logstore.reader import StoreReader
 from ferryman.pipeline.logstore.segment import position_at as _position_at
 from ferryman.pipeline.logstore.writer import LogWriter
+from ferryman.spi.source import PostponingSource, RecordLog, Source
 
 __all__ = [
     "LogReader",
     "LogWriter",
     "MemoryReader",
+    "in_commit_order",
     "open_reader",
     "open_writer",
     "position_at",
@@ -41,6 +44,13 @@ def open_reader(data_dir: Path, project_id: str, start: Position) -> LogReader:
     store's end (capture fetches that part again); it may be any position a record had.
     """
     return StoreReader(store_directory(data_dir, project_id), start)
+
+
+def in_commit_order(source: Source, log: LogReader, data_dir: Path, project_id: str) -> RecordLog:
+    """Return a log that has just been opened with every transaction where it is committed, not where it is prepared."""
+    if not isinstance(source, PostponingSource):
+        return log
+    return source.in_commit_order(log, log.position, partial(open_reader, data_dir, project_id))
 
 
 def open_writer(data_dir: Path, project_id: str, epoch: int, start: Position) -> LogWriter:

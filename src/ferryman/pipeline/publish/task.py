@@ -20,7 +20,7 @@ from ferryman.pipeline.apply.stages import Stages, TimedDecoder, TimedLog
 from ferryman.pipeline.apply.task import Follower, load_end_of
 from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter
-from ferryman.pipeline.logstore import open_reader
+from ferryman.pipeline.logstore import in_commit_order, open_reader
 from ferryman.pipeline.plan import source_of
 from ferryman.pipeline.publish.checkpoints import Checkpoints
 from ferryman.pipeline.publish.marks import Marks
@@ -82,7 +82,7 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
         log = stack.enter_context(closing(open_reader(context.data_dir, context.project_id, checkpoint.position)))
         watch = Watch(Stages())
         cutter = Cutter(
-            TimedLog(log, watch.stages),
+            TimedLog(in_commit_order(source, log, context.data_dir, context.project_id), watch.stages),
             TimedDecoder(source.decoder(publisher.table_at, context.spec.selection.includes), watch.stages),
             checkpoint.position,
             window_changes=apply_options(context).window_changes,

@@ -14,7 +14,16 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.rules.rules import Rules
 from ferryman.pipeline.rules.tables import ImageRule, RuledTable
-from ferryman.spi.source import Chunk, LogDecoder, LogRecord, SnapshotSource, Source, TableReader
+from ferryman.spi.source import (
+    Chunk,
+    LogDecoder,
+    LogRecord,
+    PostponingSource,
+    RecordLog,
+    SnapshotSource,
+    Source,
+    TableReader,
+)
 
 
 class RuledSource:
@@ -68,6 +77,10 @@ class RuledSource:
     ) -> AbstractContextManager[Iterator[LogRecord | None]]:
         """As the source: the log is raw, rules are for what is decoded of it."""
         return self.real.log(start, durable)
+
+    def in_commit_order(self, log: RecordLog, start: Position, reopen: Callable[[Position], RecordLog]) -> RecordLog:
+        """As the source, where its log needs it."""
+        return self.real.in_commit_order(log, start, reopen) if isinstance(self.real, PostponingSource) else log
 
     def decoder(
         self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]

@@ -7,14 +7,14 @@ from contextlib import closing
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import Begin, ChangeBatch, Commit, LogItem, Rollback, SchemaStatement
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore import LogReader, open_reader
+from ferryman.pipeline.logstore import in_commit_order, open_reader
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.pipeline.switchover.ends import Ends
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
-from ferryman.spi.source import LogDecoder, LogRecord
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog
 
 POLL_SECONDS = 0.5
 
@@ -33,13 +33,13 @@ def require_still(ends: Ends) -> None:
     context, start = ends.context, ends.checkpoint.position
     end = ends.source.current_position()
     with closing(open_reader(context.data_dir, context.project_id, start)) as log:
-        _Look(ends, log).go_to(end)
+        _Look(ends, in_commit_order(ends.source, log, context.data_dir, context.project_id)).go_to(start, end)
 
 
 class _Look:
     """One reading of the log."""
 
-    def __init__(self, ends: Ends, log: LogReader) -> None:
+    def __init__(self, ends: Ends, log: RecordLog) -> None:
         self._ends = ends
         self._log = log
         self._schema = ends.checkpoint.schema
@@ -51,13 +51,16 @@ class _Look:
         self._decoder: LogDecoder = source.decoder(self._schema.table, ends.selection.includes)
         self._rows = 0
 
-    def go_to(self, end: Position) -> None:
-        while self._log.position < end:
+    def go_to(self, place: Position, end: Position) -> None:
+        while place < end:
             if self._ends.context.stop_requested():
                 raise InterruptedLook
-            record = self._log.poll(POLL_SECONDS)
-            if record is not None and record.payload:
-                self._read(record)
+            if (record := self._log.poll(POLL_SECONDS)) is not None:
+                place = record.position
+                if record.payload:
+                    self._read(record)
+        if place.since:
+            raise _prepared(place)
 
     def _read(self, record: LogRecord) -> None:
         items = self._decoder.decode(record)
@@ -81,6 +84,15 @@ class _Look:
             return True
         effect = self._dialect.replay(self._schema, self._ends.selection, statement.sql, statement.database)
         return not effect.known or bool(effect.statements or effect.touched)
+
+
+def _prepared(position: Position) -> FerrymanError:
+    return FerrymanError(
+        "switchover.source_written",
+        f"the source is not still: a transaction prepared by XA PREPARE is not over at {position}",
+        hint="XA RECOVER at the source lists it: commit it or roll it back, then try again",
+        context={"position": str(position)},
+    )
 
 
 def _written(what: str, position: Position) -> FerrymanError:

@@ -2,7 +2,8 @@
 
 A transaction yields `Begin`, its changes and `Commit` only if it changes something that is wanted; each row event is
 decoded by itself, so that memory does not grow with the transaction. What cannot be told with certainty stops the
-project: statements logged in place of rows, prepared XA transactions, rolled back changes of tables that cannot roll back.
+project: statements logged in place of rows, rolled back changes of tables that cannot roll back. XA transactions have
+been put where they are committed before (`prepared.CommitOrder`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import zstandard
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.column_match import is_sequence, matched_columns
 from ferryman.connectors.mysql_family.log.events import EventHeader
-from ferryman.connectors.mysql_family.log.queries import LoggedQuery, PreparedTransactions, QueryReader, savepoint_name
+from ferryman.connectors.mysql_family.log.queries import LoggedQuery, QueryReader, savepoint_name
 from ferryman.connectors.mysql_family.log.statements import StatementKind
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import TableMap, decode_rows, decode_table_map
@@ -63,7 +64,6 @@ class BinlogDecoder:
         self._included: dict[tuple[bytes, bytes], bool] = {}
         self._plans: dict[TableName, _Mapped] = {}
         self._queries = QueryReader(table_at, includes)
-        self._prepared = PreparedTransactions()
         self._begin_group("", 0, in_xa=False)
 
     def decode(self, record: LogRecord) -> list[LogItem]:
@@ -92,7 +92,7 @@ class BinlogDecoder:
         if kind == events.TRANSACTION_PAYLOAD:
             return self._payload(body, position)
         if kind == events.XA_PREPARE:
-            return self._xa_prepare(body, position)
+            return self._commit(position)  # of one phase, or nothing wanted was changed (see `_begin`)
         if kind == events.FORMAT_DESCRIPTION:
             self._begin_group("", 0, in_xa=False)
             return []
@@ -138,12 +138,6 @@ class BinlogDecoder:
         self._begin_group("", 0, in_xa=False)
         return [Commit(position=position)] if begun else []
 
-    def _xa_prepare(self, body: bytes, position: Position) -> list[LogItem]:
-        """``XA COMMIT … ONE PHASE`` is logged as a prepare, too; another one changed nothing wanted (see `_begin`)."""
-        if body[:1] != b"\x01":
-            self._prepared.remember(body)
-        return self._commit(position)
-
     # Statements ---------------------------------------------------------------------------------------------------
 
     def _query(self, event_type: int, body: bytes, position: Position) -> list[LogItem]:
@@ -158,10 +152,8 @@ class BinlogDecoder:
             return [Savepoint(name=savepoint_name(query))]
         elif query.kind in (StatementKind.ROLLBACK, StatementKind.ROLLBACK_TO):
             return self._rollback(query, position)
-        elif query.kind is StatementKind.XA_COMMIT and not self._prepared.forget(query.sql):
-            raise FerrymanError(
-                "log.unsupported_event", f"XA COMMIT before {position} of a transaction not followed", hint=_XA_HINT
-            )
+        elif query.kind is StatementKind.XA_COMMIT:
+            raise FerrymanError("internal.error", f"XA COMMIT before {position} was not put in order")
         elif (name := self._queries.table_changed(query)) is not None:
             raise FerrymanError(
                 "log.statement_format", f"a statement that may change {name} is logged as text before {position}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,6 @@ _CHARSETS: Any = charset_by_id
 _NAMES = (TokenKind.WORD, TokenKind.NAME)
 _LOAD_PART = 13
 """Bytes of an EXECUTE_LOAD_QUERY between its post-header and its status variables."""
-_XA_NAME = re.compile(r"X'([0-9a-f]*)'\s*,\s*X'([0-9a-f]*)'\s*,\s*(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +99,3 @@ def to_text(sql: bytes, collation: int) -> str:
         return (convert(sql) if convert else sql).decode("utf-8", "replace")
     except (FerrymanError, UnicodeDecodeError):
         return sql.decode("utf-8", "replace")
-
-
-class PreparedTransactions:
-    """XA transactions that were prepared in the log we have seen, and changed nothing wanted."""
-
-    def __init__(self) -> None:
-        self._names: set[tuple[str, str, str]] = set()
-
-    def remember(self, body: bytes) -> None:
-        """Take the body of an XA_PREPARE event: one-phase flag, format, lengths of both parts, the parts."""
-        if len(body) < 13:
-            raise events.corrupt("an XA PREPARE is cut off")
-        number, first, second = (int.from_bytes(body[place : place + 4], "little") for place in (1, 5, 9))
-        end = 13 + first
-        self._names.add((body[13:end].hex(), body[end : end + second].hex(), str(number)))
-
-    def forget(self, sql: str) -> bool:
-        """Take ``XA COMMIT X'…',X'…',n``; whether the transaction is one we remember."""
-        found = _XA_NAME.search(sql)
-        name = (found[1].lower(), found[2].lower(), found[3]) if found else None
-        if name is None or name not in self._names:
-            return False
-        self._names.discard(name)
-        return True
