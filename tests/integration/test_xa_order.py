@@ -8,7 +8,7 @@ import pytest
 from test_log_values import records
 
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
-from ferryman.connectors.mysql_family.connection import Connection, open_connection
+from ferryman.connectors.mysql_family.connection import open_connection
 from ferryman.connectors.mysql_family.log import binlog
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.log.prepared import OPEN, CommitOrder

@@ -14,7 +14,7 @@ from ferryman.connectors.mysql_family.log.position import (
     file_number,
     lost_gtid,
 )
-from ferryman.connectors.mysql_family.log.queries import LoggedQuery, PreparedTransactions, QueryReader, to_text
+from ferryman.connectors.mysql_family.log.queries import LoggedQuery, QueryReader, to_text
 from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
@@ -196,14 +196,6 @@ def test_tables_named_in_statements():
     assert changed("SAVEPOINT t", kind=StatementKind.SAVEPOINT) is None
 
 
-def test_prepared_transactions_are_matched_by_name():
-    prepared = PreparedTransactions()
-    prepared.remember(b"\0" + struct.pack("<III", 1, 2, 1) + b"abc")
-    assert not prepared.forget("XA COMMIT X'6162',X'',1")
-    assert prepared.forget("XA COMMIT X'6162',X'63',1")
-    assert not prepared.forget("XA COMMIT X'6162',X'63',1")
-
-
 @given(st.binary(max_size=200))
 def test_hostile_bytes_are_refused_or_read(data):
     tries = (
@@ -217,7 +209,6 @@ def test_hostile_bytes_are_refused_or_read(data):
         lambda: events.has_checksum(data),
         lambda: events.payload_fields(data),
         lambda: events.uncompress(data),
-        lambda: PreparedTransactions().remember(data),
     )
     for attempt in tries:
         try:

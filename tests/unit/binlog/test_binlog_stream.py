@@ -284,7 +284,7 @@ def test_sets_of_transactions():
     ("errno", "text", "code"),
     [
         (1236, "Could not find first log file name in binary log index file", "position.purged"),
-        (1236, "Client requested master to start replication from impossible position", "position.purged"),
+        (1236, "Client requested master to start replication from impossible position", "position.other_log"),
         (1236, "bogus data in log event", "log.corrupt"),
         (1236, "log event entry exceeded max_allowed_packet", "log.corrupt"),
         (1236, "A slave with the same server_uuid/server_id as this slave has connected", "endpoint.connection_lost"),
