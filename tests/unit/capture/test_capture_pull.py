@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -233,6 +234,11 @@ def test_upkeep_keeps_what_apply_needs(context, tmp_path):
         os.utime(directory / f"{sequence:012d}.log", (0, 0))
     upkeep.tend(context, writer)
     assert packed_path(directory, 1).exists()
+    assert stored(context) == list(range(1, 60))
+    context.notes["apply.position"] = to_json(
+        replace(place(30), since=place(1).order)
+    )  # a prepared transaction is open
+    upkeep.tend(context, writer)
     assert stored(context) == list(range(1, 60))
     context.notes["apply.position"] = to_json(place(30))
     upkeep.tend(context, writer)
