@@ -20,7 +20,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
 from ferryman.model.schema import Table
 from ferryman.model.selection import Selection
-from ferryman.spi.source import LogDecoder, LogRecord, Source, TableReader
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog, Source, TableReader
 
 
 class OceanBaseSource(FamilySource):
@@ -113,6 +113,10 @@ class OceanBaseSource(FamilySource):
             yield poller.records()
         finally:
             poller.close()
+
+    def in_commit_order(self, log: RecordLog, start: Position, reopen: Callable[[Position], RecordLog]) -> RecordLog:
+        """Return the log: what is found by reading is committed."""
+        return log
 
     def decoder(
         self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]
