@@ -156,6 +156,25 @@ def test_log_settings(source: Connection, mariadb: MariaDb, oceanbase: OceanBase
         source.execute("SET GLOBAL binlog_row_image = 'FULL'")
 
 
+def test_transactions_that_are_prepared_are_told(
+    source: Connection, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
+) -> None:
+    spec = project(mariadb, oceanbase, f"{database_name}.*")
+    assert "XA" not in found(precheck.check_project(spec), "DB_INCR_LOG").message
+    name = f"open {database_name}"
+    tables = source.query(f"SHOW TABLES FROM {database_name}")
+    with open_connection(mariadb.endpoint) as other:
+        statements = (f"XA START '{name}'", f"DELETE FROM {database_name}.{tables[0][0]}", f"XA END '{name}'")
+        for sql in (*statements, f"XA PREPARE '{name}'"):
+            other.execute(sql)
+        try:
+            result = found(precheck.check_project(spec), "DB_INCR_LOG")
+        finally:
+            other.execute(f"XA ROLLBACK '{name}'")
+    assert result.verdict is Verdict.WARNED
+    assert "1 XA transactions are prepared" in result.message
+
+
 def test_target_state(
     source: Connection, there: Connection, mariadb: MariaDb, oceanbase: OceanBase, database_name: str
 ) -> None:

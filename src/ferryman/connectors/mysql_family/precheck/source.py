@@ -138,7 +138,15 @@ def check_log(look: Look) -> list[CheckResult]:
         fix = "; ".join(sql for _, sql in wrong if sql)
         hint = "set it in the server's configuration; log_bin needs a restart; sessions open now keep their format"
         return refused("; ".join(what for what, _ in wrong), hint, fix, code="source.log_settings")
-    return _log_warnings(seen) or passed("binary log on, ROW, FULL image")
+    return _log_warnings(seen, _prepared(look)) or passed("binary log on, ROW, FULL image")
+
+
+def _prepared(look: Look) -> int:
+    """Return how many XA transactions are prepared; 0 where we may not ask (MySQL 8: XA_RECOVER_ADMIN)."""
+    try:
+        return len(look.connection.query("XA RECOVER"))
+    except FerrymanError:
+        return 0
 
 
 def _wrong_settings(seen: dict[str, str]) -> list[tuple[str, str]]:
@@ -155,8 +163,13 @@ def _wrong_settings(seen: dict[str, str]) -> list[tuple[str, str]]:
     return wrong
 
 
-def _log_warnings(seen: dict[str, str]) -> list[CheckResult]:
+def _log_warnings(seen: dict[str, str], prepared: int) -> list[CheckResult]:
     notes, fixes = [], []
+    if prepared:
+        notes.append(
+            f"{prepared} XA transactions are prepared (XA RECOVER): commit them or roll them back before the start,"
+            " for one that is committed later stops the project"
+        )
     kept = max(float(seen.get("expire_logs_days", "0")) * 86_400, float(seen.get("binlog_expire_logs_seconds", "0")))
     if 0 < kept < _RETENTION_SECONDS:
         notes.append(
