@@ -152,6 +152,8 @@ def test_statements_mean_what_their_session_meant(lab: Lab) -> None:
     until(lambda: lab.at_target("SHOW COLUMNS FROM t LIKE 'w%'"), lab.apply)
     until(lambda: execute(lab.target, shown) == rows, lab.apply)
     assert execute(lab.source, shown) == rows
+    default = "SELECT column_default FROM information_schema.columns WHERE table_schema = '{}' AND column_name = 'made'"
+    assert "2020-01-01 07:00:00" in str(execute(lab.target, default.format(lab.database)))
     lab.equal("p")
 
 

@@ -96,7 +96,7 @@ class FamilySource:
         self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]
     ) -> LogDecoder:
         """Make a decoder of the log's records."""
-        return BinlogDecoder(table_at, includes)
+        return BinlogDecoder(table_at, includes, self._moments)
 
     def count_values(
         self, table: Table, questions: Sequence[Question], *, where: str | None, rows: int | None, seconds: float
@@ -104,6 +104,12 @@ class FamilySource:
         """Count the values of a table that would not fit (`ferryman.spi.counting.CountingSource`)."""
         with self._connect() as connection:
             return count_values(connection, table, questions, where=where, rows=rows, seconds=seconds)
+
+    def _moments(self, zone: str, texts: Sequence[str]) -> list[str | None]:
+        """Say in UTC what these moments of a time zone are (`log.zones`)."""
+        with self._connect() as connection:
+            rows = [connection.query("SELECT CONVERT_TZ(%s, %s, '+00:00')", (text, zone)) for text in texts]
+        return [None if row[0][0] is None else str(row[0][0]).removesuffix(".000000") for row in rows]
 
     def close(self) -> None:
         """Release what is held: nothing."""

@@ -14,6 +14,7 @@ _NOW = re.compile(
 )
 _HEX = re.compile(r"x'((?:[0-9a-f]{2})*)'", re.IGNORECASE)
 _DATE = re.compile(r"(\d{1,4})[-/.:](\d{1,2})[-/.:](\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:\.(\d*))?)?")
+_DIGITS = re.compile(r"(\d{4}|\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)(?:\.(\d*))?)?")
 _TIME = re.compile(r"(-?)(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?(?:\.(\d*))?")
 
 
@@ -111,14 +112,21 @@ def _fraction(type_: ColumnType, digits: str | None) -> str:
 def _date(type_: ColumnType, text: str) -> str:
     if text.isdigit() and int(text) == 0:
         text = "0000-00-00"
-    match = _DATE.fullmatch(text.strip())
+    match = _DATE.fullmatch(text.strip()) or _DIGITS.fullmatch(text.strip())
     if match is None:
         return text
-    day = f"{int(match[1]):04}-{int(match[2]):02}-{int(match[3]):02}"
+    day = f"{_full_year(match[1], match.string)}-{int(match[2]):02}-{int(match[3]):02}"
     if type_.kind is Kind.DATE:
         return day
     hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
     return f"{day} {hour:02}:{minute:02}:{second:02}{_fraction(type_, match[7])}"
+
+
+def _full_year(digits: str, date: str) -> str:
+    """Return a year in four digits; two digits mean 1970 to 2069, but in a date that is all zero."""
+    if len(digits) > 2 or not date.strip("0-:/. T"):
+        return digits.zfill(4)
+    return str(int(digits) + (2000 if int(digits) < 70 else 1900))
 
 
 def _time(type_: ColumnType, text: str) -> str:

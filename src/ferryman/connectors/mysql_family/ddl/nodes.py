@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ferryman.connectors.mysql_family.catalog.typemap import TypeWords
 from ferryman.model.schema import Generated, IndexKind, KeyPart, ReferenceAction
@@ -18,10 +18,11 @@ class NameNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultNode:
-    """``DEFAULT …``: a literal (`text` its value), SQL, or NULL (neither)."""
+    """``DEFAULT …``: a literal (`text` its value), SQL, or NULL (neither); `span` is its place in the statement."""
 
     literal: str | None = None
     expression: str | None = None
+    span: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -287,6 +287,12 @@ def _parse_null_or_default(cursor: Cursor, node: ColumnNode) -> ColumnNode | Non
 
 def parse_default(cursor: Cursor) -> DefaultNode:
     """Parse what follows DEFAULT."""
+    start = cursor.token.start
+    node = _parse_default(cursor)
+    return replace(node, span=(start, cursor.ahead(-1).end))
+
+
+def _parse_default(cursor: Cursor) -> DefaultNode:
     token = cursor.token
     if cursor.words("NULL"):
         return DefaultNode()

@@ -19,6 +19,7 @@ from ferryman.connectors.mysql_family.log.column_match import is_sequence, match
 from ferryman.connectors.mysql_family.log.events import EventHeader
 from ferryman.connectors.mysql_family.log.queries import LoggedQuery, QueryReader, savepoint_name
 from ferryman.connectors.mysql_family.log.statements import StatementKind
+from ferryman.connectors.mysql_family.log.zones import Ask, no_answer
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import TableMap, decode_rows, decode_table_map
 from ferryman.model.batch import Batch
@@ -57,13 +58,15 @@ class _Mapped:
 class BinlogDecoder:
     """Decodes the records of one log, in order, from a transaction border on."""
 
-    def __init__(self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]) -> None:
-        """Make a decoder; arguments as in `Source.decoder`."""
+    def __init__(
+        self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool], ask: Ask = no_answer
+    ) -> None:
+        """Make a decoder; arguments as in `Source.decoder`, and who knows the source's time zones."""
         self._table_at = table_at
         self._includes = includes
         self._included: dict[tuple[bytes, bytes], bool] = {}
         self._plans: dict[TableName, _Mapped] = {}
-        self._queries = QueryReader(table_at, includes)
+        self._queries = QueryReader(table_at, includes, ask)
         self._begin_group("", 0, in_xa=False)
 
     def decode(self, record: LogRecord) -> list[LogItem]:

@@ -109,6 +109,7 @@ class QueryEvent:
         client_collation: Id of a collation of that character set, 0 when the event does not say.
         error_code: What the statement ended with at the source.
         sql_mode: Bits of its session's SQL mode.
+        time_zone: Its session's, where the statement used it; else empty.
     """
 
     database: str
@@ -116,6 +117,7 @@ class QueryEvent:
     client_collation: int
     error_code: int
     sql_mode: int = 0
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,32 +155,37 @@ def parse_query(body: bytes, *, compressed: bool = False, skipped: int = 0) -> Q
     if place > len(body):
         raise corrupt("a statement is cut off")
     sql = uncompress(body[place:]) if compressed else body[place:]
-    collation, mode = (_variable(variables, code) for code in (_CHARSET, _SQL_MODE))
-    return QueryEvent(name.decode("utf-8", "replace"), sql, collation, error_code, mode)
+    mode, collation, zone = (_variable(variables, code) for code in (_SQL_MODE, _CHARSET, _TIME_ZONE))
+    return QueryEvent(
+        name.decode("utf-8", "replace"),
+        sql,
+        int.from_bytes(collation[:2], "little"),
+        error_code,
+        int.from_bytes(mode, "little"),
+        zone[1:].decode("ascii", "replace"),
+    )
 
 
 _FIXED_VARIABLES = {0: 4, 1: 8, 3: 4, 4: 6, 7: 2, 8: 2, 9: 8, 10: 4, 13: 3, 128: 3, 129: 8}
 _TEXT_VARIABLES = {5: 1, 6: 1, 11: 2}
 """Variables made of so many texts with a length byte each."""
 _CATALOG = 2
-_SQL_MODE, _CHARSET = 1, 4
-_WANTED = {_SQL_MODE: 8, _CHARSET: 2}
-"""Variables that are read, and the length of the number they begin with."""
+_SQL_MODE, _CHARSET, _TIME_ZONE = 1, 4, 5
 
 
-def _variable(variables: bytes, wanted: int) -> int:
-    """Find a number among the status variables, 0 if it is missing; they are ordered: later unknown ones do not matter."""
-    place, length = 0, _WANTED[wanted]
+def _variable(variables: bytes, wanted: int) -> bytes:
+    """Find one among the status variables, empty if it is missing; they are ordered: later unknown ones do not matter."""
+    place = 0
     while place < len(variables):
         code = variables[place]
         place += 1
-        if code == wanted and place + length <= len(variables):
-            return int.from_bytes(variables[place : place + length], "little")
         size = _variable_size(code, variables, place)
-        if size is None:
-            return 0
+        if size is None or place + size > len(variables):
+            return b""
+        if code == wanted:
+            return variables[place : place + size]
         place += size
-    return 0
+    return b""
 
 
 def _variable_size(code: int, variables: bytes, place: int) -> int | None:

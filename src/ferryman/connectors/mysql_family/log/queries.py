@@ -8,15 +8,18 @@ from typing import Any
 
 from pymysql.charset import charset_by_id
 
+from ferryman.connectors.mysql_family.ddl.nodes import NameNode, Statement
 from ferryman.connectors.mysql_family.ddl.tokens import TokenKind, tokenize
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.modes import in_default_mode
 from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind, without_prefix
+from ferryman.connectors.mysql_family.log.zones import Ask, IsTimestamp, in_utc, no_answer
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel.charsets import to_utf8
 from ferryman.model.names import TableName
 from ferryman.model.schema import Table
 from ferryman.model.selection import SYSTEM_DATABASES
+from ferryman.model.types import Kind
 
 _CHARSETS: Any = charset_by_id
 """Collation id → PyMySQL's record of it, whose attributes its stubs do not know."""
@@ -37,17 +40,35 @@ class LoggedQuery:
 class QueryReader:
     """Reads QUERY events of one log."""
 
-    def __init__(self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool]) -> None:
-        """Make a reader; arguments as in `Source.decoder`."""
+    def __init__(
+        self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool], ask: Ask = no_answer
+    ) -> None:
+        """Make a reader; arguments as in `Source.decoder`, and who knows the source's time zones."""
         self._table_at = table_at
         self._includes = includes
+        self._ask = ask
 
     def read(self, event_type: int, body: bytes) -> LoggedQuery:
         """Read one; text is converted by the client's character set, bytes that are none are replaced."""
         skipped = _LOAD_PART if event_type == events.EXECUTE_LOAD_QUERY else 0
         query = events.parse_query(body, compressed=event_type == events.QUERY_COMPRESSED, skipped=skipped)
         sql = without_prefix(in_default_mode(to_text(query.sql, query.client_collation), query.sql_mode))
-        return LoggedQuery(statement_kind(sql), sql, query.database)
+        kind = statement_kind(sql)
+        if kind is StatementKind.SCHEMA:
+            sql = in_utc(sql, query.time_zone, self._timestamps(query.database), self._ask)
+        return LoggedQuery(kind, sql, query.database)
+
+    def _timestamps(self, database: str) -> IsTimestamp:
+        def is_timestamp(statement: Statement, column: str) -> bool:
+            node = getattr(statement, "name", None)
+            if not isinstance(node, NameNode):
+                return False
+            name = TableName(node.database or database, node.table)
+            table = self._table_at(name) or self._table_at(TableName(name.database.lower(), name.table.lower()))
+            columns = table.columns if table is not None else ()
+            return any(c.name.casefold() == column.casefold() and c.type.kind is Kind.TIMESTAMP for c in columns)
+
+        return is_timestamp
 
     def table_changed(self, query: LoggedQuery) -> str | None:
         """Return a wanted table that a statement (which is no DDL) may change, or `None`.
