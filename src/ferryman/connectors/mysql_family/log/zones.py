@@ -136,7 +136,7 @@ def _is_doubtful(text: str | None) -> bool:
 def _shifted(text: str, minutes: int) -> str | None:
     try:
         moment = datetime.fromisoformat(text) - timedelta(minutes=minutes)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.isoformat(" ")
 
