@@ -18,6 +18,7 @@ import uvicorn
 
 from ferryman.api.application import create_application
 from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_access
+from ferryman.api.deadline import DeadlineProtocol
 from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
 from ferryman.control.alerts.book import Alerts
@@ -116,7 +117,7 @@ def _is_loopback(host: str) -> bool:
 def _config(application: object, tls: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         application,  # type: ignore[arg-type]
-        http="h11",
+        http=DeadlineProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",

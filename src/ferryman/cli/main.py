@@ -6,7 +6,7 @@ import os
 import sys
 
 from ferryman.cli.problems import INTERRUPTED, tell_defect, tell_error
-from ferryman.cli.secrecy import hide_passwords
+from ferryman.cli.secrecy import hide_secrets
 from ferryman.foundation.errors import FerrymanError, UsageError
 
 WRONG_USAGE = 2
@@ -14,8 +14,7 @@ WRONG_USAGE = 2
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    hide_passwords(sys.argv[1:])
-    code = run(sys.argv[1:])
+    code = run(hide_secrets(sys.argv[1:]))
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of the pipe has gone; nothing is left to say

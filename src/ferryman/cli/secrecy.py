@@ -1,42 +1,44 @@
-"""Keeps passwords out of the list of processes: every user of a machine can read the arguments of every process."""
+"""Keeps secrets out of the list of processes: every user of a machine can read the arguments of every process."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
-VARIABLES = {"--source": "FERRYMAN_SOURCE_PASSWORD", "--target": "FERRYMAN_TARGET_PASSWORD"}
 WITH_URLS = (["run"], ["check"], ["verify"], ["repair"], ["projects", "create"])
-MARK = "FERRYMAN_ARGUMENTS_CLEANED"
-"""Set once the process has started itself again: never twice."""
+MARK = "FERRYMAN_ARGUMENTS"
+"""Holds the arguments as they were given, for the process that was started again: never twice."""
+_URLS = ("--source", "--target")
 
 
-def hide_passwords(arguments: list[str]) -> None:
-    """Start this process again without passwords among its arguments, if there are any; else return.
+def hide_secrets(arguments: list[str]) -> list[str]:
+    """Start this process again with URLs that show no secrets, if some do; returns the arguments as they were given.
 
     They travel in the environment then, which only the same user can read. Arguments that cannot be read stay as they
     are: their own command complains of them.
     """
-    if os.environ.pop(MARK, None) or not any(arguments[: len(command)] == command for command in WITH_URLS):
-        return
-    cleaned, found = without_passwords(arguments)
+    if given := os.environ.pop(MARK, None):
+        return [str(argument) for argument in json.loads(given)]
+    if not any(arguments[: len(command)] == command for command in WITH_URLS):
+        return arguments
+    cleaned = without_secrets(arguments)
     original = sys.orig_argv
-    if not found or original[len(original) - len(arguments) :] != arguments:
-        return
-    beginning = original[: len(original) - len(arguments)]
-    environment = os.environ | found | {MARK: "1"}
-    os.execve(sys.executable, [*beginning, *cleaned], environment)
+    if cleaned != arguments and original[len(original) - len(arguments) :] == arguments:
+        beginning = original[: len(original) - len(arguments)]
+        os.execve(sys.executable, [*beginning, *cleaned], os.environ | {MARK: json.dumps(arguments)})
+    return arguments
 
 
-def without_passwords(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments with URLs that have no password, and the passwords by environment variable."""
+def without_secrets(arguments: list[str]) -> list[str]:
+    """Return the arguments with URLs that have neither a password nor another secret."""
     from ferryman.foundation.errors import UsageError
     from ferryman.spi.url import SECRET_OPTIONS, format_url, parse_url
 
-    cleaned, found = list(arguments), dict[str, str]()
+    cleaned = list(arguments)
     for place, argument in enumerate(arguments):
         option, equals, value = argument.partition("=")
-        if option not in VARIABLES or f"{option}-password-env" in " ".join(arguments):
+        if option not in _URLS:
             continue
         where = place if equals else place + 1
         url = value if equals else arguments[where] if where < len(arguments) else ""
@@ -44,7 +46,6 @@ def without_passwords(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
             endpoint = parse_url(url)
         except UsageError:
             continue
-        if endpoint.password and not SECRET_OPTIONS & endpoint.options.keys():
-            found[VARIABLES[option]] = endpoint.password
+        if endpoint.password or SECRET_OPTIONS & endpoint.options.keys():
             cleaned[where] = f"{option}={format_url(endpoint)}" if equals else format_url(endpoint)
-    return cleaned, found
+    return cleaned
