@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 
 from ferryman.kernel.copy_text import NUL, Form, MisfitError, TextForm, canonical_value, server_value, text_form
+from ferryman.kernel.json_rows import JsonForm
 from ferryman.kernel.picked_rows import PICK_BITS
 from ferryman.kernel.result_rows import WireColumn
 from ferryman.kernel.sql_text import literal, literal_writer
@@ -28,6 +29,7 @@ try:
         raise ImportError
     from ferryman.kernel._binlog_rows import decode_rows
     from ferryman.kernel._copy_text import encode_copy
+    from ferryman.kernel._json_rows import fill_rows
     from ferryman.kernel._picked_rows import gather, row_tuples
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
@@ -40,6 +42,7 @@ except ImportError:
         raise
     from ferryman.kernel.binlog_rows import decode_rows
     from ferryman.kernel.copy_text import decode_copy, encode_copy
+    from ferryman.kernel.json_rows import fill_rows
     from ferryman.kernel.picked_rows import gather, row_tuples
     from ferryman.kernel.result_rows import ResultSetDecoder
     from ferryman.kernel.row_digest import row_digests
@@ -50,6 +53,7 @@ __all__ = [
     "NUL",
     "PICK_BITS",
     "Form",
+    "JsonForm",
     "MisfitError",
     "ResultSetDecoder",
     "RowText",
@@ -61,6 +65,7 @@ __all__ = [
     "decode_rows",
     "decode_table_map",
     "encode_copy",
+    "fill_rows",
     "gather",
     "insert_values",
     "literal",

@@ -7,9 +7,9 @@ import time
 from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.type_names import jdbc_type, light_type
 from ferryman.serializers.values import Family, Objects, constant, quote
+from ferryman.serializers.weaving import Piece, lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 
@@ -23,7 +23,7 @@ class CanalSerializer:
         """Return one message a row."""
         count = event.row_count
         image = event.after if event.after is not None else event.before
-        data = self._objects.objects(event.columns, image, count)
+        data = self._objects.woven(event.columns, image)
         names = [column.name for column in identity.key_columns(event)]
         types = b",".join(quote(c.name) + b":%d" % jdbc_type(c.type) for c in event.columns).replace(b"%", b"%%")
         words = b",".join(quote(c.name) + b":" + quote(light_type(c.type).lower()) for c in event.columns)
@@ -35,9 +35,9 @@ class CanalSerializer:
         )
         return lines(template, [data, self._old(event)], count)
 
-    def _old(self, event: RowEvent) -> list[bytes]:
+    def _old(self, event: RowEvent) -> Piece:
         if event.operation is not Operation.UPDATE:
-            return [b"null"] * event.row_count
+            return b"null"
         return [b"[%b]" % old for old, _ in self._objects.changed(event.columns, event.before, event.after)]
 
     def statement(self, event: StatementEvent) -> bytes:

@@ -13,8 +13,8 @@ from urllib.parse import quote as encoded
 from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.values import Family, Objects, constant, quote
+from ferryman.serializers.weaving import lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 _HEAD = b'{"specversion":"1.0","id":%b,"source":%b,"type":%b%b,"datacontenttype":"application/json","data":%b}'
@@ -33,9 +33,8 @@ class CloudEventsSerializer:
 
     def rows(self, event: RowEvent) -> list[bytes]:
         """Return one message a row."""
-        count = event.row_count
-        before = self._objects.objects(event.columns, event.before, count)
-        after = self._objects.objects(event.columns, event.after, count)
+        before = self._objects.woven(event.columns, event.before)
+        after = self._objects.woven(event.columns, event.after)
         template = _HEAD % (
             b"%b",
             constant(_source(event.origin, event.name.database)),
@@ -43,7 +42,7 @@ class CloudEventsSerializer:
             _about(event.origin, f"{event.name.database}.{event.name.table}").replace(b"%", b"%%"),
             b'{"before":%b,"after":%b}',
         )
-        return lines(template, [_ids(event), before, after], count)
+        return lines(template, [_ids(event), before, after], event.row_count)
 
     def statement(self, event: StatementEvent) -> bytes:
         """Return a schema statement's event."""

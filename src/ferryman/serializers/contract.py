@@ -40,10 +40,3 @@ class Checked(Protocol):
     def check(self) -> None:
         """Raise what hinders it."""
         ...
-
-
-def lines(template: bytes, columns: Sequence[Sequence[bytes]], count: int) -> list[bytes]:
-    """Fill a template with the n-th value of each column, for every n; a template without holes repeats."""
-    if not columns:
-        return [template % ()] * count
-    return [template % row for row in zip(*columns, strict=True)]

@@ -7,9 +7,9 @@ import time
 from ferryman.model.project import PublishOptions
 from ferryman.model.schema import Table
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.type_names import light_type
 from ferryman.serializers.values import Family, Objects, quote
+from ferryman.serializers.weaving import Piece, lines, woven
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 _VERBS = {"DROP": "ERASE", "CREATE_INDEX": "CINDEX", "DROP_INDEX": "DINDEX"}
@@ -24,9 +24,8 @@ class DataworksSerializer:
 
     def rows(self, event: RowEvent) -> list[bytes]:
         """Return one message a row."""
-        count = event.row_count
-        before = _wrapped(self._objects.objects(event.columns, event.before, count))
-        after = _wrapped(self._objects.objects(event.columns, event.after, count))
+        before = _wrapped(self._objects.woven(event.columns, event.before))
+        after = _wrapped(self._objects.woven(event.columns, event.after))
         columns = b",".join(
             b'{"name":%b,"type":"%b"}' % (quote(c.name), light_type(c.type).encode()) for c in event.columns
         )
@@ -36,7 +35,7 @@ class DataworksSerializer:
             b'{"version":"2.0",%b,"payload":{"before":%%b,"after":%%b,"op":"%b",%b,"ddl":null,"scn":"%%b"},%b}'
             % (schema, event.operation.name.encode(), _moments(event.origin), self._extend.replace(b"%", b"%%"))
         )
-        return lines(template, [before, after, identity.sequences(event)], count)
+        return lines(template, [before, after, identity.sequences(event)], event.row_count)
 
     def statement(self, event: StatementEvent) -> bytes:
         """Return a DDL message."""
@@ -59,8 +58,8 @@ class DataworksSerializer:
         return b'{"version":"2.0","payload":{"timestamp":{"eventTime":%d},"op":"HEARTBEAT"}}' % moment
 
 
-def _wrapped(images: list[bytes]) -> list[bytes]:
-    return [image if image == b"null" else b'{"data":%b}' % image for image in images]
+def _wrapped(image: Piece) -> Piece:
+    return image if image == b"null" else woven([b'{"data":', image, b"}"])
 
 
 def _schema(event: RowEvent | StatementEvent, columns: bytes, keys: bytes) -> bytes:

@@ -9,8 +9,8 @@ from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.model.schema import Column
 from ferryman.model.types import BYTES_KINDS, Kind
-from ferryman.serializers.contract import lines
 from ferryman.serializers.values import Family, Objects, constant
+from ferryman.serializers.weaving import lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 _OPERATIONS = {Operation.INSERT: b"c", Operation.UPDATE: b"u", Operation.DELETE: b"d"}
@@ -47,7 +47,7 @@ class DebeziumSerializer:
             members,
             int(time.time() * 1000),
         )
-        columns = [self._objects.objects(event.columns, batch, event.row_count) for _, batch in there]
+        columns = [self._objects.woven(event.columns, batch) for _, batch in there]
         schema = _schema(event.columns).replace(b"%", b"%%") if self._with_schema and self._wrapped else b""
         return lines(self._enveloped(payload, schema), columns, event.row_count)
 

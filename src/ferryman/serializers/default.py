@@ -5,9 +5,9 @@ from __future__ import annotations
 from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.type_names import light_type
 from ferryman.serializers.values import Family, Objects, constant, quote
+from ferryman.serializers.weaving import lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 _META = (
@@ -29,12 +29,11 @@ class DefaultSerializer:
 
     def rows(self, event: RowEvent) -> list[bytes]:
         """Return one message a row."""
-        extra, count = self._light_types(event), event.row_count
-        before = self._objects.objects(event.columns, event.before, count, extra=extra)
-        after = self._objects.objects(event.columns, event.after, count, extra=extra)
-        columns = [before, after, identity.key_values(event)]
-        columns += [identity.sequences(event), identity.identities(event)]
-        return lines(self._template(event), columns, count)
+        extra = self._light_types(event)
+        before = self._objects.woven(event.columns, event.before, extra=extra)
+        after = self._objects.woven(event.columns, event.after, extra=extra)
+        pieces = [before, after, identity.key_piece(event), identity.sequences(event), identity.identities(event)]
+        return lines(self._template(event), pieces, event.row_count)
 
     def _template(self, event: RowEvent) -> bytes:
         origin = event.origin

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ferryman.kernel import JsonForm
 from ferryman.model.schema import Column
 from ferryman.model.types import BYTES_KINDS
-from ferryman.serializers.values import key_text, quote, strings
+from ferryman.serializers.values import key_text, quote
+from ferryman.serializers.weaving import Piece, Woven, woven
 from ferryman.spi.sink import Origin, RowEvent
 
 SEPARATOR = "\x01"
@@ -34,22 +36,27 @@ def key_names(event: RowEvent) -> str | None:
 
 def key_values(event: RowEvent) -> list[bytes]:
     """Return the key of each row as JSON text; ``null`` without a key. The row as it is counts, else as it was."""
+    return woven([key_piece(event)]).texts(event.row_count)
+
+
+def key_piece(event: RowEvent) -> Piece:
+    """Return the key of each row, to be woven into a message."""
     places = key_places(event)
     image = event.after if event.after is not None else event.before
     if not places or image is None:
-        return [b"null"] * event.row_count
+        return b"null"
     kinds = [event.columns[place].type for place in places]
     if len(places) == 1 and kinds[0].kind not in BYTES_KINDS:
-        return strings(image.columns[places[0]])
+        return Woven((b"", b""), (image.columns[places[0]],), (JsonForm.STRING,))
     columns = [image.columns[place].values() for place in places]
     rows = zip(*columns, strict=True)
     return [quote(SEPARATOR.join(key_text(v, k).decode() for v, k in zip(row, kinds, strict=True))) for row in rows]
 
 
-def identities(event: RowEvent) -> list[bytes]:
+def identities(event: RowEvent) -> Piece:
     """Return a text for each row that names its change for good; ``null`` for rows of the load."""
     if event.origin.position is None:
-        return [b"null"] * event.row_count
+        return b"null"
     place = quote(f"{place_text(event.origin)}:").replace(b"%", b"%%")[:-1] + b'%d"'
     return [place % ordinal for ordinal in event.ordinals or range(event.row_count)]
 
@@ -59,10 +66,10 @@ def place_text(origin: Origin) -> str | None:
     return None if origin.position is None else ":".join(map(str, origin.position.order))
 
 
-def sequences(event: RowEvent) -> list[bytes]:
+def sequences(event: RowEvent) -> Piece:
     """Return the growing number of each row; ``null`` for rows of the load."""
     if event.origin.position is None:
-        return [b"null"] * event.row_count
+        return b"null"
     return [b"%d" % number for number in event.sequences or range(event.row_count)]
 
 

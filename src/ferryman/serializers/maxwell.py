@@ -6,8 +6,8 @@ from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.model.schema import Table
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.values import Family, Objects, constant, key_text, quote
+from ferryman.serializers.weaving import lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 FULL_SECONDS = 1_600_000_000
@@ -23,16 +23,15 @@ class MaxwellSerializer:
 
     def rows(self, event: RowEvent) -> list[bytes]:
         """Return one message a row."""
-        count = event.row_count
         update = event.operation is Operation.UPDATE
-        data = self._objects.objects(event.columns, event.after if event.after is not None else event.before, count)
-        old = self._objects.objects(event.columns, event.before if update else None, count)
+        data = self._objects.woven(event.columns, event.after if event.after is not None else event.before)
+        old = self._objects.woven(event.columns, event.before if update else None)
         names = identity.joined([column.name for column in identity.key_columns(event)])
         template = b'{%b,"primary_key":%%b,"primary_key_columns":%b,"data":%%b,"old":%%b,"sql":null,"def":null}' % (
             _head(event, event.operation.value),
             names.replace(b"%", b"%%"),
         )
-        return lines(template, [_keys(event), data, old], count)
+        return lines(template, [_keys(event), data, old], event.row_count)
 
     def statement(self, event: StatementEvent) -> bytes:
         """Return a DDL message."""

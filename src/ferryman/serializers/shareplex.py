@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
 from ferryman.serializers import identity
-from ferryman.serializers.contract import lines
 from ferryman.serializers.values import Family, Objects, constant, quote
+from ferryman.serializers.weaving import lines
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
 _OPERATIONS = {Operation.INSERT: "ins", Operation.UPDATE: "upd", Operation.DELETE: "del"}
@@ -27,15 +27,13 @@ class SharePlexSerializer:
         head = _meta(event, _OPERATIONS[event.operation])
         rowids = _rowids(event)
         if event.operation is Operation.UPDATE:
-            keys = self._objects.objects(event.columns, event.before, count)
+            keys = self._objects.woven(event.columns, event.before)
             data = [new for _, new in self._objects.changed(event.columns, event.before, event.after)]
             template = b'{"data":%%b,"key":%%b,"meta":{%b,"rowid":%%b,"scn":"%%b"}}' % head
             return lines(template, [data, keys, rowids, identity.sequences(event)], count)
         image = event.after if event.after is not None else event.before
         template = b'{"data":%%b,"meta":{%b,"rowid":%%b,"scn":"%%b"}}' % head
-        return lines(
-            template, [self._objects.objects(event.columns, image, count), rowids, identity.sequences(event)], count
-        )
+        return lines(template, [self._objects.woven(event.columns, image), rowids, identity.sequences(event)], count)
 
     def statement(self, event: StatementEvent) -> bytes:
         """Return a DDL message."""

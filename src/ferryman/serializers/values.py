@@ -8,21 +8,20 @@ digits: a value must not change on its way (I5).
 from __future__ import annotations
 
 import enum
-import re
 from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
-from typing import cast
 
+from ferryman.kernel import JsonForm
 from ferryman.model.batch import Batch, ColumnData, Value
 from ferryman.model.schema import Column
 from ferryman.model.types import BYTES_KINDS, ColumnType, Kind
 from ferryman.serializers import times
+from ferryman.serializers.weaving import Piece, Woven, woven
 
-Encoder = Callable[[ColumnData], list[bytes]]
-"""A column's values as JSON texts, ``null`` for NULL."""
+Encoder = JsonForm | Callable[[ColumnData], list[bytes]]
+"""How a column's values become JSON: a form that the kernel writes, or what makes the texts, ``null`` for NULL."""
 
-_SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 _NULL = b"null"
 
 
@@ -53,18 +52,6 @@ def each(function: Callable[[bytes], bytes]) -> Encoder:
     return encode
 
 
-def as_is(column: ColumnData) -> list[bytes]:
-    """Encode numbers whose canonical text is JSON's already."""
-    return cast("list[bytes]", [_NULL if value is None else value for value in column.values()])
-
-
-def strings(column: ColumnData) -> list[bytes]:
-    """Encode text; a column without anything to escape is only put in quotes."""
-    if _SPECIAL.search(column.data) is None:
-        return [_NULL if value is None else b'"%b"' % value for value in column.values()]
-    return [_NULL if value is None else quote(value.decode()) for value in column.values()]
-
-
 def _base64(value: bytes) -> bytes:
     return b'"%b"' % b2a_base64(value, newline=False)
 
@@ -88,23 +75,22 @@ def bit_bytes(value: bytes, bits: int) -> bytes:
 
 def _plain(kind: ColumnType) -> Encoder | None:
     if kind.kind in {Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE}:
-        return as_is
+        return JsonForm.PLAIN
     if kind.kind is Kind.YEAR:
         return each(lambda value: b"%d" % int(value))
     if kind.kind is Kind.BIT:
         return each(lambda value: _base64(bit_bytes(value, kind.bits)))
     if kind.kind in BYTES_KINDS:
-        return each(_base64)
+        return JsonForm.BASE64
     if kind.kind is Kind.TIMESTAMP:
         return each(lambda value: _quoted(times.epoch_text(value)))
     if kind.kind in {Kind.TIME, Kind.DATETIME}:
-        return each(lambda value: _quoted(times.trimmed(value))) if kind.fraction else each(_quoted)
+        return each(lambda value: _quoted(times.trimmed(value))) if kind.fraction else JsonForm.STRING
     return None
 
 
 def _debezium(kind: ColumnType) -> Encoder | None:
     makers: dict[Kind, Callable[[bytes], bytes]] = {
-        Kind.DECIMAL: _quoted,
         Kind.BIT: lambda value: _base16(bit_bytes(value, kind.bits)),
         Kind.DATE: times.epoch_days,
         Kind.TIME: times.microseconds,
@@ -112,9 +98,9 @@ def _debezium(kind: ColumnType) -> Encoder | None:
         Kind.TIMESTAMP: lambda value: _quoted(times.zoned(value)),
     }
     if kind.kind in BYTES_KINDS:
-        return each(_base16)
-    if kind.kind is Kind.INTEGER and kind.unsigned and kind.bits == 64:
-        return each(_quoted)
+        return JsonForm.HEXADECIMAL
+    if kind.kind is Kind.DECIMAL or (kind.kind is Kind.INTEGER and kind.unsigned and kind.bits == 64):
+        return JsonForm.STRING
     return each(makers[kind.kind]) if kind.kind in makers else _plain(kind)
 
 
@@ -131,7 +117,8 @@ _BY_FAMILY = {Family.PLAIN: _plain, Family.DEBEZIUM: _debezium, Family.MAXWELL: 
 
 def encoder_of(kind: ColumnType, family: Family) -> Encoder:
     """Return how a column is written; whatever is no number, time or bytes is text."""
-    return _BY_FAMILY[family](kind) or strings
+    found = _BY_FAMILY[family](kind)
+    return JsonForm.STRING if found is None else found
 
 
 class Objects:
@@ -139,24 +126,28 @@ class Objects:
 
     def __init__(self, family: Family) -> None:
         self._family = family
-        self._known: dict[tuple[Column, ...], tuple[bytes, list[Encoder]]] = {}
+        self._known: dict[tuple[Column, ...], tuple[list[bytes], list[Encoder]]] = {}
 
     def texts(self, columns: Sequence[Column], batch: Batch) -> list[list[bytes]]:
         """Return the JSON texts of each column."""
         _, encoders = self._of(tuple(columns))
-        return [encode(data) for encode, data in zip(encoders, batch.columns, strict=True)]
+        pairs = zip(encoders, batch.columns, strict=True)
+        return [woven([_encoded(encoder, data)]).texts(batch.row_count) for encoder, data in pairs]
 
     def objects(self, columns: Sequence[Column], batch: Batch | None, count: int, *, extra: bytes = b"") -> list[bytes]:
         """Return each row as an object; ``null`` `count` times without rows; `extra` members come last, as they are."""
+        return woven([self.woven(columns, batch, extra=extra)]).texts(count)
+
+    def woven(self, columns: Sequence[Column], batch: Batch | None, *, extra: bytes = b"") -> Piece:
+        """Return the same, to be woven into a message."""
         if batch is None:
-            return [_NULL] * count
-        template, encoders = self._of(tuple(columns))
-        if extra:
-            template = template[:-1] + (b"," if encoders else b"") + extra.replace(b"%", b"%%") + b"}"
-        texts = [encode(data) for encode, data in zip(encoders, batch.columns, strict=True)]
-        if not texts:
-            return [template % ()] * batch.row_count
-        return [template % row for row in zip(*texts, strict=True)]
+            return _NULL
+        heads, encoders = self._of(tuple(columns))
+        pieces: list[Piece] = []
+        for head, encoder, data in zip(heads, encoders, batch.columns, strict=True):
+            pieces += [head, _encoded(encoder, data)]
+        more = (b"," if encoders and extra else b"") + extra
+        return woven([*pieces, more + b"}"] if pieces else [b"{" + more + b"}"])
 
     def changed(
         self, columns: Sequence[Column], before: Batch | None, after: Batch | None
@@ -168,11 +159,18 @@ class Objects:
         olds, news = (zip(*self.texts(columns, image), strict=True) for image in (before, after))
         return [_differing(names, old, new) for old, new in zip(olds, news, strict=True)]
 
-    def _of(self, columns: tuple[Column, ...]) -> tuple[bytes, list[Encoder]]:
+    def _of(self, columns: tuple[Column, ...]) -> tuple[list[bytes], list[Encoder]]:
+        """Return what stands before each value, and how it is written."""
         if columns not in self._known:
-            members = b",".join(constant(column.name) + b":%b" for column in columns)
-            self._known[columns] = b"{%b}" % members, [encoder_of(column.type, self._family) for column in columns]
+            heads = [(b"," if place else b"{") + quote(column.name) + b":" for place, column in enumerate(columns)]
+            self._known[columns] = heads, [encoder_of(column.type, self._family) for column in columns]
         return self._known[columns]
+
+
+def _encoded(encoder: Encoder, data: ColumnData) -> Piece:
+    if isinstance(encoder, JsonForm):
+        return Woven((b"", b""), (data,), (encoder,))
+    return encoder(data)
 
 
 def _differing(names: Sequence[bytes], old: Sequence[bytes], new: Sequence[bytes]) -> tuple[bytes, bytes]:
