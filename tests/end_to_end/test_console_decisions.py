@@ -98,3 +98,27 @@ def test_a_refused_change_is_overwritten_when_somebody_says_so(
     expect(page.get_by_text("Inserts 1")).to_be_visible(timeout=PATIENCE_MS)
     assert rows(oceanbase, table) == [(1, "taken")]
     sound(page)
+
+
+def test_an_endpoint_is_changed_and_removed(browser: Browser, service: ConsoleService, mariadb: MariaDb) -> None:
+    service.call("POST", "/api/v1/endpoints", {"name": "olden", "url": mariadb.url})
+    page = opened(browser, service, "endpoints")
+    page.get_by_role("button", name="Edit “olden”").click()
+    form = page.get_by_role("dialog")
+    expect(form.get_by_label("Port")).to_have_value(str(mariadb.port))
+    form.get_by_label("Name", exact=True).fill("golden")
+    form.get_by_label("Description").fill("moved house")
+    check(page)
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("rowheader", name="golden")).to_be_visible()
+    expect(form).to_be_hidden()
+    page.get_by_role("row", name="golden").get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("Connected in")).to_be_visible(timeout=PATIENCE_MS)  # its password is the one it had
+    page.get_by_role("button", name="Remove “golden”?").click()
+    question = page.get_by_role("dialog", name="Remove “golden”?")
+    expect(question.get_by_role("button", name="Remove")).to_be_disabled()
+    question.get_by_label("Type the name to confirm").fill("golden")
+    check(page)
+    question.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("rowheader", name="golden")).to_have_count(0)
+    sound(page)

@@ -416,10 +416,18 @@ export interface paths {
         get: operations["show_endpoint_api_v1_endpoints__endpoint_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Endpoint
+         * @description Remove an endpoint that no living project uses.
+         */
+        delete: operations["delete_endpoint_api_v1_endpoints__endpoint_id__delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Endpoint
+         * @description Change an endpoint, for projects made from now on; a new address is connected to first.
+         */
+        patch: operations["change_endpoint_api_v1_endpoints__endpoint_id__patch"];
         trace?: never;
     };
     "/api/v1/endpoints/{endpoint_id}/objects": {
@@ -1872,6 +1880,23 @@ export interface components {
              * @enum {string}
              */
             state: "PENDING" | "SENT" | "FAILED";
+        };
+        /**
+         * EndpointChange
+         * @description What shall change of an endpoint; what is left out stays.
+         */
+        EndpointChange: {
+            /** Description */
+            description?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Region */
+            region?: string | null;
+            /**
+             * Url
+             * @description Without a password, the old one stays where server, user and options do.
+             */
+            url?: string | null;
         };
         /**
          * EndpointDocument
@@ -3574,6 +3599,7 @@ export interface components {
          *
          *     Attributes:
          *         by_status: Projects by status, all statuses named.
+         *         workers: Processes of steps that live now.
          *         rates_of: How many running projects the rates and the latency are of (at most 200).
          *         failed: Projects that wait for a person.
          *         latest: The youngest ones.
@@ -3597,6 +3623,8 @@ export interface components {
             rates_of: number;
             /** Rows Per Second */
             rows_per_second: number;
+            /** Workers */
+            workers: number;
         };
         /**
          * Owner
@@ -5683,6 +5711,88 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointDocument"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_endpoint_api_v1_endpoints__endpoint_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_endpoint_api_v1_endpoints__endpoint_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointChange"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

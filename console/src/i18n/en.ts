@@ -2,7 +2,7 @@
 import { alertsEn } from './alerts.en';
 import { choicesEn } from './choices.en';
 import { decidingEn } from './deciding.en';
-import { switchingEn } from './switching.en';
+import { owningEn } from './owning.en';
 import { followingEn } from './following.en';
 import { movingEn } from './moving.en';
 
@@ -10,7 +10,7 @@ export const en = {
   ...alertsEn,
   ...choicesEn,
   ...decidingEn,
-  ...switchingEn,
+  ...owningEn,
   ...followingEn,
   ...movingEn,
   'app.name': 'Ferryman',

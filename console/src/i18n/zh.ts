@@ -3,7 +3,7 @@ import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
 import { choicesZh } from './choices.zh';
 import { decidingZh } from './deciding.zh';
-import { switchingZh } from './switching.zh';
+import { owningZh } from './owning.zh';
 import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
 
@@ -11,7 +11,7 @@ export const zh: Texts = {
   ...alertsZh,
   ...choicesZh,
   ...decidingZh,
-  ...switchingZh,
+  ...owningZh,
   ...followingZh,
   ...movingZh,
   'app.name': 'Ferryman',

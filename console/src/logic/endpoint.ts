@@ -16,7 +16,7 @@ export interface EndpointForm {
   options: string;
 }
 
-export const PORTS: Record<string, number> = { mysql: 3306, mariadb: 3306, oceanbase: 2881, tidb: 4000, postgresql: 5432, kafka: 9092, rocketmq: 8081 };
+export const PORTS: Record<string, number> = { mysql: 3306, mariadb: 3306, oceanbase: 2881, tidb: 4000, postgresql: 5432, kafka: 9092, rocketmq: 9876 };
 
 const QUEUES = new Set(['kafka', 'rocketmq']);
 
@@ -50,6 +50,28 @@ export function urlOf(form: EndpointForm): string {
   const shownHost = host.includes(':') ? `[${host}]` : encodeURIComponent(host);
   const port = form.port ?? PORTS[form.scheme];
   return `${form.scheme}://${who}${shownHost}${port ? `:${port}` : ''}/${encodeURIComponent(form.database.trim())}${query}`;
+}
+
+/** Read a URL as the service shows it, without its password, back into a form. */
+export function formOf(url: string): EndpointForm {
+  const [, scheme = '', place = '', options = ''] = /^([a-z0-9+]+):\/\/([^?]*)\??(.*)$/i.exec(url) ?? [];
+  const form = { ...EMPTY_ENDPOINT, scheme, options };
+  if (scheme === 'file') return { ...form, path: decodeURIComponent(place) };
+  const [authority = '', database = ''] = cutAt(place, place.indexOf('/'));
+  const [login = '', address = ''] = authority.includes('@') ? cutAt(authority, authority.lastIndexOf('@')) : ['', authority];
+  const known = { ...form, ...loginOf(scheme, decodeURIComponent(login)), database: decodeURIComponent(database) };
+  if (isQueue(scheme)) return { ...known, servers: address };
+  const [, host = '', port = ''] = /^(.*?)(?::(\d+))?$/.exec(address) ?? [];
+  return { ...known, host: decodeURIComponent(host.replace(/^\[|\]$/g, '')), port: port ? Number(port) : null };
+}
+
+function cutAt(text: string, place: number): [string, string] {
+  return place < 0 ? [text, ''] : [text.slice(0, place), text.slice(place + 1)];
+}
+
+function loginOf(scheme: string, login: string): Pick<EndpointForm, 'username' | 'tenant' | 'cluster'> {
+  const found = scheme === 'oceanbase' ? /^(.*)@([^@#]+)(?:#(.*))?$/.exec(login) : null;
+  return { username: found?.[1] ?? login, tenant: found?.[2] ?? '', cluster: found?.[3] ?? '' };
 }
 
 /** OceanBase names a user `user@tenant#cluster`. */

@@ -4,11 +4,11 @@ import type { Project, ProjectEvent, Step, TableOfStep } from '../api/types';
 import { en } from '../i18n/en';
 import { zh } from '../i18n/zh';
 import { filled } from '../i18n';
-import { EMPTY_FORM, problemsOf, requestOf } from '../pages/wizard/form';
+import { EMPTY_FORM, hinderReverse, kindsOf, problemsOf, requestOf } from '../pages/wizard/form';
 import { sharesOf } from './behind';
 import { fieldsOf, settingsOf } from './channel';
 import { columnRulesOf, NO_COLUMN_RULES, pairsIn } from './columns';
-import { EMPTY_ENDPOINT, placeOf, urlOf } from './endpoint';
+import { EMPTY_ENDPOINT, formOf, placeOf, urlOf } from './endpoint';
 import { bytes, duration, percent, remaining } from './format';
 import { EMPTY_LIVE, linesOfTables, merged } from './live';
 import { databaseKey, filtersOf, linesOf, namesOf, patternsOf, tableKey } from './objects';
@@ -60,6 +60,18 @@ describe('streams', () => {
 });
 
 describe('endpoints', () => {
+  it('are read back from what the service shows', () => {
+    for (const url of [
+      'mysql://u%20%40x@h:3306/',
+      'mariadb://127.0.0.1:3307/shop%2F1?ssl_mode=required&connect_timeout=10',
+      'oceanbase://root%40sys%23c1@[::1]:2881/',
+      'postgresql://a@h:5432/d',
+      'kafka://u@one:9092,two:9092/?sasl_mechanism=PLAIN',
+      'file:///srv/a%20b',
+    ])
+      expect(urlOf(formOf(url)), url).toBe(url);
+    expect(formOf('oceanbase://root@sys@h:2881/')).toMatchObject({ username: 'root', tenant: 'sys', host: 'h', port: 2881 });
+  });
   it('become URLs in which any character may stand', () => {
     const url = urlOf({ ...EMPTY_ENDPOINT, scheme: 'oceanbase', host: '::1', username: 'root', tenant: 't', cluster: 'c', password: 'p/@:?#%' });
     expect(url).toBe('oceanbase://root%40t%23c:p%2F%40%3A%3F%23%25@[::1]:2881/');
@@ -92,6 +104,13 @@ describe('the wizard', () => {
     expect(problemsOf({ ...EMPTY_FORM, name: 'a b', source: 'e', target: 'e' }, 0)).toEqual(['name', 'same']);
     expect(problemsOf({ ...EMPTY_FORM, types: [] }, 1)).toEqual(['types']);
     expect(problemsOf(EMPTY_FORM, 2)).toEqual(['objects']);
+    expect(kindsOf(EMPTY_FORM)).toContain('reverse');
+    expect(kindsOf({ sync: true, types: ['incremental'] })).toEqual(['schema', 'full', 'incremental']);
+    const back = { ...EMPTY_FORM, mode: 'everything', types: ['incremental', 'reverse'] } as const;
+    const wish = { ...back, types: [...back.types] };
+    expect(requestOf(wish).types).toEqual(['incremental', 'reverse']);
+    expect(requestOf({ ...wish, types: ['full', 'reverse'] }).types).toEqual(['full']);
+    expect([hinderReverse(wish), hinderReverse({ ...wish, stopWhen: 'caught-up' })]).toEqual([false, true]);
     expect(problemsOf({ ...EMPTY_FORM, mode: 'everything' }, 2)).toEqual([]);
   });
   it('sends steps in running order and only what the chosen mode says', () => {

@@ -1,14 +1,15 @@
 import { PlusOutlined } from '@oceanbase/icons';
 import { useState } from 'react';
-import { post, query } from '../api/client';
+import { failureOf, post, query, remove, type Failure } from '../api/client';
 import { useLoaded } from '../api/load';
 import { useMay } from '../api/session';
 import type { ConnectionOutcome, Endpoint, EndpointPage } from '../api/types';
 import { useLanguage, useText } from '../i18n';
 import { moment, duration } from '../logic/format';
+import { AskByName } from '../parts/AskByName';
 import { EndpointDrawer } from '../parts/EndpointDrawer';
 import { Failed, Loading, Nothing, Page, Panel } from '../parts/States';
-import { Button, Input, Pagination } from '../ui';
+import { Button, Input, Pagination, Space } from '../ui';
 
 const SIZE = 20;
 
@@ -18,7 +19,14 @@ export default function Endpoints() {
   const [search, setSearch] = useState('');
   const [number, setNumber] = useState(1);
   const [adding, setAdding] = useState(false);
+  const [changing, setChanging] = useState<Endpoint | null>(null);
+  const [removing, setRemoving] = useState<Endpoint | null>(null);
   const { data, failure, loading, again } = useLoaded<EndpointPage>(`/api/v1/endpoints${query({ search, page: number, size: SIZE })}`, 15_000);
+  const kept = () => {
+    setAdding(false);
+    setChanging(null);
+    again();
+  };
   const add = may && (
     <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>
       {t('endpoints.new')}
@@ -41,25 +49,27 @@ export default function Endpoints() {
       {!data && loading && <Loading />}
       {data && (
         <Panel>
-          {data.items.length === 0 ? <Nothing text={t('endpoints.empty')}>{add}</Nothing> : <EndpointTable items={data.items} may={may} />}
+          {data.items.length === 0 ? <Nothing text={t('endpoints.empty')}>{add}</Nothing> : <EndpointTable items={data.items} may={may} change={setChanging} remove={setRemoving} />}
         </Panel>
       )}
       {data && data.total > SIZE && (
         <Pagination current={number} total={data.total} pageSize={SIZE} showSizeChanger={false} onChange={setNumber} />
       )}
-      <EndpointDrawer
-        open={adding}
-        onClose={() => setAdding(false)}
-        onCreated={() => {
-          setAdding(false);
-          again();
-        }}
-      />
+      <EndpointDrawer open={adding} onClose={() => setAdding(false)} onKept={kept} />
+      {changing && <EndpointDrawer key={changing.id} open changing={changing} onClose={() => setChanging(null)} onKept={kept} />}
+      {removing && <Removal endpoint={removing} onClose={() => setRemoving(null)} onDone={again} />}
     </Page>
   );
 }
 
-function EndpointTable({ items, may }: { items: Endpoint[]; may: boolean }) {
+interface TableProps {
+  items: Endpoint[];
+  may: boolean;
+  change: (endpoint: Endpoint) => void;
+  remove: (endpoint: Endpoint) => void;
+}
+
+function EndpointTable({ items, may, change, remove }: TableProps) {
   const t = useText();
   const language = useLanguage();
   return (
@@ -91,13 +101,52 @@ function EndpointTable({ items, may }: { items: Endpoint[]; may: boolean }) {
             </td>
             {may && (
               <td>
-                <TestButton endpoint={each} />
+                <Space wrap>
+                  <TestButton endpoint={each} />
+                  <Button size="small" aria-label={t('endpoints.change', { name: each.name })} onClick={() => change(each)}>
+                    {t('endpoints.edit')}
+                  </Button>
+                  <Button size="small" danger aria-label={t('endpoints.askRemove', { name: each.name })} onClick={() => remove(each)}>
+                    {t('endpoints.remove')}
+                  </Button>
+                </Space>
               </td>
             )}
           </tr>
         ))}
       </tbody>
     </table>
+  );
+}
+
+function Removal({ endpoint, onClose, onDone }: { endpoint: Endpoint; onClose: () => void; onDone: () => void }) {
+  const t = useText();
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const run = async () => {
+    setBusy(true);
+    try {
+      await remove(`/api/v1/endpoints/${endpoint.id}`);
+      onDone();
+      onClose();
+    } catch (problem) {
+      setFailure(failureOf(problem));
+      setBusy(false);
+    }
+  };
+  return (
+    <AskByName
+      title={t('endpoints.askRemove', { name: endpoint.name })}
+      wanted={endpoint.name}
+      yes={t('endpoints.remove')}
+      danger
+      busy={busy}
+      failure={failure}
+      onYes={() => void run()}
+      onNo={onClose}
+    >
+      <p>{t('endpoints.askRemoveText')}</p>
+    </AskByName>
   );
 }
 

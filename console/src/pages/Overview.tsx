@@ -33,6 +33,7 @@ export default function Overview() {
             <Figure name={t('overview.bytes')} value={`${bytes(now.bytes_per_second)}/s`} />
             <Figure name={t('overview.latency')} value={duration(now.latency_seconds)} />
             <OpenAlerts />
+            <Figure name={t('overview.workers')} value={count(now.workers, language)} note={t('overview.workersNote')} />
             <Figure name={t('overview.endpoints')} value={count(now.endpoints, language)} />
           </div>
           <Panel title={t('overview.projects')}>

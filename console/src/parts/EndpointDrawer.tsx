@@ -1,9 +1,9 @@
-/** The form of a new endpoint. The password goes to the service and nowhere else. */
+/** The form of an endpoint, new or as it is. The password goes to the service and nowhere else. */
 import { useState } from 'react';
-import { failureOf, post, type Failure } from '../api/client';
+import { failureOf, patch, post, type Failure } from '../api/client';
 import type { ConnectionOutcome, Endpoint } from '../api/types';
 import { useText } from '../i18n';
-import { EMPTY_ENDPOINT, isQueue, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
+import { EMPTY_ENDPOINT, formOf, isQueue, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
 import { duration } from '../logic/format';
 import { offered, useKinds } from '../logic/kinds';
 import { Alert, App, Button, Drawer, Form, Input, InputNumber, Select, Space } from '../ui';
@@ -13,17 +13,20 @@ import { Words } from './Words';
 interface Props {
   open: boolean;
   onClose: () => void;
-  onCreated: (made: Endpoint) => void;
+  onKept: (kept: Endpoint) => void;
+  /** The one that shall change; none: a new one. */
+  changing?: Endpoint;
 }
 
 type Fields = EndpointForm & { name: string; description: string };
 
-export function EndpointDrawer({ open, onClose, onCreated }: Props) {
+export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
   const t = useText();
   const { message } = App.useApp();
   const [form] = Form.useForm<Fields>();
   const scheme = Form.useWatch('scheme', form) ?? 'mysql';
   const kinds = offered(useKinds());
+  const initial = { ...(changing ? formOf(changing.url) : EMPTY_ENDPOINT), name: changing?.name ?? '', description: changing?.description ?? '' };
   const [busy, setBusy] = useState<'test' | 'save' | null>(null);
   const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -40,10 +43,10 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
       if (what === 'test') setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: urlOf(fields) }));
       else {
         const asked = { name: fields.name.trim(), url: urlOf(fields), description: fields.description ?? '' };
-        const made = await post<Endpoint>('/api/v1/endpoints', asked);
-        message.success(t('endpoints.created.done', { name: made.name }));
+        const kept = await (changing ? patch<Endpoint>(`/api/v1/endpoints/${changing.id}`, asked) : post<Endpoint>('/api/v1/endpoints', asked));
+        message.success(t('endpoints.created.done', { name: kept.name }));
         form.resetFields();
-        onCreated(made);
+        onKept(kept);
       }
     } catch (problem) {
       setFailure(failureOf(problem));
@@ -55,7 +58,7 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
     <Drawer
       open={open}
       onClose={onClose}
-      title={t('endpoints.new')}
+      title={changing ? t('endpoints.change', { name: changing.name }) : t('endpoints.new')}
       width={Math.min(480, window.innerWidth)}
       footer={
         <Space>
@@ -69,7 +72,7 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
         </Space>
       }
     >
-      <Form form={form} layout="vertical" name="endpoint" initialValues={{ ...EMPTY_ENDPOINT, name: '', description: '' }}>
+      <Form form={form} layout="vertical" name="endpoint" initialValues={initial}>
         <Form.Item name="name" label={t('endpoints.name')} rules={needed}>
           <Input maxLength={128} autoComplete="off" />
         </Form.Item>
@@ -93,7 +96,7 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
           </>
         )}
         {scheme !== 'file' && (
-          <Form.Item name="password" label={t('endpoints.password')}>
+          <Form.Item name="password" label={t('endpoints.password')} extra={changing && t('endpoints.passwordKept')}>
             <Input.Password autoComplete="new-password" />
           </Form.Item>
         )}
@@ -109,6 +112,7 @@ export function EndpointDrawer({ open, onClose, onCreated }: Props) {
           <Input maxLength={128} autoComplete="off" />
         </Form.Item>
       </Form>
+      {changing && <p className="dim">{t('endpoints.changeHint')}</p>}
       {outcome && <Outcome outcome={outcome} />}
       {failure && <Failed failure={failure} />}
     </Drawer>

@@ -240,10 +240,25 @@ class Calls:
         )
         return found
 
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint that no living project uses."""
+        self._call(
+            Request(method="DELETE", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id})
+        )
+
     def show_endpoint(self, endpoint_id: str) -> d.EndpointDocument:
         """Show one endpoint."""
         found: d.EndpointDocument = self._call(
             Request(method="GET", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id})
+        )
+        return found
+
+    def change_endpoint(self, endpoint_id: str, body: d.EndpointChange) -> d.EndpointDocument:
+        """Change an endpoint, for projects made from now on; a new address is connected to first."""
+        found: d.EndpointDocument = self._call(
+            Request(
+                method="PATCH", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id}, body=body
+            )
         )
         return found
 
@@ -1003,10 +1018,25 @@ class AsyncCalls:
         )
         return found
 
+    async def delete_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint that no living project uses."""
+        await self._call(
+            Request(method="DELETE", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id})
+        )
+
     async def show_endpoint(self, endpoint_id: str) -> d.EndpointDocument:
         """Show one endpoint."""
         found: d.EndpointDocument = await self._call(
             Request(method="GET", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id})
+        )
+        return found
+
+    async def change_endpoint(self, endpoint_id: str, body: d.EndpointChange) -> d.EndpointDocument:
+        """Change an endpoint, for projects made from now on; a new address is connected to first."""
+        found: d.EndpointDocument = await self._call(
+            Request(
+                method="PATCH", path="/api/v1/endpoints/{endpoint_id}", within={"endpoint_id": endpoint_id}, body=body
+            )
         )
         return found
 

@@ -269,6 +269,15 @@ class DeliveryDocument(TypedDict):
     state: Literal["PENDING", "SENT", "FAILED"]
 
 
+class EndpointChange(TypedDict):
+    """What shall change of an endpoint; what is left out stays."""
+
+    description: NotRequired[str | None]
+    name: NotRequired[str | None]
+    region: NotRequired[str | None]
+    url: NotRequired[str | None]
+
+
 class EndpointDocument(TypedDict):
     """An endpoint; never its password."""
 

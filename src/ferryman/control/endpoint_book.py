@@ -1,4 +1,4 @@
-"""The endpoints of a service: kept, listed, removed."""
+"""The endpoints of a service: kept, listed, changed, removed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ferryman.metadb import endpoints, projects
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.store import MetaDb
 from ferryman.model.project import Endpoint
+from ferryman.spi.url import SECRET_OPTIONS
 
 
 class EndpointBook:
@@ -85,6 +86,43 @@ class EndpointBook:
         items, empty = page_of(found, page, size)
         return replace(empty, items=tuple(endpoint_view(row) for row in items))
 
+    def change_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        name: str | None = None,
+        endpoint: Endpoint | None = None,
+        description: str | None = None,
+        region: str | None = None,
+        check: bool = True,
+    ) -> EndpointView:
+        """Change what is given; projects that are there keep what they were made with.
+
+        A new address without a password keeps the old one where server and user stay as they are: a password goes to
+        no other server than the one it was given for. `check` connects first where the address is new.
+
+        Raises:
+            UsageError: ``endpoint.unknown``, ``endpoint.name_taken``, ``endpoint.invalid``; and those of connecting.
+        """
+        old = self.endpoint(endpoint_id)
+        wanted = old.endpoint if endpoint is None else _with_password(endpoint, old.endpoint)
+        check_endpoint_name(name if name is not None else old.name)
+        if check and wanted != old.endpoint:
+            check_endpoint(wanted)
+        given = {"name": name, "description": description, "region": region}
+        with self._metadb.writing() as tx:
+            row = endpoints.get(tx, self._metadb.box, endpoint_id)
+            if row is None:
+                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+            if name is not None and endpoints.name_taken(tx, name, by_other_than=endpoint_id):
+                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
+            changed = {what: value for what, value in given.items() if value is not None}
+            if endpoint is not None:
+                changed |= {"endpoint": wanted, "api_document": _document(row, wanted)}
+            row = replace(row, changed_at=unix_now(), **changed)
+            endpoints.update(tx, self._metadb.box, row)
+        return endpoint_view(row)
+
     def delete_endpoint(self, endpoint_id: str) -> None:
         """Remove an endpoint that no living project uses; ``endpoint.unknown``, ``endpoint.in_use``."""
         with self._metadb.writing() as tx:
@@ -94,3 +132,18 @@ class EndpointBook:
             if user is not None:
                 raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
             endpoints.delete(tx, endpoint_id)
+
+
+def _with_password(new: Endpoint, old: Endpoint) -> Endpoint:
+    """Give a new address without a password the secrets of the old one, if it is the same server by the same way."""
+    secrets = {name: value for name, value in old.options.items() if name in SECRET_OPTIONS}
+    whole = replace(new, password=old.password, options={**secrets, **new.options})
+    same = replace(whole, database=old.database) == old
+    return whole if same and not new.password else new
+
+
+def _document(row: EndpointRow, new: Endpoint) -> dict[str, Any]:
+    """Return what the OMS API sent, without a login that holds no longer."""
+    if (new.scheme, new.username) == (row.endpoint.scheme, row.endpoint.username):
+        return row.api_document
+    return {what: value for what, value in row.api_document.items() if what not in {"username", "tenant", "cluster"}}

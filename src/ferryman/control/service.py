@@ -33,7 +33,7 @@ from ferryman.executor.local import CHILD_COMMAND, LocalExecutor
 from ferryman.foundation.clock import as_datetime, unix_now
 from ferryman.foundation.errors import UsageError
 from ferryman.foundation.identifiers import new_id
-from ferryman.metadb import events, migration, mismatches, notes, object_changes, projects, samples
+from ferryman.metadb import events, migration, mismatches, notes, object_changes, projects, samples, tasks
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
@@ -134,6 +134,12 @@ class Service(EndpointBook):
         with self._metadb.reading() as tx:
             project_id = projects.name_holder(tx, name)
         return None if project_id is None else self.project(project_id)
+
+    def workers(self) -> int:
+        """Return how many tasks have a living process."""
+        now = unix_now()
+        with self._metadb.reading() as tx:
+            return sum(row.expires_at > now for row in tasks.held(tx))
 
     def project(self, project_id: str, *, tables: bool = True) -> ProjectView:
         """Return one project; ``project.unknown``. Without `tables` it is cheap however many tables there are."""

@@ -28,24 +28,40 @@ class EndpointRow:
 
 def insert(tx: Transaction, box: SecretBox, row: EndpointRow) -> None:
     """Keep a new endpoint; the caller has looked whether the name is free."""
-    sealed = {"endpoint": to_json(row.endpoint), "api_document": row.api_document}
     tx.execute(
         "INSERT INTO endpoint (id, name, scheme, description, region, sealed, created_at, changed_at)"
         " VALUES (:id, :name, :scheme, :description, :region, :sealed, :created_at, :changed_at)",
-        id=row.id,
-        name=row.name,
-        scheme=row.endpoint.scheme,
-        description=row.description,
-        region=row.region,
-        sealed=box.seal(json.dumps(sealed)),
         created_at=row.created_at,
-        changed_at=row.changed_at,
+        **_columns(box, row),
     )
 
 
-def name_taken(tx: Transaction, name: str) -> bool:
-    """Whether an endpoint of that name is there."""
-    return tx.value("SELECT 1 FROM endpoint WHERE name = :name", name=name) is not None
+def update(tx: Transaction, box: SecretBox, row: EndpointRow) -> None:
+    """Replace all but its id and when it was made; the caller has looked whether the name is free."""
+    tx.execute(
+        "UPDATE endpoint SET name = :name, scheme = :scheme, description = :description, region = :region,"
+        " sealed = :sealed, changed_at = :changed_at WHERE id = :id",
+        **_columns(box, row),
+    )
+
+
+def _columns(box: SecretBox, row: EndpointRow) -> dict[str, Any]:
+    sealed = {"endpoint": to_json(row.endpoint), "api_document": row.api_document}
+    return {
+        "id": row.id,
+        "name": row.name,
+        "scheme": row.endpoint.scheme,
+        "description": row.description,
+        "region": row.region,
+        "sealed": box.seal(json.dumps(sealed)),
+        "changed_at": row.changed_at,
+    }
+
+
+def name_taken(tx: Transaction, name: str, *, by_other_than: str = "") -> bool:
+    """Whether another endpoint of that name is there."""
+    wanted = "SELECT 1 FROM endpoint WHERE name = :name AND id <> :id"
+    return tx.value(wanted, name=name, id=by_other_than) is not None
 
 
 def get(tx: Transaction, box: SecretBox, endpoint_id: str) -> EndpointRow | None:

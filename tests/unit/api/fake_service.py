@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,6 +50,9 @@ class FakeService(Service):
 
     def close(self) -> None:
         pass
+
+    def workers(self):
+        return 0
 
     def require_owner(self, project_id):
         pass
@@ -194,6 +198,12 @@ class FakeService(Service):
     def samples(self, project_id, step, begin, end):
         self.project(project_id)
         return [s for s in self.kept_samples.get(step, []) if begin <= s.taken_at <= end]
+
+    def change_endpoint(self, endpoint_id, *, name=None, endpoint=None, description=None, region=None, check=True):
+        given = {"name": name, "endpoint": endpoint, "description": description, "region": region}
+        changed = {what: value for what, value in given.items() if value is not None}
+        self.kept_endpoints[endpoint_id] = replace(self.endpoint(endpoint_id), **changed)
+        return self.kept_endpoints[endpoint_id]
 
     def delete_endpoint(self, endpoint_id):
         self.endpoint(endpoint_id)

@@ -63,6 +63,14 @@ def test_endpoints(client):
     assert client.get("/api/v1/endpoints").json()["total"] == 1
     project = client.post("/api/v1/projects", json=NEW | {"source": made.json()["id"]}).json()
     assert project["source"] == "mysql://u@h:3306/d"
+    place = f"/api/v1/endpoints/{made.json()['id']}"
+    changed = client.patch(place, json={"name": "b", "url": "mysql://w:secret@other/d"})
+    assert (changed.json()["name"], changed.json()["url"]) == ("b", "mysql://w@other:3306/d")
+    assert client.patch(place, json={"name": ""}).status_code == 400
+    assert client.delete(place).json()["error"]["code"] == "endpoint.in_use"
+    free = client.post("/api/v1/endpoints", json={"name": "c", "url": "mysql://u@h/d"}).json()["id"]
+    assert client.delete(f"/api/v1/endpoints/{free}").status_code == 204
+    assert client.delete(f"/api/v1/endpoints/{free}").status_code == 404
 
 
 @pytest.mark.parametrize(

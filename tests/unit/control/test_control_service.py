@@ -388,6 +388,29 @@ def test_endpoints_are_kept_and_listed(stage):
     assert caught.value.code == "endpoint.unknown"
 
 
+def test_an_endpoint_that_changes_sends_its_password_to_no_other_server(stage):
+    book = stage.service
+    made = book.create_endpoint("quelle", SPEC.source, api_document={"tenant": "t"}, check=False)
+    bare = replace(SPEC.source, password="")
+    assert book.change_endpoint(made.id, endpoint=bare, check=False).endpoint.password == "geheim"
+    assert book.change_endpoint(made.id, name="neu", description="d").endpoint.password == "geheim"
+    for other in ({"host": "elsewhere"}, {"username": "other"}, {"port": 1}, {"options": {"ssl_mode": "disabled"}}):
+        changed = book.change_endpoint(made.id, endpoint=replace(bare, **other), check=False)
+        assert changed.endpoint.password == ""
+        book.change_endpoint(made.id, endpoint=SPEC.source, check=False)
+    assert (changed.name, changed.description, changed.created_at) == ("neu", "d", made.created_at)
+    assert book.endpoint(made.id).api_document == {}  # a login it was given with has changed in between
+    book.create_endpoint("ziel", SPEC.target, check=False)
+    with pytest.raises(UsageError) as caught:
+        book.change_endpoint(made.id, name="ziel")
+    assert caught.value.code == "endpoint.name_taken"
+    assert book.change_endpoint(made.id, name="neu").name == "neu"
+    with pytest.raises(FerrymanError) as refused:
+        book.change_endpoint(made.id, endpoint=replace(SPEC.source, port=9))  # connected to before it is kept
+    assert refused.value.code == "endpoint.unreachable"
+    assert book.endpoint(made.id).endpoint == SPEC.source
+
+
 def test_a_choice_goes_to_the_statement_at_which_apply_stopped(stage):
     stage.misbehave("apply", "ddl")
     project = stage.run(SPEC)

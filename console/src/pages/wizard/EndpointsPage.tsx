@@ -80,7 +80,7 @@ export function EndpointsPage({ form, change, strict }: PageProps) {
       <EndpointDrawer
         open={adding !== null}
         onClose={() => setAdding(null)}
-        onCreated={(made) => {
+        onKept={(made) => {
           again();
           if (adding) change({ [adding]: made.id });
           setAdding(null);

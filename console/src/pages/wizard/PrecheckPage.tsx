@@ -5,7 +5,7 @@ import { useText } from '../../i18n';
 import { Checks } from '../../parts/Checks';
 import { Failed } from '../../parts/States';
 import { Alert, Button } from '../../ui';
-import { requestOf } from './form';
+import { hinderReverse, requestOf } from './form';
 import type { PageProps } from './Wizard';
 
 export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged: (checks: Check[] | null) => void }) {
@@ -47,6 +47,7 @@ export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged:
           <span className="spinner" aria-hidden="true" /> {t('wizard.checking')}
         </p>
       )}
+      {hinderReverse(form) && <Alert role="alert" type="error" showIcon message={t('wizard.reverseHindered')} />}
       {failure && <Failed failure={failure} />}
       {checks && !busy && (
         <Alert

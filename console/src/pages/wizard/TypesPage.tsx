@@ -20,6 +20,7 @@ export function TypesPage({ form, change, strict }: PageProps) {
         ))}
       </ul>
       {strict && typesOf(form).length === 0 && <Alert role="alert" type="error" showIcon message={t('wizard.typeNeeded')} />}
+      {kindsOf(form).includes('reverse') && form.types.includes('reverse') && <Alert type="info" showIcon message={t('wizard.reverseLimits')} />}
       {!form.sync && form.types.includes('verify') && !form.types.includes('full') && (
         <Alert type="info" showIcon message={t('wizard.verifyNeedsFull')} />
       )}

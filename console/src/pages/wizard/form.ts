@@ -3,7 +3,7 @@ import type { NewProject, ObjectList, Publish } from '../../api/types';
 import { columnRulesOf, type ColumnFields } from '../../logic/columns';
 import { filtersOf, linesOf, namesOf, patternsOf } from '../../logic/objects';
 
-export type Kind = 'schema' | 'full' | 'incremental' | 'verify';
+export type Kind = 'schema' | 'full' | 'incremental' | 'verify' | 'reverse';
 export type Mode = 'tree' | 'rules' | 'list' | 'everything';
 
 export interface WizardForm {
@@ -41,11 +41,21 @@ export interface WizardForm {
 export type ConflictPolicy = NonNullable<NewProject['conflicts']>;
 export const CONFLICTS: ConflictPolicy[] = ['stop', 'overwrite', 'skip-to-dead-letters'];
 
-export const KINDS: Kind[] = ['schema', 'full', 'incremental', 'verify'];
+export const USUAL: Kind[] = ['schema', 'full', 'incremental', 'verify'];
+const BETWEEN_DATABASES = new Set<Kind>(['verify', 'reverse']);
 
-/** Messages cannot be compared row by row. */
-export function kindsOf(form: Pick<WizardForm, 'sync'>): Kind[] {
-  return KINDS.filter((kind) => !form.sync || kind !== 'verify');
+/** Messages cannot be compared row by row, nor flow back; without changes that follow there is nothing to turn round. */
+export function kindsOf(form: Pick<WizardForm, 'sync' | 'types'>): Kind[] {
+  const all: Kind[] = form.types.includes('incremental') ? [...USUAL, 'reverse'] : USUAL;
+  return all.filter((kind) => !form.sync || !BETWEEN_DATABASES.has(kind));
+}
+
+/** What has no way back, of what was entered; the service refuses a project that asks for both. */
+export function hinderReverse(form: WizardForm): boolean {
+  const asked = requestOf(form);
+  if (!asked.types?.includes('reverse')) return false;
+  const rules = [asked.where, asked.columns].some((each) => Object.keys(each ?? {}).length > 0);
+  return rules || form.stopWhen !== 'never' || (asked.on_value ?? []).some((each) => !each.endsWith('=fail'));
 }
 
 export const EMPTY_PUBLISH: Publish = {
@@ -69,7 +79,7 @@ export const EMPTY_FORM: WizardForm = {
   source: '',
   target: '',
   sync: false,
-  types: [...KINDS],
+  types: [...USUAL],
   mode: 'tree',
   checked: [],
   renamed: {},

@@ -18,12 +18,14 @@ class OverviewDocument(Model):
 
     Attributes:
         by_status: Projects by status, all statuses named.
+        workers: Processes of steps that live now.
         rates_of: How many running projects the rates and the latency are of (at most 200).
         failed: Projects that wait for a person.
         latest: The youngest ones.
     """
 
     by_status: dict[str, int]
+    workers: int
     endpoints: int
     rates_of: int
     rows_per_second: float
@@ -45,6 +47,7 @@ def overview_document(service: Service) -> OverviewDocument:
     latencies = [latency for project in running if (latency := _latency(project)) is not None]
     return OverviewDocument(
         by_status=by_status,
+        workers=service.workers(),
         endpoints=service.endpoints(size=1).total,
         rates_of=len(running),
         rows_per_second=sum(_rate(project)[0] for project in running),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from ferryman.api.native import documents
 from ferryman.api.native.batch_routes import add_batch_routes
 from ferryman.api.native.creation import Wish, policies_of, spec_of
+from ferryman.api.native.endpoint_routes import add_endpoint_changes
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
 from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
@@ -43,6 +44,7 @@ def native_router(service: Service) -> APIRouter:
     _add_life_cycle_routes(router, service)
     _add_detail_routes(router, service)
     _add_endpoint_routes(router, service)
+    add_endpoint_changes(router, service)
     add_object_routes(router, service)
     add_switchover_routes(router, service)
     add_batch_routes(router, service)

@@ -1,7 +1,20 @@
-/** 项目归属与正向切换的文字。 */
-import type { switchingEn } from './switching.en';
+/** 项目归属、正向切换与回流、端点变更的文字。 */
+import type { owningEn } from './owning.en';
 
-export const switchingZh: Record<keyof typeof switchingEn, string> = {
+export const owningZh: Record<keyof typeof owningEn, string> = {
+  'wizard.type.reverse': '反向增量同步',
+  'wizard.type.reverseHint': '正向切换之后，目标端的变更会回流到源端，以便随时切回。',
+  'wizard.reverseLimits': '要能回流，请不要使用行过滤、列规则、值转换以及追平后停止。',
+  'wizard.reverseHindered': '所选内容使变更无法回流：行过滤、列规则、值转换或追平后停止。请撤销这些选项，或不选“反向增量同步”。',
+  'overview.workers': '工作进程',
+  'overview.workersNote': '当前存活的进程',
+  'endpoints.edit': '编辑',
+  'endpoints.change': '编辑“{name}”',
+  'endpoints.changeHint': '仅对之后创建的项目生效；已有项目保持创建时的设置。',
+  'endpoints.passwordKept': '留空表示不变；前提是服务器、用户名和选项都不变。',
+  'endpoints.remove': '删除',
+  'endpoints.askRemove': '删除“{name}”？',
+  'endpoints.askRemoveText': '将忘记其地址与登录信息，数据库本身不变。',
   'owner.name': '负责人',
   'owner.everybody': '所有运维人员',
   'owner.lookOn': '归 {owner} 所有：您可以查看',

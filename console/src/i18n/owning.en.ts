@@ -1,5 +1,18 @@
-/** Texts about whose a project is, and about its switchover. */
-export const switchingEn = {
+/** Texts about whose a project is, its switchover and the way back, and about endpoints that change. */
+export const owningEn = {
+  'wizard.type.reverse': 'Reverse incremental synchronization',
+  'wizard.type.reverseHint': 'After a switchover, changes of the target flow back to the source: the way back stays open.',
+  'wizard.reverseLimits': 'For the way back, leave out row filters, rules for columns, converted values and stopping when caught up.',
+  'wizard.reverseHindered': 'Changes cannot flow back with what was chosen: row filters, rules for columns, converted values or stopping when caught up stand in the way. Take those back, or leave “reverse incremental synchronization” out.',
+  'overview.workers': 'Workers',
+  'overview.workersNote': 'processes that live now',
+  'endpoints.edit': 'Edit',
+  'endpoints.change': 'Edit “{name}”',
+  'endpoints.changeHint': 'For projects made from now on; those that are there keep what they were made with.',
+  'endpoints.passwordKept': 'Empty: unchanged, while server, user and options stay as they are.',
+  'endpoints.remove': 'Remove',
+  'endpoints.askRemove': 'Remove “{name}”?',
+  'endpoints.askRemoveText': 'Its address and login are forgotten. The database itself stays as it is.',
   'owner.name': 'Owner',
   'owner.everybody': 'every operator',
   'owner.lookOn': 'Belongs to {owner}: you may look on',
