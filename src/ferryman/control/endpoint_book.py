@@ -109,17 +109,16 @@ class EndpointBook:
         check_endpoint_name(name if name is not None else old.name)
         if check and wanted != old.endpoint:
             check_endpoint(wanted)
-        given = {"name": name, "description": description, "region": region}
         with self._metadb.writing() as tx:
             row = endpoints.get(tx, self._metadb.box, endpoint_id)
             if row is None:
                 raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
             if name is not None and endpoints.name_taken(tx, name, by_other_than=endpoint_id):
                 raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
-            changed = {what: value for what, value in given.items() if value is not None}
-            if endpoint is not None:
-                changed |= {"endpoint": wanted, "api_document": _document(row, wanted)}
-            row = replace(row, changed_at=unix_now(), **changed)
+            given = {"name": name, "description": description, "region": region}
+            kept: dict[str, Any] = {what: value for what, value in given.items() if value is not None}
+            document = _document(row, wanted)
+            row = replace(row, changed_at=unix_now(), endpoint=wanted, api_document=document, **kept)
             endpoints.update(tx, self._metadb.box, row)
         return endpoint_view(row)
 
