@@ -83,6 +83,7 @@ FAMILY: dict[str, list[bytes]] = {
     "TIME(6)": [b"-838:59:59.000000", b"-00:00:00.000001", b"00:00:00.000000", b"838:59:58.999999"],
     "YEAR": [b"1901", b"2024", b"2155", b"0000"],
     "ENUM('a','','x''''','NULL')": [b"a", b"", b"x''", b"NULL"],
+    "ENUM('a','0x','z')": [b"", b"a", b"0x", b"z"],
     "SET('x','y','z w')": [b"", b"x", b"x,y", b"x,z w", b"z w"],
 }  # fmt: skip
 POSTGRES: dict[str, list[bytes]] = {

@@ -55,7 +55,7 @@ def misfits_of(source: Column, target: Column, flavours: tuple[str, str]) -> lis
 def _of_servers(one: ColumnType, two: ColumnType, flavours: tuple[str, str]) -> Iterator[Misfit]:
     """What one product has and the other does not."""
     from_postgresql, to_postgresql = (flavour == POSTGRESQL for flavour in flavours)
-    if one.kind is Kind.ENUM and not from_postgresql and "" not in one.values:
+    if one.kind is Kind.ENUM and not from_postgresql and "" not in one.values and not _takes_index(two, flavours[1]):
         yield Misfit.ENUM_ERROR
     if to_postgresql and not from_postgresql:
         if one.kind in _DAYS and two.kind in _DAYS:
@@ -67,6 +67,12 @@ def _of_servers(one: ColumnType, two: ColumnType, flavours: tuple[str, str]) -> 
             yield Misfit.DATE_RANGE
         if one.kind in _NUMBERS - {Kind.INTEGER} and two.kind in _NUMBERS:
             yield Misfit.NOT_A_NUMBER
+
+
+def _takes_index(type_: ColumnType, flavour: str) -> bool:
+    """Whether a target's column holds the error value of an ENUM, too; but for MariaDB, only where no label is ``0``."""
+    indexed = type_.kind is Kind.ENUM and "" not in type_.values
+    return indexed and (flavour == "mariadb" or (flavour in ("mysql", "oceanbase") and "0" not in type_.values))
 
 
 def _of_sizes(one: ColumnType, two: ColumnType) -> Iterator[Misfit]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.errors import VALUE_REFUSED, column_of, without_values
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.connectors.mysql_family.rows import reader, statements
+from ferryman.connectors.mysql_family.rows.blanks import LAX, Blanks
 from ferryman.connectors.mysql_family.rows.bookkeeping import WORDS
 from ferryman.connectors.mysql_family.rows.bulk import BulkLoader
 from ferryman.connectors.mysql_family.rows.fitness import refuse_misfits
@@ -35,10 +37,10 @@ class Session(BookSession):
         text = RowText()
         self._rows = RowWriter(text, self._statement_bytes)
         self._bulk = BulkLoader(connection, text)
-        flavor, version = connection.server.flavor, connection.server.version
-        self._native_json = flavor != "mariadb"
+        self._flavor, version = connection.server.flavor, connection.server.version
+        self._native_json = self._flavor != "mariadb"
         # MySQL calls VALUES() deprecated from 8.0.20 on, in a warning for each statement.
-        self._may_upsert = flavor in ("oceanbase", "mariadb", "tidb") or version < (8, 0, 20)
+        self._may_upsert = self._flavor in ("oceanbase", "mariadb", "tidb") or version < (8, 0, 20)
 
     def _lock(self, lease: Lease) -> int | None:
         self._connection.execute("START TRANSACTION")
@@ -63,6 +65,7 @@ class Session(BookSession):
     def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Insert rows; `DuplicateKeyError` leaves the transaction usable (the family undoes the statement alone)."""
         refuse_misfits(table, columns_of(table, columns), batch)
+        batch = self._without_blanks(table, columns, batch, self._rows.insert)
         if not self._bulk.load(table, columns, batch):
             self._write(table, columns, batch, self._rows.insert(table, columns, batch))
 
@@ -70,6 +73,7 @@ class Session(BookSession):
         """Write rows over whichever hold any of their unique values; foreign keys are off, so nothing cascades."""
         plain = self._may_upsert and statements.upsert_is_replace(table, columns)
         make = self._rows.upsert if plain else self._rows.replace
+        batch = self._without_blanks(table, columns, batch, self._rows.replace)
         self._write(table, columns, batch, make(table, columns, batch))
 
     def delete_keys(self, table: Table, key: Sequence[str], keys: Sequence[Row]) -> int:
@@ -78,7 +82,13 @@ class Session(BookSession):
 
     def update_keys(self, table: Table, key: Sequence[str], old: Sequence[Row], new: Sequence[Row | None]) -> int:
         """Set key columns, in the order given."""
-        return self._run_all(table, statements.update_keys(table, key, old, new, self._statement_bytes))
+        blanks = self._blanks(table, key)
+        if not any(row is not None and blanks.within_row(row).columns for row in new):
+            return self._run_all(table, statements.update_keys(table, key, old, new, self._statement_bytes))
+        if not blanks.apart:
+            new = [row if row is None else blanks.within_row(row).row_as_index(row) for row in new]
+        made = statements.update_keys(table, key, old, new, self._statement_bytes)
+        return sum(self._run_blank(table, blanks, sql) for sql in made)
 
     def delete_row(self, table: Table, columns: Sequence[str], row: Row) -> int:
         """Delete exactly one row equal to `row`."""
@@ -87,7 +97,11 @@ class Session(BookSession):
     def update_row(self, table: Table, columns: Sequence[str], before: Row, after: Row) -> int:
         """Rewrite exactly one row equal to `before`."""
         refuse_misfits(table, columns_of(table, columns), Batch.of([after], len(columns)))
+        blanks = self._blanks(table, columns).within_row(after)
+        after = after if blanks.apart else blanks.row_as_index(after)
         sql = statements.update_row(table, columns, before, after, native_json=self._native_json)
+        if blanks.columns:
+            return self._run_blank(table, blanks, sql)
         changed = self._run(table, sql)
         self._refuse_warnings(table)
         return changed
@@ -108,13 +122,54 @@ class Session(BookSession):
         """Undo what was written since `savepoint`."""
         self._connection.execute("ROLLBACK TO SAVEPOINT ferryman_change")
 
-    def _write(self, table: Table, columns: Sequence[str], batch: Batch, made: Iterable[memoryview]) -> None:
+    def _write(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        batch: Batch,
+        made: Iterable[memoryview],
+        check: Callable[[], None] | None = None,
+    ) -> None:
         refuse_misfits(table, columns_of(table, columns), batch)
         for packet in made:
             with packet:  # released even when an error keeps this frame alive: the next statement needs the buffer
                 self._require_room(table, len(packet) - len(PACKET_HEAD))
                 self._connection.execute_packet(packet, table=str(table.name))
+            check() if check else self._refuse_warnings(table)
+
+    def _blanks(self, table: Table, columns: Sequence[str]) -> Blanks:
+        return Blanks.of(columns_of(table, columns), self._flavor)
+
+    def _without_blanks(
+        self, table: Table, columns: Sequence[str], batch: Batch, make: Callable[..., Iterable[memoryview]]
+    ) -> Batch:
+        """Return the rows in a form in which ENUMs' error values can be written; where there is none, write those rows here."""
+        blanks = self._blanks(table, columns).within(batch)
+        if not blanks.columns or not blanks.apart:
+            return blanks.as_index(batch) if blanks.columns else batch
+        plain, pieces = blanks.parted(batch)
+        for piece in pieces:
+            most = blanks.count(piece)
+            made = make(table, columns, piece, LAX)
+            self._write(table, columns, piece, made, partial(self._refuse_others, table, blanks, most))
+        return plain
+
+    def _run_blank(self, table: Table, blanks: Blanks, sql: bytes) -> int:
+        """Run a statement of one row's values, error values of ENUMs among them."""
+        changed = self._run(table, LAX + sql if blanks.apart else sql)
+        self._refuse_others(table, blanks, len(blanks.columns) if blanks.apart else 0)
+        return changed
+
+    def _refuse_others(self, table: Table, blanks: Blanks, most: int) -> None:
+        """Refuse all warnings but those, `most` of them, that error values were written."""
+        count = self._connection.warning_count
+        if count and not (count <= most and blanks.explain(self._connection.query("SHOW WARNINGS"))):
             self._refuse_warnings(table)
+            raise FerrymanError(
+                "target.value_refused",
+                f"{table.name} at {self._connection.where}: {count} warnings where error values of ENUMs were written",
+                context={"table": str(table.name)},
+            )
 
     def _run_all(self, table: Table, made: Iterable[bytes]) -> int:
         return sum(self._run(table, sql) for sql in made)

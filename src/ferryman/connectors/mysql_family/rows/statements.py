@@ -40,13 +40,13 @@ class RowWriter:
     text: RowText
     max_bytes: int
 
-    def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> Iterator[memoryview]:
-        """Yield INSERT statements."""
-        return self._rows(b"INSERT", table, columns, batch, b"")
+    def insert(self, table: Table, columns: Sequence[str], batch: Batch, prefix: bytes = b"") -> Iterator[memoryview]:
+        """Yield INSERT statements, `prefix` before each."""
+        return self._rows(prefix + b"INSERT", table, columns, batch, b"")
 
-    def replace(self, table: Table, columns: Sequence[str], batch: Batch) -> Iterator[memoryview]:
+    def replace(self, table: Table, columns: Sequence[str], batch: Batch, prefix: bytes = b"") -> Iterator[memoryview]:
         """Yield REPLACE statements: rows that hold any of the unique values go first."""
-        return self._rows(b"REPLACE", table, columns, batch, b"")
+        return self._rows(prefix + b"REPLACE", table, columns, batch, b"")
 
     def upsert(self, table: Table, columns: Sequence[str], batch: Batch) -> Iterator[memoryview]:
         """Yield INSERT … ON DUPLICATE KEY UPDATE of all columns, the key's too (equal keys may have other bytes).
