@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ferryman.executor.child import EXIT_DISK_FULL, EXIT_LEASE_LOST
+from ferryman.executor.child import EXIT_DISK_FULL, EXIT_LEASE_LOST, EXIT_METADB_AWAY
 from ferryman.foundation.errors import FerrymanError
 
 DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -133,6 +133,8 @@ def _given_up(ending: Ending, error: dict[str, Any], health: Health, now: float)
 def _crash(ending: Ending) -> dict[str, Any]:
     if ending.exit_code == EXIT_DISK_FULL:
         return FerrymanError("disk.full", "the disk of the data directory is full").to_json()
+    if ending.exit_code == EXIT_METADB_AWAY:
+        return FerrymanError("metadb.unreachable", "the process could not reach the metadb").to_json()
     if ending.exit_code == EXIT_LEASE_LOST:
         return FerrymanError("lease.lost", "the process had lost its lease").to_json()
     how = "by itself, unasked" if ending.outcome == "finished" else how_ended(ending.exit_code)

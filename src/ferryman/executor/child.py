@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ferryman.executor import processes
-from ferryman.executor.context import ChildContext, log_path
+from ferryman.executor.context import AGAIN_SECONDS, ChildContext, log_path
 from ferryman.foundation.disk import disk_full_error, is_disk_full
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
 from ferryman.foundation.files import FileLock, make_private_directory
@@ -28,6 +28,8 @@ from ferryman.foundation.logs import log_to_stderr
 from ferryman.metadb import projects, tasks
 from ferryman.metadb.store import URL_VARIABLE, MetaDb
 from ferryman.metadb.tasks import TaskKey
+from ferryman.model.project import ProjectSpec
+from ferryman.spi.task import METADB_AWAY
 
 LOCK_SECONDS = 30.0
 """How long to wait for the process before us to be gone."""
@@ -37,9 +39,16 @@ EXIT_LEASE_LOST = 75
 EXIT_DISK_FULL = 28
 """The outcome could not be written for want of room (ENOSPC)."""
 
+EXIT_METADB_AWAY = 69
+"""The metadb did not answer, at the beginning or when the outcome was to be written."""
+
+START_SECONDS = 30.0
+"""So long a new process waits for a metadb that is away."""
+
 RELEASE = "release"
 """The name of the task that frees what a project holds; it is no step."""
 
+_EXIT_CODES = {"disk.full": EXIT_DISK_FULL} | dict.fromkeys(METADB_AWAY, EXIT_METADB_AWAY)
 Run = Callable[[ChildContext], None]
 _LOGGER = logging.getLogger("ferryman.child")
 
@@ -68,7 +77,7 @@ def main(argv: Sequence[str] | None = None, *, run: Run | None = None) -> int:
         return EXIT_LEASE_LOST
     except FerrymanError as error:
         _LOGGER.error("how %s ended could not be written: %s", options.task, error)
-        return EXIT_DISK_FULL if error.code == "disk.full" else EXIT_FAILED
+        return _EXIT_CODES.get(error.code, EXIT_FAILED)
 
 
 def run_pipeline(context: ChildContext) -> None:
@@ -105,18 +114,32 @@ def _lock(data_dir: Path, key: TaskKey) -> FileLock | None:
 
 def _run_locked(options: argparse.Namespace, run: Run) -> int:
     metadb = MetaDb.open(options.data_dir, os.environ.get(URL_VARIABLE, ""))
-    with metadb.writing() as tx:
-        tasks.introduce(tx, options.task, options.epoch, os.getpid(), processes.born(os.getpid()))
-        project = projects.get(tx, metadb.box, options.task.project_id)
-    if project is None:
-        raise FerrymanError("project.unknown", f"there is no project {options.task.project_id}")
-    context = ChildContext(metadb, options.task, options.epoch, project.spec, parent=options.parent)
+    spec = _introduced(metadb, options.task, options.epoch)
+    context = ChildContext(metadb, options.task, options.epoch, spec, parent=options.parent)
     context.start()
     threading.Thread(target=_stop_on_sigterm, args=(context,), name="sigterm", daemon=True).start()
     outcome, error = _outcome(context, run)
     context.finish(outcome, error)
     _LOGGER.info("%s %s", options.task, outcome)
     return EXIT_FAILED if outcome == "failed" else 0
+
+
+def _introduced(metadb: MetaDb, key: TaskKey, epoch: int) -> ProjectSpec:
+    """Say which process runs the task and return what it is to do; a metadb that is away is waited for."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with metadb.writing() as tx:
+                tasks.introduce(tx, key, epoch, os.getpid(), processes.born(os.getpid()))
+                project = projects.get(tx, metadb.box, key.project_id)
+        except FerrymanError as error:
+            if error.code not in METADB_AWAY or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+            continue
+        if project is None:
+            raise FerrymanError("project.unknown", f"there is no project {key.project_id}")
+        return project.spec
 
 
 def _stop_on_sigterm(context: ChildContext) -> None:

@@ -6,13 +6,13 @@ asks whether the task shall end. Everything written is fenced: it is written onl
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ferryman.executor import processes
 from ferryman.foundation.clock import unix_now
@@ -24,6 +24,7 @@ from ferryman.metadb.store import MetaDb
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import ProjectSpec, StepName, StepProgress, TableProgress
+from ferryman.spi.task import METADB_AWAY
 
 PULSE_SECONDS = 0.5
 """How often reports are written and the wish to stop is asked for."""
@@ -34,6 +35,13 @@ LEASE_SECONDS = 15.0
 RENEW_SECONDS = 3.0
 """How often a lease is renewed."""
 
+AGAIN_SECONDS = 0.5
+"""How often a metadb that is away is tried again."""
+
+FOLLOWING = frozenset({StepName.CAPTURE.value, StepName.APPLY.value})
+"""Tasks that do without the metadb while it is away: changes flow on. All others wait for it."""
+
+T = TypeVar("T")
 _LOGGER = logging.getLogger("ferryman.task")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -53,7 +61,8 @@ class ChildContext:
         self._stop = threading.Event()
         self._closing = threading.Event()
         self._lost: LeaseLostError | None = None
-        self._renewed_at = unix_now()
+        self._renewed_at = time.monotonic()
+        self._away = False
         self._lock = threading.Lock()
         self._progress: StepProgress | None = None
         self._tables: dict[str, TableProgress] = {}
@@ -91,15 +100,16 @@ class ChildContext:
 
     def record_mismatches(self, table: str, mismatches_: Sequence[Mismatch]) -> None:
         """Replace the stored differences of a table."""
-        with self._fenced() as tx:
-            mismatches.replace(tx, self.project_id, table, mismatches_)
+        self._fenced(lambda tx: mismatches.replace(tx, self.project_id, table, mismatches_))
 
     def event(self, level: str, message: str, **fields: object) -> None:
         """Log an event of this project; a metadb that cannot take it does not stop the task."""
         _LOGGER.log(_LEVELS.get(level, logging.INFO), "%s", message)
+        now, told = unix_now(), _plain(fields)
         try:
-            with self._fenced() as tx:
-                events.add(tx, self.project_id, unix_now(), level, message, step=self._key.name, fields=_plain(fields))
+            self._fenced_at_once(
+                lambda tx: events.add(tx, self.project_id, now, level, message, step=self._key.name, fields=told)
+            )
         except LeaseLostError:
             raise
         except FerrymanError as error:
@@ -107,13 +117,16 @@ class ChildContext:
 
     def note(self, name: str) -> Any | None:
         """Return a note's JSON document, or `None`."""
-        with self._metadb.reading() as tx:
-            return notes.get(tx, self.project_id, name)
+
+        def read() -> Any | None:
+            with self._metadb.reading() as tx:
+                return notes.get(tx, self.project_id, name)
+
+        return read() if self._key.name in FOLLOWING else self._patiently(read)
 
     def set_note(self, name: str, document: Any) -> None:
         """Write a note, durably."""
-        with self._fenced() as tx:
-            notes.put(tx, self.project_id, name, document, unix_now())
+        self._fenced(lambda tx: notes.put(tx, self.project_id, name, document, unix_now()))
 
     def finish(self, outcome: str, error: FerrymanError | None) -> None:
         """Write the last report and how the task ended, both or neither."""
@@ -122,21 +135,41 @@ class ChildContext:
             self._pulse.join()
         document = None if error is None else error.to_json() | {"context": _plain(error.context)}
         taken = self._take()
-        with self._fenced() as tx:
+
+        def write(tx: Transaction) -> None:
             self._store(tx, taken)
             tasks.record_outcome(tx, self._key, self.epoch, outcome, document, unix_now())
 
-    @contextlib.contextmanager
-    def _fenced(self) -> Iterator[Transaction]:
+        self._patiently(lambda: self._fenced_at_once(write))
+
+    def _fenced(self, write: Callable[[Transaction], object]) -> None:
+        """Write as `_fenced_at_once`; what is written must bear being written twice: a commit may be lost on its way."""
+        if self._key.name in FOLLOWING:
+            self._fenced_at_once(write)
+        else:
+            self._patiently(lambda: self._fenced_at_once(write))
+
+    def _fenced_at_once(self, write: Callable[[Transaction], object]) -> None:
         """Write durably, but only while the epoch is ours."""
         self._check()
         try:
             with self._metadb.writing() as tx:
                 tasks.guard(tx, self._key, self.epoch)
-                yield tx
+                write(tx)
         except LeaseLostError as error:
             self._lose(error)
             raise
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do it; a metadb that is away is waited for, for as long as the lease holds."""
+        while True:
+            self._check()
+            try:
+                return work()
+            except FerrymanError as error:
+                if error.code not in METADB_AWAY or self._has_run_out():
+                    raise
+            time.sleep(AGAIN_SECONDS)
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -162,6 +195,8 @@ class ChildContext:
                 return
             except FerrymanError as error:
                 self._survive(error)
+            else:
+                self._recovered()
             rotate_stderr(log)
 
     def _beat(self) -> None:
@@ -169,7 +204,7 @@ class ChildContext:
             if tasks.stop_requested(tx, self._key, self.epoch):
                 self._stop.set()
         taken = self._take()
-        if taken is None and unix_now() - self._renewed_at < RENEW_SECONDS:
+        if taken is None and time.monotonic() - self._renewed_at < RENEW_SECONDS:
             return
         try:
             self._write(taken)
@@ -178,12 +213,12 @@ class ChildContext:
             raise
 
     def _write(self, taken: _Report | None) -> None:
-        now = unix_now()
+        asked = time.monotonic()
         # Not durable: after a power cut the report is said again, and the lease has run out anyway.
         with self._metadb.writing(durable=False) as tx:
-            tasks.renew(tx, self._key, self.epoch, now + LEASE_SECONDS)
+            tasks.renew(tx, self._key, self.epoch, unix_now() + LEASE_SECONDS)
             self._store(tx, taken)
-        self._renewed_at = now
+        self._renewed_at = asked
         if taken is not None:
             self._written.update(taken.tables)
 
@@ -211,9 +246,20 @@ class ChildContext:
 
     def _survive(self, error: FerrymanError) -> None:
         """Go on through trouble with the metadb (a full disk), but not longer than the lease holds."""
-        _LOGGER.warning("the metadb cannot be written: %s", error)
-        if unix_now() - self._renewed_at > LEASE_SECONDS:
+        if not self._away:
+            _LOGGER.warning("the metadb cannot be written: %s (tried again)", error)
+        self._away = True
+        if self._has_run_out():
             self._lose(LeaseLostError("lease.lost", f"the lease of {self._key} ran out: {error.message}"))
+
+    def _recovered(self) -> None:
+        if self._away:
+            _LOGGER.info("the metadb can be written again")
+        self._away = False
+
+    def _has_run_out(self) -> bool:
+        """Whether the lease has ended, by a clock that nobody sets."""
+        return time.monotonic() - self._renewed_at > LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ STILL_NOTE = "switchover.still"
 SWITCH_ASK_NOTE = "switchover.ask"
 SWITCH_ANSWER_NOTE = "switchover.answer"
 
+METADB_AWAY = frozenset({"metadb.unreachable", "metadb.busy"})
+"""What notes raise while the metadb is away: it passes."""
+
 
 class TaskContext(Protocol):
     """The surroundings of one task: one step of one project, in a child process. Thread-safe.

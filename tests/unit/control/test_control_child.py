@@ -261,3 +261,16 @@ def test_every_step_has_a_runner_that_can_be_imported():
     assert set(runner.RUNNERS) == set(StepName) - {StepName.REVERSE}  # a project of its own
     for package, _ in runner.RUNNERS.values():
         importlib.import_module(package)
+
+
+def test_a_metadb_that_is_away_is_no_crash_of_the_task():
+    from ferryman.control.endings import CRASH_LIMIT, Again, Ending, Failed, Health, judge
+    from ferryman.executor.child import EXIT_METADB_AWAY
+
+    health = Health()
+    for number in range(CRASH_LIMIT + 5):  # within the patience for what mends itself, however often
+        verdict = judge(Ending(outcome=None, exit_code=EXIT_METADB_AWAY), health, 1000.0 + number)
+        assert isinstance(verdict, Again)
+        assert verdict.error["code"] == "metadb.unreachable"
+        health = verdict.health
+    assert isinstance(judge(Ending(outcome=None, exit_code=EXIT_METADB_AWAY), health, 2000.0), Failed)

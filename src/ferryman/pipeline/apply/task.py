@@ -47,7 +47,7 @@ from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import TaskContext, apply_options
+from ferryman.spi.task import METADB_AWAY, TaskContext, apply_options
 
 STILL_SECONDS = 0.05
 """So often it is asked whether to go on, while apply stands still."""
@@ -261,8 +261,16 @@ class Follower:
             self._report(finished=finished)
         if last or now - self._noted >= NOTE_SECONDS:
             self._noted = now
+            self._exchange_notes(last=last)
+
+    def _exchange_notes(self, *, last: bool) -> None:
+        """Write the position down and see what is asked for; while the metadb is away rows go on, and it is done later."""
+        try:
             self._context.set_note("apply.position", to_json(self._applier.checkpoint.position))
             self._look_at_notes()
+        except FerrymanError as error:
+            if last or error.code not in METADB_AWAY:
+                raise
 
     def _report(self, *, finished: bool) -> None:
         with self._telling:
