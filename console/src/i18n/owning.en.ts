@@ -13,6 +13,7 @@ export const owningEn = {
   'endpoints.remove': 'Remove',
   'endpoints.askRemove': 'Remove “{name}”?',
   'endpoints.askRemoveText': 'Its address and login are forgotten. The database itself stays as it is.',
+  'projects.choose': 'Choose',
   'owner.name': 'Owner',
   'owner.everybody': 'every operator',
   'owner.lookOn': 'Belongs to {owner}: you may look on',

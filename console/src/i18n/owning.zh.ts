@@ -15,6 +15,7 @@ export const owningZh: Record<keyof typeof owningEn, string> = {
   'endpoints.remove': '删除',
   'endpoints.askRemove': '删除“{name}”？',
   'endpoints.askRemoveText': '将忘记其地址与登录信息，数据库本身不变。',
+  'projects.choose': '选择',
   'owner.name': '负责人',
   'owner.everybody': '所有运维人员',
   'owner.lookOn': '归 {owner} 所有：您可以查看',

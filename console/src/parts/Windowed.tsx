@@ -1,53 +1,54 @@
 /** A table of which only the rows in sight exist, so that 10,000 of them scroll smoothly. */
-import { useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 
-const ROW = 37;
 const HEIGHT = 640;
 const SPARE = 10;
 
-interface Props<T> {
+interface Props {
   label: string;
-  columns: string[];
-  items: readonly T[];
-  row: (item: T) => ReactNode;
+  /** The cells of the head. */
+  head: ReactNode;
+  columns: number;
+  count: number;
+  /** Up to so many rows all exist, as high as they like. */
+  whole: number;
+  /** Pixels of a row among more than that. */
+  height: number;
+  className: string;
+  row: (place: number) => ReactNode;
+  /** Told which rows (from 0, the last not among them) exist. */
+  onRange?: (first: number, last: number) => void;
 }
 
-export function Windowed<T>({ label, columns, items, row }: Props<T>) {
+export function Windowed({ label, head, columns, count, whole, height, className, row, onRange }: Props) {
   const [top, setTop] = useState(0);
-  const few = items.length <= 200;
-  const first = few ? 0 : Math.max(0, Math.min(Math.floor(top / ROW) - SPARE, items.length - 1));
-  const last = few ? items.length : Math.min(items.length, first + Math.ceil(HEIGHT / ROW) + 2 * SPARE);
+  const few = count <= whole;
+  const first = few ? 0 : Math.max(0, Math.min(Math.floor(top / height) - SPARE, count - 1));
+  const last = few ? count : Math.min(count, first + Math.ceil(HEIGHT / height) + 2 * SPARE);
+  useEffect(() => onRange?.(first, last), [onRange, first, last]);
+  const gap = (rows: number) =>
+    rows > 0 && (
+      <tr aria-hidden="true" className="gap" style={{ height: rows * height }}>
+        <td colSpan={columns} />
+      </tr>
+    );
   return (
     <div
       className="windowed"
       role="region"
       aria-label={label}
       tabIndex={0}
-      style={{ maxHeight: HEIGHT }}
+      style={{ maxHeight: few ? undefined : HEIGHT }}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
-      <table className="grid rows" aria-rowcount={items.length + 1}>
+      <table className={`grid ${className} ${few ? '' : 'fixed'}`} aria-rowcount={count + 1}>
         <thead>
-          <tr>
-            {columns.map((name, place) => (
-              <th key={name} className={place > 2 ? 'number' : undefined}>
-                {name}
-              </th>
-            ))}
-          </tr>
+          <tr>{head}</tr>
         </thead>
         <tbody>
-          {first > 0 && (
-            <tr aria-hidden="true" style={{ height: first * ROW }}>
-              <td colSpan={columns.length} />
-            </tr>
-          )}
-          {items.slice(first, last).map(row)}
-          {last < items.length && (
-            <tr aria-hidden="true" style={{ height: (items.length - last) * ROW }}>
-              <td colSpan={columns.length} />
-            </tr>
-          )}
+          {gap(first)}
+          {Array.from({ length: last - first }, (_, place) => row(first + place))}
+          {gap(count - last)}
         </tbody>
       </table>
     </div>

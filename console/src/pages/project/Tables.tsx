@@ -9,6 +9,9 @@ import { Bar } from '../../parts/Status';
 import { Windowed } from '../../parts/Windowed';
 import { Checkbox, Input, type Ticked } from '../../ui';
 
+/** Pixels, as the style sheet has them. */
+const ROW = 37;
+
 export function Tables({ project, tables }: { project: Project; tables: TableOfStep[] }) {
   const t = useText();
   const [search, setSearch] = useState('');
@@ -20,6 +23,7 @@ export function Tables({ project, tables }: { project: Project; tables: TableOfS
       line.table.toLowerCase().includes(search.toLowerCase()) &&
       (!trouble || line.state === 'failed' || (line.mismatches ?? 0) > 0),
   );
+  const columns = [t('tables.name'), t('tables.state'), t('projects.progress'), t('tables.rows'), t('tables.rate'), t('tables.eta'), t('tables.size'), t('tables.mismatches')];
   if (lines.length === 0) {
     return (
       <Panel>
@@ -39,9 +43,20 @@ export function Tables({ project, tables }: { project: Project; tables: TableOfS
       </div>
       <Windowed
         label={t('project.tab.tables')}
-        columns={[t('tables.name'), t('tables.state'), t('projects.progress'), t('tables.rows'), t('tables.rate'), t('tables.eta'), t('tables.size'), t('tables.mismatches')]}
-        items={shown}
-        row={(line) => <Line key={line.table} line={line} rate={project.status === 'RUNNING' ? (rates.get(line.table) ?? 0) : 0} />}
+        className="rows"
+        head={columns.map((name, place) => (
+          <th key={name} className={place > 2 ? 'number' : undefined}>
+            {name}
+          </th>
+        ))}
+        columns={columns.length}
+        count={shown.length}
+        whole={200}
+        height={ROW}
+        row={(place) => {
+          const line = shown[place]!;
+          return <Line key={line.table} line={line} rate={project.status === 'RUNNING' ? (rates.get(line.table) ?? 0) : 0} />;
+        }}
       />
     </Panel>
   );
