@@ -191,7 +191,7 @@ def test_a_difference_is_found_shown_and_repaired(
     change_settings(page, service, project)
     service.call("POST", f"/api/v1/projects/{project}/start")
     page.goto(f"{service.url}/console/projects/{project}/verify")
-    expect(page.get_by_text("1 differences in 1 tables")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Rows that differ: 1, in tables: 1")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("<i>only here</i>").first).to_be_visible()
     page.get_by_role("button", name="Repair the target").click()
     question = page.get_by_role("dialog")

@@ -211,7 +211,7 @@ export const en = {
   'schema.search': 'Object name',
   'schema.choose': 'Choose an object to see both sides.',
   'verify.equal': 'Equal: every compared row is the same on both sides.',
-  'verify.different': '{count} differences in {tables} tables',
+  'verify.different': 'Rows that differ: {count}, in tables: {tables}',
   'verify.running': 'Verification is under way; differences show once they have settled.',
   'verify.never': 'This project does not verify, or has not come that far.',
   'verify.kind.MASTER_ONLY': 'Missing at the target',

@@ -1,8 +1,27 @@
 /** Numbers, sizes and times for people. */
 
+interface Formats {
+  number: Intl.NumberFormat;
+  moment: Intl.DateTimeFormat;
+}
+
+const made = new Map<string, Formats>();
+
+/** Made once a language: making one takes longer than a hundred uses, and tables scroll. */
+function formatsOf(language: string): Formats {
+  let formats = made.get(language);
+  if (!formats) {
+    const place = language === 'zh' ? 'zh-CN' : 'en-GB';
+    const two = '2-digit';
+    const moment = new Intl.DateTimeFormat(place, { year: 'numeric', month: two, day: two, hour: two, minute: two, second: two });
+    made.set(language, (formats = { number: new Intl.NumberFormat(place), moment }));
+  }
+  return formats;
+}
+
 export function count(value: number | null | undefined, language = 'en'): string {
   if (value === null || value === undefined) return '–';
-  return new Intl.NumberFormat(language === 'zh' ? 'zh-CN' : 'en-GB').format(Math.round(value));
+  return formatsOf(language).number.format(Math.round(value));
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -33,14 +52,7 @@ export function moment(text: string | null | undefined, language = 'en'): string
   if (!text) return '–';
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return '–';
-  return new Intl.DateTimeFormat(language === 'zh' ? 'zh-CN' : 'en-GB', {
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  }).format(at);
+  return formatsOf(language).moment.format(at);
 }
 
 /** Seconds until a table is done at this rate; `null` when that cannot be said. */

@@ -2,7 +2,7 @@
 import { useEffect, useState, type ReactNode } from 'react';
 
 const HEIGHT = 640;
-const SPARE = 10;
+const SPARE = 6;
 
 interface Props {
   label: string;
