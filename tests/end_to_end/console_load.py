@@ -58,8 +58,14 @@ def measure(page: Page, service: ConsoleService, project: str) -> None:
     page.locator(".windowed").evaluate("(box) => { box.scrollTop = box.scrollHeight }")
     began = time.monotonic()
     page.locator("tbody tr[data-status]", has_text="copy-1").last.wait_for()  # the oldest but one is a copy
-    print(f"{MANY} projects: the last ones {1000 * (time.monotonic() - began):.0f} ms after scrolling there", flush=True)
-    say(f"{MANY} projects", "one by name", lambda: reach(page, f"{console}/migration?search=copy-77", "tbody tr[data-status]"))
+    print(
+        f"{MANY} projects: the last ones {1000 * (time.monotonic() - began):.0f} ms after scrolling there", flush=True
+    )
+    say(
+        f"{MANY} projects",
+        "one by name",
+        lambda: reach(page, f"{console}/migration?search=copy-77", "tbody tr[data-status]"),
+    )
     say(f"{MANY} tables", "open", lambda: reach(page, f"{console}/projects/{project}/tables", "tr[data-table]"))
     scroll(page, "tables")
 
