@@ -34,8 +34,8 @@ class Health:
 
     Attributes:
         failures: Failures in a row, without progress between.
-        since: When the first of them was, Unix seconds.
-        not_before: No restart earlier.
+        since: When the first of them was, by the monotonic clock.
+        not_before: No restart earlier, likewise.
         best: The furthest the task has come.
     """
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 
+from ferryman.control.renewals import Renewals
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.metadb import tasks
@@ -33,6 +34,7 @@ class Leadership:
         self._lease_seconds = lease_seconds
         self._epoch: int | None = None
         self._until = 0.0
+        self._renewals = Renewals()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leadership", daemon=True)
 
@@ -88,7 +90,11 @@ class Leadership:
         return True
 
     def _claimed(self) -> bool:
+        """Take the lease when its time is over, or its holder was not heard of for as long, whatever the time of day is."""
         with self._metadb.writing() as tx:
+            held = tasks.get(tx, CONTROL)
+            if held is not None and self._renewals.unchanged_seconds(held) > self._lease_seconds:
+                tasks.release(tx, CONTROL, unix_now())
             self._epoch = tasks.claim(tx, CONTROL, self._owner, unix_now(), self._lease_seconds)
         if self._epoch is not None:
             _LOGGER.info("this service controls, epoch %d", self._epoch)

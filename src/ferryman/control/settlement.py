@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def _settle_step(tx: Transaction, ended: TaskExit, row: TaskRow, step: StepRow, 
         _event(tx, ended.key, "info", f"{step.name.value} goes on from its checkpoint: the service was started again")
         return health
     ending = _ending(tx, ended, row, step, stopping=workers.stopping(ended.key))
-    verdict = judge(ending, health, unix_now())
+    verdict = judge(ending, health, time.monotonic())
     if isinstance(verdict, Finished):
         steps.set_status(tx, ended.key.project_id, step.name, StepStatus.FINISHED, unix_now())
         _event(tx, ended.key, "info", f"{step.name.value} finished")
@@ -95,7 +96,7 @@ def _settle_release(tx: Transaction, ended: TaskExit, row: TaskRow, workers: Wor
         return None
     if row.outcome != "finished":
         ending = Ending(outcome=row.outcome, error=row.error, exit_code=ended.exit_code, last_line=ended.last_line)
-        worse = worsened(workers.health(ended.key), ending, unix_now())
+        worse = worsened(workers.health(ended.key), ending, time.monotonic())
         if worse.failures < RELEASE_TRIES:
             return worse
         why = row.error["message"] if row.error else how_ended(ended.exit_code)

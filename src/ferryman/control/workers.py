@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ferryman.control.endings import Health
+from ferryman.control.renewals import Renewals
 from ferryman.executor import processes
 from ferryman.executor.context import LEASE_SECONDS
 from ferryman.executor.local import LocalExecutor, TaskExit
@@ -45,6 +46,7 @@ class Workers:
         self._orphans: list[TaskExit] = []
         self._running: frozenset[TaskKey] = frozenset()
         self._restarts: set[TaskKey] = set()
+        self._renewals = Renewals()
 
     def recover(self) -> None:
         """Take over what a service before us left behind; its processes died with it, a stubborn one is killed.
@@ -76,7 +78,7 @@ class Workers:
 
     def held(self, key: TaskKey) -> bool:
         """Whether the task's restart has to wait."""
-        return self.health(key).not_before > unix_now()
+        return self.health(key).not_before > time.monotonic()
 
     def health(self, key: TaskKey) -> Health:
         """Return what is remembered of the task."""
@@ -142,17 +144,18 @@ class Workers:
             if time.monotonic() > deadline:
                 self._executor.kill(key)
 
-    def kill_silent(self, silent_seconds: float = 4 * LEASE_SECONDS) -> list[TaskKey]:
+    def kill_silent(self, silent_seconds: float = 5 * LEASE_SECONDS) -> list[TaskKey]:
         """Kill processes that have not renewed their lease for long: they hang, and would hang for ever."""
         with self._metadb.reading() as tx:
             held = tasks.held(tx)
+        self._renewals.forget_others(row.key for row in held)
         silent = [row.key for row in held if self._is_silent(row, silent_seconds)]
         for key in silent:
             self._executor.kill(key)
         return silent
 
     def _is_silent(self, row: TaskRow, silent_seconds: float) -> bool:
-        return row.key in self._running and unix_now() - row.expires_at > silent_seconds
+        return self._renewals.unchanged_seconds(row) > silent_seconds and row.key in self._running
 
     def exits(self) -> list[TaskExit]:
         """Return the ends that are not settled."""

@@ -108,7 +108,9 @@ def set_status(
     under_way = new in UNDER_WAY
     tx.execute(
         "UPDATE step SET status = :new, error = :error,"
-        " seconds = seconds + CASE WHEN running_since IS NULL OR :under_way = 1 THEN 0 ELSE :now - running_since END,"
+        # A clock that was set back must not take time away.
+        " seconds = seconds + CASE WHEN running_since IS NULL OR :under_way = 1 OR :now < running_since THEN 0"
+        " ELSE :now - running_since END,"
         " running_since = CASE WHEN :under_way = 1 THEN COALESCE(running_since, :now) ELSE NULL END,"
         " started_at = CASE WHEN :under_way = 1 THEN COALESCE(started_at, :now) ELSE started_at END,"
         " finished_at = CASE WHEN :new = 'FINISHED' THEN :now ELSE NULL END"
