@@ -34,6 +34,13 @@ class KeySerializer(Protocol):
 
 
 @runtime_checkable
+class ColumnarFormat(Protocol):
+    """A format of columns: its rows go to the sink as they are."""
+
+    keeps_rows: bool
+
+
+@runtime_checkable
 class Checked(Protocol):
     """A format that stands on something outside."""
 

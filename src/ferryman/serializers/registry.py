@@ -22,9 +22,10 @@ _MAKERS: dict[str, tuple[str, str]] = {
     "AVRO": ("avro", "make"),
     "CLOUDEVENTS": ("cloudevents", "make"),
     "MAXWELL": ("maxwell", "make"),
+    "PARQUET": ("parquet", "make"),
 }
 
-_NEED_ENDPOINT = {"avro"}
+_NEED_ENDPOINT = {"avro", "parquet"}
 """Those that talk to something beside the queue, or to one queue only."""
 
 FORMATS = tuple(sorted(_MAKERS))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ferryman.model.batch import Batch
 from ferryman.model.changes import Operation
@@ -91,6 +91,14 @@ class StatementEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowImages:
+    """Rows for a sink that keeps columns; `moved` are those of an update whose key changes."""
+
+    event: RowEvent
+    moved: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Messages:
     """Messages for one topic, in order; equal lengths.
 
@@ -99,6 +107,7 @@ class Messages:
         keys: What names the row; messages of one key stay in order. `None` where nothing does.
         values: The messages; `None` is a tombstone (the key is gone).
         names: What names each change for good, for sinks that are not exactly once: they keep it beside the message.
+        rows: The rows themselves instead, where the format is one of columns.
     """
 
     topic: str
@@ -106,6 +115,7 @@ class Messages:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     names: Sequence[str | None] = ()
+    rows: RowImages | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +154,15 @@ class SinkWriter(Protocol):
 
     def close(self) -> None:
         """Release what is held; never raises."""
+        ...
+
+
+@runtime_checkable
+class GatheringWriter(Protocol):
+    """A writer that gathers what is committed, and shows it to readers later."""
+
+    def show(self, *, everything: bool) -> None:
+        """Show what has waited long enough, or everything."""
         ...
 
 

@@ -18,7 +18,7 @@ from ferryman.connectors.file.layout import OURS, folder_of, journals_of
 from ferryman.connectors.file.writer import FileWriter
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint, PublishOptions
-from ferryman.spi.sink import SinkWriter, TopicPlan
+from ferryman.spi.sink import GatheringWriter, SinkWriter, TopicPlan
 
 
 class FileSink:
@@ -32,7 +32,7 @@ class FileSink:
         if not path.startswith("/"):
             raise UsageError("usage.bad_url", "a file endpoint needs an absolute path: file:///some/directory")
         self._directory = Path(path)
-        del options
+        self._options = options
 
     def check(self) -> None:
         """Make the directory if need be; ``endpoint.unreachable`` when that cannot be."""
@@ -59,8 +59,16 @@ class FileSink:
         with _converted(self._directory):
             journals = self._journals(project)
             journals.mkdir(parents=True, exist_ok=True)
-            prefix = f"full-{lane:02d}" if kind == "load" else "incremental"
-            return FileWriter(self._directory, journals / f"{kind}-{lane:02d}.journal", prefix, epoch)
+            return self._writer(journals / f"{kind}-{lane:02d}.journal", epoch)
+
+    def _writer(self, journal: Path, epoch: int) -> FileWriter:
+        kind, _, lane = journal.stem.partition("-")
+        prefix = f"full-{lane}" if kind == "load" else "incremental"
+        if self._options.format != "PARQUET":
+            return FileWriter(self._directory, journal, prefix, epoch)
+        from ferryman.connectors.file.lake import LakeWriter  # Arrow takes its time to import
+
+        return LakeWriter(self._directory, journal, prefix, epoch, times_as_text=self._options.times_as_text)
 
     def latest(self, topics: Iterable[str]) -> dict[tuple[str, int], str]:
         """Return nothing: no message comes twice."""
@@ -78,7 +86,16 @@ class FileSink:
     def forget(self, project: str) -> None:
         """Remove the journals; the messages stay, and no other project will write behind them."""
         with _converted(self._directory):
+            for path in self._journals(project).glob("*.journal"):
+                self._show(path)
             shutil.rmtree(self._journals(project), ignore_errors=True)
+
+    def _show(self, journal: Path) -> None:
+        """Let readers see what is committed, where a killed task has left it in a stage."""
+        writer = self._writer(journal, read_state(journal).epoch)
+        with contextlib.closing(writer):
+            if isinstance(writer, GatheringWriter):
+                writer.show(everything=True)
 
     def close(self) -> None:
         """Nothing is held."""

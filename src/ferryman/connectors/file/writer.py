@@ -27,6 +27,7 @@ class FileWriter:
     def __init__(self, directory: Path, journal: Path, prefix: str, epoch: int) -> None:
         self._directory = directory
         self._prefix = prefix
+        self._roll_bytes = ROLL_BYTES
         self._journal = Journal(journal, epoch)
         self._open: dict[str, io.BufferedWriter[io.FileIO]] = {}
         self._numbers: dict[str, int] = {}
@@ -41,21 +42,24 @@ class FileWriter:
         lines = [value for value in messages.values if value is not None]
         if not lines:
             return
-        with _room(messages.topic):
-            self._file(messages.topic).write(b"\n".join(lines) + b"\n")
-        self._touched.add(messages.topic)
+        self._write(messages.topic, b"\n".join(lines) + b"\n")
+
+    def _write(self, topic: str, content: bytes) -> None:
+        with room(topic):
+            self._file(topic).write(content)
+        self._touched.add(topic)
 
     def commit(self, marks: Mapping[str, Any]) -> None:
         """Make files durable, then the journal's line that counts them."""
         sizes = {}
         for topic in sorted(self._touched):
             file = self._open[topic]
-            with _room(topic):
+            with room(topic):
                 file.flush()
                 os.fsync(file.fileno())
             sizes[topic] = (self._numbers[topic], file.tell())
         if sizes or marks:
-            with _room("the journal"):
+            with room("the journal"):
                 self._journal.append({"files": sizes, "marks": dict(marks)})
         self._touched.clear()
         self._tidy(sizes)
@@ -71,7 +75,7 @@ class FileWriter:
         self._journal.close()
 
     def _tidy(self, sizes: Mapping[str, tuple[int, int]]) -> None:
-        rolled = [topic for topic, (_, size) in sizes.items() if size >= ROLL_BYTES]
+        rolled = [topic for topic, (_, size) in sizes.items() if size >= self._roll_bytes]
         for topic in rolled if len(self._open) <= MOST_OPEN else list(self._open):
             self._open.pop(topic).close()
 
@@ -90,12 +94,12 @@ class FileWriter:
 
     def _opened(self, topic: str) -> io.BufferedWriter[io.FileIO]:
         number, size = self._journal.state.files.get(topic, (1, 0))
-        if size >= ROLL_BYTES:
+        if size >= self._roll_bytes:
             number, size = number + 1, 0
         path = self._path(topic, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         if topic not in self._journal.state.files:
-            self._claim(topic, path)
+            self._claim(topic)
         file = io.BufferedWriter(io.FileIO(path, "ab"), 1 << 18)
         sync_directory(path.parent)
         file.truncate(size)
@@ -103,8 +107,9 @@ class FileWriter:
         self._numbers[topic] = number
         return file
 
-    def _claim(self, topic: str, path: Path) -> None:
+    def _claim(self, topic: str) -> None:
         """Write down that the file is ours, before anything is in it; a stranger's is refused."""
+        path = self._published(topic, 1)
         if path.exists() and path.stat().st_size:
             raise FerrymanError(
                 "load.target_not_empty",
@@ -113,12 +118,17 @@ class FileWriter:
             )
         self._journal.append({"files": {topic: (1, 0)}})
 
+    def _published(self, topic: str, number: int) -> Path:
+        """Return the file that readers see."""
+        return self._path(topic, number)
+
     def _path(self, topic: str, number: int) -> Path:
         return folder_of(self._directory, topic) / f"{self._prefix}-{number:06d}.jsonl"
 
 
 @contextmanager
-def _room(what: str) -> Iterator[None]:
+def room(what: str) -> Iterator[None]:
+    """Raise ``disk.full`` or ``sink.refused`` for what the system could not write."""
     try:
         yield
     except OSError as error:

@@ -20,7 +20,7 @@ from ferryman.pipeline.publish.checkpoints import Checkpoints
 from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import verb_of
 from ferryman.spi.publishing import topic_of
-from ferryman.spi.sink import Messages, Origin, RowEvent, StatementEvent
+from ferryman.spi.sink import GatheringWriter, Messages, Origin, RowEvent, StatementEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,9 @@ class Publisher:
         return fence is not None and self.checkpoint.position >= fence
 
     def settle(self) -> int:
-        """Nothing is read again (the precheck refuses cascades, which no log shows); send a heartbeat when it is time."""
+        """Nothing is read again (the precheck refuses cascades, which no log shows); do what is due by the clock."""
+        if isinstance(writer := self._around.checkpoints.writer, GatheringWriter):
+            writer.show(everything=False)
         wanted, now = self._around.options.heartbeat_seconds, self._around.clock()
         if wanted and now - self._last_message >= wanted and (seen := self.idle_since()) is not None:
             self._send_heartbeat(replace(self.checkpoint.position, time=seen))

@@ -16,11 +16,11 @@ from ferryman.model.batch import Batch, ColumnData
 from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
 from ferryman.model.project import PartitionRule, PublishOptions
-from ferryman.serializers.contract import KeySerializer, Serializer
+from ferryman.serializers.contract import ColumnarFormat, KeySerializer, Serializer
 from ferryman.serializers.identity import key_places, place_text
 from ferryman.serializers.values import Family, Objects
 from ferryman.spi.publishing import topic_of
-from ferryman.spi.sink import Messages, Origin, RowEvent, StatementEvent
+from ferryman.spi.sink import Messages, Origin, RowEvent, RowImages, StatementEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,20 @@ class Router:
     def rows(self, event: RowEvent) -> Messages:
         """Return the messages of rows, in order."""
         key = self._key(event)
+        if isinstance(self._serializer, ColumnarFormat):
+            return self._columns(event, key)
         if event.operation is Operation.UPDATE and self._options.rule is PartitionRule.HASH:
             moved = _moved_rows(event, key.places)
             if moved:
                 return self._split(event, key, moved)
         return self._plain(self._numbered(event), key)
+
+    def _columns(self, event: RowEvent, key: _Key) -> Messages:
+        """Return rows as they are. Whatever the rule: a row that loses its key must be told from one that keeps it."""
+        moved = _moved_rows(event, key.places) if event.operation is Operation.UPDATE else []
+        topic = topic_of(self._options, event.name)
+        self._count(topic)
+        return Messages(topic=topic, partitions=(), keys=(), values=(), rows=RowImages(event=event, moved=moved))
 
     def statement(self, event: StatementEvent) -> list[Messages]:
         """Return a schema statement's messages: one for each partition that holds changes of the table."""

@@ -25,7 +25,7 @@ from ferryman.pipeline.publish.topics import ensure, router_of, sink_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.connector import connector_for
-from ferryman.spi.sink import Origin, RowEvent, Sink, SinkWriter
+from ferryman.spi.sink import GatheringWriter, Origin, RowEvent, Sink, SinkWriter
 from ferryman.spi.source import Chunk
 from ferryman.spi.target import Lease, Target, TargetSession
 from ferryman.spi.task import TaskContext
@@ -41,6 +41,7 @@ def run(context: TaskContext) -> None:
         target = RowsTarget(context, sink)
         try:
             Load(context, source, cast("Target", target)).run()
+            target.show()
         finally:
             target.close()
 
@@ -84,6 +85,12 @@ class RowsTarget:
         """Return the writer of a lane."""
         with self._lock:
             return self._writers[lane]
+
+    def show(self) -> None:
+        """Show everything to readers, where writers gather."""
+        for writer in self._writers.values():
+            if isinstance(writer, GatheringWriter):
+                writer.show(everything=True)
 
     def reader(self) -> _NoRows:
         """Return a reader that finds nothing: a sink is never asked for its rows."""

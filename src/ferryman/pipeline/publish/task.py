@@ -31,7 +31,7 @@ from ferryman.pipeline.publish.topics import admit, ensure, router_of, sink_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.connector import connector_for
-from ferryman.spi.sink import Sink
+from ferryman.spi.sink import GatheringWriter, Sink
 from ferryman.spi.source import Source
 from ferryman.spi.task import TaskContext, apply_options
 
@@ -93,3 +93,5 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
         if applied is not None:
             cutter.resume(applied, applied)
         Follower(context, publisher, cutter, patience, progress, Evidence(watch, log)).run()
+        if isinstance(writer, GatheringWriter):
+            writer.show(everything=True)
