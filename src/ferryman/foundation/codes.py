@@ -90,6 +90,12 @@ CODES: dict[str, Code] = {
         "CONNECTOR-SIOO0400600",
         "somebody else writes to the target's table; verify it, mend it, then resume",
     ),
+    "apply.target_changed": Code(
+        1,
+        "manual",
+        "CONNECTOR-SIOO0400600",
+        "give the column its type back, resume, and verify the table: rows of the last seconds may be changed already",
+    ),
     "apply.too_many_letters": Code(
         1,
         "manual",

@@ -7,7 +7,7 @@ transaction commits what must happen exactly once, the checkpoint, and the end o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -143,6 +143,7 @@ class Applier:
             self._apply(part, prepared or self._plan(part))
 
     def _apply(self, part: Part, plan: Plan) -> None:
+        self._around.ground.look(self._at_target(placed.change.table for placed in part.changes), part.start)
         try:
             self._apply_fast(part, plan)
         except FerrymanError as error:
@@ -256,6 +257,7 @@ class Applier:
         before = self.checkpoint
         outcome = self._around.statements.outcome(before.schema, statement)
         self._refuse_hidden(statement, outcome)
+        self._around.ground.forget(self._at_target((*outcome.touched, *(new for _, new in outcome.renamed))))
         statements = outcome.statements
         if statements and not outcome.by_hand and self._is_done(statement, outcome):
             statements = ()
@@ -339,6 +341,9 @@ class Applier:
         """Return the target's table of a dead letter as it is now."""
         table = self._tables.schema.table(letter.source)
         return self._target_of(table) if table is not None else None
+
+    def _at_target(self, names: Iterable[TableName]) -> list[TableName]:
+        return [self._around.selection.target_name(name) for name in dict.fromkeys(names)]
 
     def _target_of(self, table: Table) -> Table:
         return self._tables.target_of(table)

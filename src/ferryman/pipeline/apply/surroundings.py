@@ -14,6 +14,7 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.cascades import ForeignKeys
 from ferryman.pipeline.apply.conflicts import Policies
+from ferryman.pipeline.apply.ground import FIRM, Ground
 from ferryman.pipeline.apply.lanes import Lanes
 from ferryman.pipeline.apply.sequence import Planner, SequenceWriter
 from ferryman.pipeline.apply.settling import Unsettled
@@ -49,6 +50,7 @@ class Surroundings:
         small: Keys that one transaction writes sooner than several lanes would.
         stages: Where the time goes.
         policies: Returns what to do with conflicts, as it is wished now.
+        ground: Looks after the target's columns.
     """
 
     project_id: str
@@ -66,6 +68,7 @@ class Surroundings:
     small: int = _SMALL
     stages: Stages = field(default_factory=Stages)
     policies: Callable[[], Policies] = lambda: Policies(ApplyOptions(), {})
+    ground: Ground = FIRM
 
 
 class Tables:

@@ -22,6 +22,8 @@ from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.apply.applier import Applier
 from ferryman.pipeline.apply.conflicts import CHOICE_NOTE, Policies
 from ferryman.pipeline.apply.evidence import Evidence
+from ferryman.pipeline.apply.ground import NOTE as GROUND_NOTE
+from ferryman.pipeline.apply.ground import Ground
 from ferryman.pipeline.apply.joining import NO_JUNCTION, Joining, Junction, followed
 from ferryman.pipeline.apply.lanes import FENCED_LANES, Lanes
 from ferryman.pipeline.apply.ledger import NOTE, Ledger
@@ -337,6 +339,7 @@ def _surroundings(
         ),
         stages=stages,
         policies=lambda: Policies.read(apply_options(context), context.note(CHOICE_NOTE)),
+        ground=Ground(target.read_schema, context.note(GROUND_NOTE), partial(context.set_note, GROUND_NOTE)),
     )
 
 
