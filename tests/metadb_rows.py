@@ -230,6 +230,16 @@ def test_mismatches_are_replaced_by_table_and_paged(metadb):
         assert mismatches.count(tx, "np_1") == 1
 
 
+def test_samples_keep_what_half_and_99_in_100_changes_took(metadb):
+    with metadb.writing() as tx:
+        told = StepProgress(info={"latency": {"changes": 7, "p50": 0.012, "p99": 0.25, "seconds": 300.0}})
+        samples.add(tx, "np_1", StepName.APPLY, told, 10)
+        samples.add(tx, "np_1", StepName.APPLY, StepProgress(info={"latency": None}), 20)
+        samples.add(tx, "np_1", StepName.APPLY, StepProgress(), 30)
+        found = samples.between(tx, "np_1", StepName.APPLY, 0, 100)
+    assert [(each.latency_p50, each.latency_p99) for each in found] == [(0.012, 0.25), (None, None), (None, None)]
+
+
 def test_samples_are_spaced(metadb):
     with metadb.writing() as tx:
         for at in (100.0, 101.0, 109.9, 110.0, 125.0):

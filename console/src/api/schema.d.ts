@@ -4328,6 +4328,16 @@ export interface components {
             at: number;
             /** Bytes Per Second */
             bytes_per_second: number;
+            /**
+             * Latency P50
+             * @description What half of the changes of five minutes took at most; null where none came.
+             */
+            latency_p50?: number | null;
+            /**
+             * Latency P99
+             * @description What 99 in 100 of them took at most.
+             */
+            latency_p99?: number | null;
             /** Latency Seconds */
             latency_seconds: number | null;
             /** Rows Per Second */

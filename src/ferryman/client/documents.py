@@ -873,6 +873,8 @@ class SampleDocument(TypedDict):
 
     at: int
     bytes_per_second: float
+    latency_p50: NotRequired[float | None]
+    latency_p99: NotRequired[float | None]
     latency_seconds: float | None
     rows_per_second: float
 

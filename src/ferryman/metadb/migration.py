@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Engine
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in `migrations/versions`; a metadb that stands there is opened without loading Alembic."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

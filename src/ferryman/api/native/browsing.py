@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -101,6 +102,10 @@ class SampleDocument(documents.Model):
     rows_per_second: float
     bytes_per_second: float
     latency_seconds: float | None
+    latency_p50: float | None = Field(
+        default=None, description="What half of the changes of five minutes took at most; null where none came."
+    )
+    latency_p99: float | None = Field(default=None, description="What 99 in 100 of them took at most.")
 
 
 class ConversionDocument(documents.Model):
@@ -188,6 +193,8 @@ def _add_project_routes(router: APIRouter, service: Service) -> None:
                 rows_per_second=sample.rows_per_second,
                 bytes_per_second=sample.bytes_per_second,
                 latency_seconds=sample.latency_seconds,
+                latency_p50=sample.latency_p50,
+                latency_p99=sample.latency_p99,
             )
             for sample in found
         ]
@@ -249,14 +256,19 @@ def _table(table: Table, rows: int | None) -> ObjectDocument:
 
 
 def _worst(points: list[SampleDocument]) -> SampleDocument:
-    """Thin an interval to one point: mean rates, greatest latency."""
-    latencies = [point.latency_seconds for point in points if point.latency_seconds is not None]
+    """Thin an interval to one point: mean rates, greatest latencies."""
     return SampleDocument(
         at=points[0].at,
         rows_per_second=sum(point.rows_per_second for point in points) / len(points),
         bytes_per_second=sum(point.bytes_per_second for point in points) / len(points),
-        latency_seconds=max(latencies, default=None),
+        latency_seconds=_greatest(point.latency_seconds for point in points),
+        latency_p50=_greatest(point.latency_p50 for point in points),
+        latency_p99=_greatest(point.latency_p99 for point in points),
     )
+
+
+def _greatest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _schema(service: Service, project_id: str) -> list[ObjectSchema]:

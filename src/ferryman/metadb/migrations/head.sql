@@ -124,7 +124,7 @@ CREATE TABLE sample (
 	taken_at BIGINT NOT NULL,
 	rows_per_second DOUBLE NOT NULL,
 	bytes_per_second DOUBLE NOT NULL,
-	latency_seconds DOUBLE,
+	latency_seconds DOUBLE, latency_p50 DOUBLE, latency_p99 DOUBLE,
 	PRIMARY KEY (project_id, step, taken_at)
 );
 
@@ -308,5 +308,5 @@ CREATE INDEX switchover_reverse_id ON switchover (reverse_id);
 
 CREATE INDEX switchover_stage ON switchover (stage);
 
-INSERT INTO alembic_version (version_num) VALUES ('0007');
+INSERT INTO alembic_version (version_num) VALUES ('0008');
 
