@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ferryman.control.endings import Again, Ending, Failed, Finished, Health, Mark, how_ended, judge, worsened
+from ferryman.control.observation import DRAIN_NOTE, STOP_NOTE
 from ferryman.control.steps import RELEASE
 from ferryman.control.workers import LOST_WITH_SERVICE, Workers
 from ferryman.executor.local import TaskExit
 from ferryman.foundation.clock import unix_now
-from ferryman.metadb import events, projects, steps, tasks
+from ferryman.metadb import events, notes, projects, steps, tasks
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.steps import StepRow
 from ferryman.metadb.tasks import TaskKey, TaskRow
@@ -45,6 +46,9 @@ def _settle_step(tx: Transaction, ended: TaskExit, row: TaskRow, step: StepRow, 
         return health
     ending = _ending(tx, ended, row, step, stopping=workers.stopping(ended.key))
     verdict = judge(ending, health, time.monotonic())
+    if isinstance(verdict, Finished) and _called_back(tx, step):
+        _event(tx, ended.key, "info", f"{step.name.value} goes on: the end it was told of has been taken back")
+        return None
     if isinstance(verdict, Finished):
         steps.set_status(tx, ended.key.project_id, step.name, StepStatus.FINISHED, unix_now())
         _event(tx, ended.key, "info", f"{step.name.value} finished")
@@ -70,6 +74,12 @@ def _ending(tx: Transaction, ended: TaskExit, row: TaskRow, step: StepRow, *, st
         reached_before=_reached_before(step, others),
         last_line=ended.last_line,
     )
+
+
+def _called_back(tx: Transaction, step: StepRow) -> bool:
+    """Whether apply has come to an end that nobody wants any more: it was called back while its process was ending."""
+    told = (DRAIN_NOTE, STOP_NOTE)
+    return step.name is StepName.APPLY and not any(notes.get(tx, step.project_id, name) for name in told)
 
 
 def _reached_before(step: StepRow, others: Sequence[StepRow]) -> bool:

@@ -161,3 +161,7 @@ class Dialect(Protocol):
     def quote(self, identifier: str) -> str:
         """Quote one identifier."""
         ...
+
+    def numbers_from(self, table: Table, first: int) -> list[str]:
+        """Return what lets a table of the target give numbers from `first` on, never from further back than it does."""
+        ...

@@ -64,6 +64,10 @@ class RuledDialect:
         """As the dialect."""
         return self._real.quote(identifier)
 
+    def numbers_from(self, table: Table, first: int) -> list[str]:
+        """As the dialect."""
+        return self._real.numbers_from(table, first)
+
     def _plain(self, schema: Schema) -> Schema:
         ruled = self._rules.schema(schema)
         return dataclasses.replace(ruled, tables=tuple(_plain(table) for table in ruled.tables))

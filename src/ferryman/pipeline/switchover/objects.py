@@ -22,23 +22,18 @@ def settle_objects(ends: Ends) -> list[str]:
 
 
 def _counted(ends: Ends) -> list[Table]:
-    if connector_for(ends.context.spec.target).holds_schemas:
-        return []  # sequences of a target of this kind follow the rows
     schema = ends.source.read_schema(ends.selection)
     return [table for table in schema.tables if table.auto_increment is not None and table.name in ends.moved]
 
 
 def _carry_counter(ends: Ends, table: Table) -> None:
-    name = ends.moved[table.name]
-    there = ends.there.table(name)
+    there = ends.there.table(ends.moved[table.name])
     dialect = connector_for(ends.context.spec.target).dialect
-    if there is None or dialect is None or not any(column.auto_increment for column in there.columns):
+    if there is None or dialect is None or table.auto_increment is None:
         return
-    wanted = table.auto_increment or 1
-    if (there.auto_increment or 1) < wanted:
-        quoted = f"{dialect.quote(name.database)}.{dialect.quote(name.table)}"
-        ends.target.run_ddl(f"ALTER TABLE {quoted} AUTO_INCREMENT = {wanted}")
-        ends.context.event("info", f"{name} goes on numbering at {wanted}")
+    for statement in dialect.numbers_from(there, table.auto_increment):
+        ends.target.run_ddl(statement)
+        ends.context.event("info", f"{there.name} goes on numbering at {table.auto_increment} or behind it")
 
 
 def _left_out(ends: Ends) -> list[str]:

@@ -22,6 +22,7 @@ from ferryman.connectors.mysql_family.dialect.described import effect_of
 from ferryman.connectors.mysql_family.dialect.differences import table_differences
 from ferryman.connectors.mysql_family.dialect.postgresql import FLAVOUR, adapted_schema, adapted_table, is_postgresql
 from ferryman.connectors.mysql_family.dialect.rules import Rules
+from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Database, Index, IndexKind, Schema, ServerTraits, Table
@@ -40,6 +41,13 @@ class MySqlDialect:
     def quote(self, identifier: str) -> str:
         """Quote one identifier."""
         return quoted_name(identifier)
+
+    def numbers_from(self, table: Table, first: int) -> list[str]:
+        """Return what lets a table give numbers from `first` on; its counter is not moved back."""
+        counts = any(column.auto_increment for column in table.columns)
+        if not counts or first <= (table.auto_increment or 1):
+            return []
+        return [f"ALTER TABLE {quote_table(table.name)} AUTO_INCREMENT = {first}"]
 
     def fitted(self, traits: ServerTraits) -> MySqlDialect:
         """Return this dialect knowing the very server."""

@@ -27,6 +27,10 @@ class PostgreSqlDialect:
         """Quote one identifier."""
         return quote(identifier)
 
+    def numbers_from(self, table: Table, first: int) -> list[str]:
+        """Return what lets each sequence of a table give numbers from `first` on; none is moved back."""
+        return statements.numbers_from(table, first)
+
     def fitted(self, traits: ServerTraits) -> PostgreSqlDialect:
         """Return this dialect: it asks nothing of the very server."""
         return self

@@ -76,8 +76,21 @@ def _start(table: Table, column: Column) -> list[str]:
     first = table.auto_increment or 0
     if not column.auto_increment or not 1 < first < 1 << 62:
         return []
-    sequence = f"pg_get_serial_sequence({quote_text(quote_table(table.name))}, {quote_text(column.name)})"
-    return [f"SELECT setval({sequence}, {first}, false)"]
+    return [f"SELECT setval({_sequence(table, column)}, {first}, false)"]
+
+
+def numbers_from(table: Table, first: int) -> list[str]:
+    """Return what moves the sequences of a table on to where the next number is `first`, or leaves them."""
+    return [
+        f"SELECT setval(s, {first - 1}) FROM (SELECT {_sequence(table, column)}::regclass AS s) AS t"
+        f" WHERE s IS NOT NULL AND coalesce(pg_sequence_last_value(s), 0) < {first - 1}"
+        for column in table.columns
+        if column.auto_increment and 1 < first < 1 << 62
+    ]
+
+
+def _sequence(table: Table, column: Column) -> str:
+    return f"pg_get_serial_sequence({quote_text(quote_table(table.name))}, {quote_text(column.name)})"
 
 
 def primary_key(name: TableName, index: Index) -> str:
