@@ -175,8 +175,17 @@ class World:
 
     def fingerprint(self) -> object:
         found = self.switchover
+        with self.metadb.reading() as tx:
+            alive = [(project, projects.status(tx, project)) for project in self.projects()]
         rows = [(project, row.name, row.status) for project in self.projects() for row in self.steps(project).values()]
-        return (found and (found.stage, found.round, found.error, found.stale), rows, self.applied, self.compared)
+        return (
+            found and (found.stage, found.round, found.error, found.stale),
+            rows,
+            alive,
+            dict(self.processes.epochs),
+            self.applied,
+            self.compared,
+        )
 
     # what processes do
 

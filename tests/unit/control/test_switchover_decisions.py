@@ -63,7 +63,8 @@ def test_apply_goes_on_when_it_was_called_back_while_it_came_to_its_end(world: W
     world.work(APPLY)
     assert APPLY not in world.processes.epochs, "it went to its end and said that it has finished"
     world.switchovers.cancel(PROJECT)  # control has not seen it yet
-    world.settle()
+    for _ in range(20):
+        world.settle()
     assert world.switchover is None
     world.written += 1
     world.settle()
