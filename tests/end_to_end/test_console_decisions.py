@@ -18,7 +18,7 @@ from console_browser import (
     sound,
     started,
 )
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from ferryman.embedded import MariaDb, OceanBase
 
@@ -122,3 +122,49 @@ def test_an_endpoint_is_changed_and_removed(browser: Browser, service: ConsoleSe
     question.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("rowheader", name="golden")).to_have_count(0)
     sound(page)
+
+
+def test_a_project_is_made_by_keyboard_alone(
+    browser: Browser, service: ConsoleService, mariadb: MariaDb, database_name: str
+) -> None:
+    run(mariadb, f"CREATE DATABASE {database_name}", f"CREATE TABLE {database_name}.t (id INT PRIMARY KEY)")
+    for name in ("from here", "to there"):
+        service.call("POST", "/api/v1/endpoints", {"name": name, "url": mariadb.url})
+    page = opened(browser, service, "new")
+    walk(page, page.get_by_label("Project name"))
+    page.keyboard.type("by-keyboard")
+    for box, name in (("#wizard-source", "from here"), ("#wizard-target", "to there")):
+        walk(page, page.locator(box))
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        expect(page.locator(".ant-select-selection-item", has_text=name)).to_be_visible()
+    press(page, "Next")
+    walk(page, page.get_by_label("Reverse incremental synchronization"))
+    page.keyboard.press("Space")
+    press(page, "Next")
+    walk(page, page.get_by_role("radio", name="Choose from a tree"))
+    page.keyboard.press("ArrowRight")
+    walk(page, page.get_by_label("What moves, one pattern a line"))
+    page.keyboard.type(f"{database_name}.*")
+    press(page, "Next")
+    press(page, "Next")
+    press(page, "Save without starting")
+    expect(page.get_by_role("heading", name="by-keyboard")).to_be_visible(timeout=PATIENCE_MS)
+    made = service.call("GET", "/api/v1/projects/by-keyboard")
+    assert (made["status"], made["objects"], "reverse" in made["types"]) == ("INIT", [f"{database_name}.*"], True)
+    sound(page)
+
+
+def walk(page: Page, goal: Locator) -> None:
+    """Press Tab until the goal has the focus."""
+    goal.wait_for(timeout=PATIENCE_MS)
+    for _ in range(80):
+        if goal.evaluate("(element) => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab never comes to {goal}")
+
+
+def press(page: Page, button: str) -> None:
+    walk(page, page.get_by_role("button", name=button, exact=True))
+    page.keyboard.press("Enter")
