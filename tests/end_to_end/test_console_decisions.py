@@ -157,7 +157,7 @@ def test_a_project_is_made_by_keyboard_alone(
 
 def walk(page: Page, goal: Locator) -> None:
     """Press Tab until the goal has the focus."""
-    goal.wait_for(timeout=PATIENCE_MS)
+    goal.wait_for(state="attached", timeout=PATIENCE_MS)  # some inputs are drawn by what is beside them
     for _ in range(80):
         if goal.evaluate("(element) => element === document.activeElement"):
             return
@@ -168,3 +168,25 @@ def walk(page: Page, goal: Locator) -> None:
 def press(page: Page, button: str) -> None:
     walk(page, page.get_by_role("button", name=button, exact=True))
     page.keyboard.press("Enter")
+
+
+def test_a_long_list_of_projects_scrolls(browser: Browser, service: ConsoleService) -> None:
+    ends = {"source": f"mysql://u:p@{NOWHERE}", "target": f"oceanbase://u:p@{NOWHERE}"}
+    for number in range(120):
+        service.call("POST", "/api/v1/projects", {"name": f"one-of-many-{number}", **ends})
+    page = opened(browser, service, "migration?search=one-of-many&sort=created")
+    box = page.get_by_role("region", name="Data migration")
+    expect(page.get_by_role("link", name="one-of-many-119")).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        box.evaluate("(box) => { box.scrollTop = box.scrollHeight }")
+        expect(page.get_by_role("link", name="one-of-many-0", exact=True)).to_be_visible()
+        assert page.locator("tr[data-status]").count() < 60  # those in sight, and a few around
+        expect(page.get_by_role("link", name="one-of-many-119")).to_have_count(0)
+        check(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_label("Select one-of-many-0", exact=True).check()
+    box.evaluate("(box) => { box.scrollTop = 0 }")
+    page.get_by_label("Select one-of-many-119").check()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    sound(page)

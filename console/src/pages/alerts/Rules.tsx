@@ -39,7 +39,7 @@ export function Rules() {
                 <td data-label={t('alerts.enabled')}>{t(rule.enabled ? 'publish.yes' : 'publish.no')}</td>
                 <td data-label={t('alerts.level')}>{rule.level ? known(t, 'importance', rule.level) : t('alerts.byProject')}</td>
                 <td data-label={t('alerts.threshold')}>
-                  {rule.threshold ? shown(rule.threshold) : '–'} <span className="dim small">{rule.unit}</span>
+                  {rule.threshold ? shown(rule.threshold) : '–'} <span className="dim small">{rule.unit && known(t, 'alerts.unit', rule.unit)}</span>
                 </td>
                 <td data-label={t('alerts.hold')}>{shown(rule.hold_seconds)}</td>
                 <td data-label={t('alerts.repeat')}>{shown(rule.repeat_minutes)}</td>
@@ -129,7 +129,7 @@ function Editor({ rule, onDone }: { rule: AlertRule; onDone: () => void }) {
           now && (
             <fieldset key={name} className="plain-set">
               <legend>
-                {t(title)} {name === 'threshold' && rule.unit}
+                {t(title)} {name === 'threshold' && rule.unit && known(t, 'alerts.unit', rule.unit)}
               </legend>
               <div className="row">
                 {NAMES.map((one) => (
