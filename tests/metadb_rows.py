@@ -129,6 +129,20 @@ def test_table_reports_are_merged_and_keep_their_order(metadb):
     assert [(table.table, table.rows) for table in found] == [("z", 0), ("a", 2), ("m", 0)]
 
 
+def test_the_foremost_tables_are_found_among_many(metadb):
+    keep(metadb)
+    states = {"a": "done", "b": "waiting", "c": "running", "d": "failed", "e": "running", "f": "waiting"}
+    found = [TableProgress(table=name, state=state, rows_total=ord(name)) for name, state in states.items()]
+    with metadb.writing() as tx:
+        steps.report_tables(tx, "np_1", StepName.LOAD, found)
+        steps.report_tables(tx, "np_1", StepName.VERIFY, found[:1])
+    with metadb.reading() as tx:
+        first, more = steps.foremost(tx, "np_1", StepName.LOAD, 4)
+        every, none = steps.foremost(tx, "np_1", StepName.LOAD, 9)
+    assert ([table.table for table in first], more) == (["d", "e", "c", "f"], 2)
+    assert ([table.table for table in every], none) == (["d", "e", "c", "f", "b", "a"], 0)
+
+
 def test_caught_up_once_stays_until_the_step_is_reset(metadb):
     keep(metadb)
     with metadb.writing() as tx:

@@ -39,6 +39,11 @@ class LiveScreen:
         self._live, self._console = live, console
         self._rates = Rates()
 
+    @property
+    def most_tables(self) -> int:
+        """No more than the terminal has lines."""
+        return max(3, self._console.height)
+
     def show(self, project: ProjectView) -> None:
         """Draw how it stands."""
         now = time.monotonic()

@@ -130,11 +130,11 @@ def _watched(service: Service, project_id: str, screen: Screen, stopped: threadi
     """Show the project until it rests; a signal pauses it first."""
     warnings = _Warnings(service, project_id, screen)
     while True:
-        project = service.project(project_id)
+        project = service.project(project_id, most_tables=screen.most_tables)
         warnings.say_new()
         screen.show(project)
         if project.status is not ProjectStatus.RUNNING:
-            return project
+            return service.project(project_id)
         if stopped.is_set():
             return _paused(service, project_id, screen)
         stopped.wait(LOOK_SECONDS)

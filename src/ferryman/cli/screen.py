@@ -47,6 +47,11 @@ SAME_SECONDS = 30.0
 class Screen(Protocol):
     """Shows a project again and again."""
 
+    @property
+    def most_tables(self) -> int:
+        """How many tables of a step it has room for."""
+        ...
+
     def show(self, project: ProjectView) -> None:
         """Show how it stands."""
         ...
@@ -70,6 +75,8 @@ def opened_screen(*, plain: bool, out: TextIO) -> Iterator[Screen]:
 
 class PlainScreen:
     """A line for each change of a step, and one every few seconds for what is under way and has moved."""
+
+    most_tables = 0
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -146,13 +153,13 @@ def rows_text(step: StepView) -> str:
 
 
 def tables_to_show(project: ProjectView, most: int) -> tuple[list[TableProgress], int]:
-    """Return the tables of the step under way that are worth a line, those being worked on first, and how many wait."""
+    """Return the tables of the step under way that are worth a line, those being worked on first, and how many more."""
     step = next((s for name in WITH_TABLES for s in project.steps if s.name is name and s.status in UNDER_WAY), None)
     if step is None:
         return [], 0
     ranks = {"failed": 0, "running": 1, "waiting": 2, "done": 3}
     ordered = sorted(step.tables, key=lambda table: (ranks.get(table.state, 2), -table.rows_total, table.table))
-    return ordered[:most], max(0, len(ordered) - most)
+    return ordered[:most], max(0, len(ordered) + step.more_tables - most)
 
 
 def table_facts(table: TableProgress, rates: Rates) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ferryman.metadb.database import Transaction
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.projects import ProjectHead, ProjectRow
 from ferryman.metadb.steps import ORDER, StepRow
-from ferryman.model.project import StepName
+from ferryman.model.project import StepName, TableProgress
 from ferryman.model.switchover import Switchover
 
 SHOWN_NOTE_BYTES = 1 << 16
@@ -51,15 +51,16 @@ def endpoint_view(row: EndpointRow) -> EndpointView:
     )
 
 
-def project_view(tx: Transaction, row: ProjectRow, *, tables: bool) -> ProjectView:
-    """Show a project with its steps; `tables`: also with each table's progress."""
+def project_view(tx: Transaction, row: ProjectRow, *, tables: bool, most_tables: int | None = None) -> ProjectView:
+    """Show a project with its steps; `tables`: also with each table's progress, or that of the foremost ones."""
     switchover = switchovers.of_project(tx, row.id)
     return ProjectView(
         id=row.id,
         spec=row.spec,
         status=row.status,
         steps=tuple(
-            step_view(tx, _shown(tx, step, switchover), tables=tables) for step in steps.of_project(tx, row.id)
+            step_view(tx, _shown(tx, step, switchover), most_tables=most_tables if tables else 0)
+            for step in steps.of_project(tx, row.id)
         ),
         created_at=as_datetime(row.created_at),
         changed_at=as_datetime(row.changed_at),
@@ -86,21 +87,29 @@ def _shown(tx: Transaction, step: StepRow, switchover: Switchover | None) -> Ste
     return step if apply is None else replace(step, progress=apply.progress, restarts=apply.restarts)
 
 
-def step_view(tx: Transaction, row: StepRow, *, tables: bool) -> StepView:
-    """Show a step."""
+def step_view(tx: Transaction, row: StepRow, *, most_tables: int | None = None) -> StepView:
+    """Show a step with all of its tables, or the foremost ones."""
+    tables, more = _tables(tx, row, most_tables)
     running = unix_now() - row.running_since if row.running_since is not None else 0.0
     return StepView(
         order=ORDER[row.name],
         name=row.name,
         status=row.status,
         progress=row.progress,
-        tables=steps.tables(tx, row.project_id, row.name) if tables else (),
+        tables=tables,
+        more_tables=more,
         started_at=as_optional_datetime(row.started_at),
         finished_at=as_optional_datetime(row.finished_at),
         seconds=row.seconds + max(running, 0.0),
         error=_error(row.error),
         restarts=row.restarts,
     )
+
+
+def _tables(tx: Transaction, row: StepRow, most: int | None) -> tuple[tuple[TableProgress, ...], int]:
+    if most is None:
+        return steps.tables(tx, row.project_id, row.name), 0
+    return steps.foremost(tx, row.project_id, row.name, most) if most else ((), 0)
 
 
 def page_of(items: Sequence[T], number: int, size: int) -> tuple[Sequence[T], Page]:

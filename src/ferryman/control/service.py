@@ -141,10 +141,13 @@ class Service(EndpointBook):
         with self._metadb.reading() as tx:
             return sum(row.expires_at > now for row in tasks.held(tx))
 
-    def project(self, project_id: str, *, tables: bool = True) -> ProjectView:
-        """Return one project; ``project.unknown``. Without `tables` it is cheap however many tables there are."""
+    def project(self, project_id: str, *, tables: bool = True, most_tables: int | None = None) -> ProjectView:
+        """Return one project; ``project.unknown``.
+
+        Without `tables`, or with the foremost `most_tables` of each step, it is cheap however many tables there are.
+        """
         with self._metadb.reading() as tx:
-            return project_view(tx, self._row(tx, project_id), tables=tables)
+            return project_view(tx, self._row(tx, project_id), tables=tables, most_tables=most_tables)
 
     def projects(
         self,

@@ -48,13 +48,17 @@ class ErrorView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
-    """A step as it stands; `order` counts all steps of the project type from 1, enabled or not."""
+    """A step as it stands; `order` counts all steps of the project type from 1, enabled or not.
+
+    `more_tables`: how many there are besides `tables`, where only some were asked for.
+    """
 
     order: int
     name: StepName
     status: StepStatus
     progress: StepProgress
     tables: tuple[TableProgress, ...] = ()
+    more_tables: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     seconds: float = 0.0

@@ -169,6 +169,13 @@ def tables(tx: Transaction, project_id: str, name: StepName) -> tuple[TableProgr
     return tuple(_table(row) for row in rows)
 
 
+def foremost(tx: Transaction, project_id: str, name: StepName, most: int) -> tuple[tuple[TableProgress, ...], int]:
+    """Return at most so many tables, those being worked on first, then the greatest; and how many more there are."""
+    where = {"id": project_id, "step": name.value}
+    rows = tx.rows(_FOREMOST, **where, most=most)
+    return tuple(_table(row) for row in rows), int(tx.value(_COUNT_TABLES, **where)) - len(rows)
+
+
 def forget_table(tx: Transaction, project_id: str, table: str) -> None:
     """Remove the progress of a table in all steps."""
     tx.execute(
@@ -186,6 +193,11 @@ _UPDATE_TABLE = (
     " mismatches = :mismatches, state = :state, message = :message"
     " WHERE project_id = :project AND step = :step AND name = :name"
 )
+_FOREMOST = (
+    "SELECT * FROM table_progress WHERE project_id = :id AND step = :step ORDER BY CASE state WHEN 'failed' THEN 0"
+    " WHEN 'running' THEN 1 WHEN 'done' THEN 3 ELSE 2 END, total_rows DESC, name LIMIT :most"
+)
+_COUNT_TABLES = "SELECT COUNT(*) FROM table_progress WHERE project_id = :id AND step = :step"
 _LAST_PLACE = "SELECT COALESCE(MAX(place), 0) FROM table_progress WHERE project_id = :project AND step = :step"
 
 

@@ -119,7 +119,7 @@ class FakeService(Service):
             None,
         )
 
-    def project(self, project_id, *, tables=True):
+    def project(self, project_id, *, tables=True, most_tables=None):
         if self.broken:
             raise RuntimeError("a secret detail")
         if project_id not in self.kept_projects:

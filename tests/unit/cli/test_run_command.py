@@ -40,7 +40,7 @@ class Ending(FakeService):
     def close(self):
         self.closed = True
 
-    def project(self, project_id, *, tables=True):
+    def project(self, project_id, *, tables=True, most_tables=None):
         found = super().project(project_id)
         if self.started and found.status is ProjectStatus.RUNNING:
             self.looks += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -77,6 +78,8 @@ def test_tables_being_worked_on_come_first(project):
     tables, more = screen.tables_to_show(project, 10)
     assert [table.state for table in tables] == ["running"] * 10
     assert more == 50
+    load = replace(project.step(StepName.LOAD), more_tables=940)
+    assert screen.tables_to_show(replace(project, steps=(load,)), 10)[1] == 990, "those not asked for count as well"
 
 
 class _NoLive:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import queue
+import random
 import threading
 import time
 
@@ -12,8 +14,10 @@ from ferryman.model.batch import Batch
 from ferryman.model.project import StepName
 from ferryman.model.types import Kind
 from ferryman.pipeline.load.chunk_plan import PAGE_ENDS, ChunkPlan
-from ferryman.pipeline.load.job import MOST_ROWS, slices
+from ferryman.pipeline.load.job import MOST_ROWS, TableJob, slices
+from ferryman.pipeline.load.progress import Progress
 from ferryman.pipeline.load.readahead import ReadAhead, weight
+from ferryman.pipeline.load.work import Work
 from memory_endpoints import MemoryContext, make_table, spec_of
 
 TABLE = make_table("t", {"id": Kind.INTEGER}, ["id"])
@@ -164,3 +168,55 @@ def test_rates_are_over_the_last_seconds() -> None:
         now[0] = float(second)
         got = rate.sample(1900.0)
     assert got == (0.0,)
+
+
+def jobs_named(names: str) -> list[TableJob]:
+    tables = [make_table(name, {"id": Kind.INTEGER}, ["id"]) for name in names]
+    return [TableJob(name=t.name, source=t, target=t, reads=("id",), writes=("id",)) for t in tables]
+
+
+def test_only_tables_that_changed_are_reported() -> None:
+    jobs = jobs_named("abc")
+    progress, (_, second, third) = Progress(jobs), [job.name for job in jobs]
+    assert [table.table for table in progress.changes()] == [str(job.name) for job in jobs]
+    assert progress.changes() == []
+    progress.estimate(second, 100)
+    progress.chunk_opened(second)
+    progress.add(second, 40, 400)
+    (running,) = progress.changes()
+    assert (running.table, running.rows, running.rows_total, running.state) == (str(second), 40, 100, "running")
+    progress.add(third, 7, 70)
+    progress.add(third, -7, -70)
+    progress.planned(second)
+    progress.chunk_done(second)
+    assert {table.table: table.state for table in progress.changes()} == {str(second): "done", str(third): "waiting"}
+    step = progress.step()
+    assert (step.rows, step.rows_total, step.bytes, step.percent) == (40, 40, 400, 99)
+
+
+def test_totals_are_the_sums_of_the_tables() -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    jobs = jobs_named("abcde")
+    progress, last = Progress(jobs), {}
+    for _ in range(500):
+        name = chance.choice(jobs).name
+        act = chance.choice([progress.add, progress.estimate, progress.add])
+        act(name, chance.randrange(1000))
+        if chance.random() < 0.05:
+            progress.chunk_opened(name)
+            progress.planned(name)
+            progress.chunk_done(name)
+        last |= {table.table: table for table in progress.changes()}
+        step = progress.step()
+        assert step.rows == sum(table.rows for table in last.values())
+        assert step.rows_total == sum(table.rows_total for table in last.values())
+
+
+def test_the_end_of_the_queue_is_handed_on_from_stream_to_stream() -> None:
+    context = MemoryContext(spec_of([StepName.LOAD]), StepName.LOAD)
+    work = Work(context=context, source=None, target=None, progress=Progress([]), chunks=queue.Queue(1))
+    work.put(None)
+    assert work.take(0) is None
+    assert work.chunks.get_nowait() is None, "a stream that waits would sleep on"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ferryman.foundation.rate import Rate
@@ -22,9 +23,19 @@ class _TableState:
     state: str = "waiting"
     message: str = ""
 
+    @property
+    def figures(self) -> tuple[int, int, int]:
+        return self.rows, max(self.total, self.rows), self.bytes
+
     def settle(self) -> None:
         if self.planned and not self.open_chunks and self.state != "failed":
             self.state, self.total = "done", self.rows
+
+    def shown(self, name: TableName) -> TableProgress:
+        rows, total, size = self.figures
+        return TableProgress(
+            table=str(name), rows=rows, rows_total=total, bytes=size, state=self.state, message=self.message
+        )
 
 
 class Attempt:
@@ -49,11 +60,18 @@ class Attempt:
 
 
 class Progress:
-    """Counters of all tables; thread-safe."""
+    """Counters of all tables; thread-safe.
+
+    Totals are kept, and it is known which tables have changed: a report costs what has happened, however many tables
+    there are.
+    """
 
     def __init__(self, jobs: Iterable[TableJob]) -> None:
         self._lock = threading.Lock()
         self._tables = {job.name: _TableState(job.source.row_estimate) for job in jobs}
+        self._changed = dict.fromkeys(self._tables)  # in order: what is reported first, is shown first
+        figures = [state.figures for state in self._tables.values()]
+        self._totals = [sum(column) for column in zip(*figures, strict=True)] or [0, 0, 0]
         self._rate = Rate()
 
     @property
@@ -63,67 +81,62 @@ class Progress:
 
     def add(self, table: TableName, rows: int, size: int = 0) -> None:
         """Count rows of a table (negative: take back)."""
-        with self._lock:
-            state = self._tables[table]
+        with self._changing(table) as state:
             state.rows += rows
             state.bytes += size
 
     def estimate(self, table: TableName, rows: int) -> None:
         """Correct the guess of a table's rows."""
-        with self._lock:
-            self._tables[table].total = rows
+        with self._changing(table) as state:
+            state.total = rows
 
     def chunk_opened(self, table: TableName) -> None:
         """A chunk has been planned."""
-        with self._lock:
-            state = self._tables[table]
+        with self._changing(table) as state:
             state.open_chunks += 1
             state.state = "running"
 
     def chunk_done(self, table: TableName) -> None:
         """A chunk is durable."""
-        with self._lock:
-            state = self._tables[table]
+        with self._changing(table) as state:
             state.open_chunks -= 1
             state.settle()
 
     def planned(self, table: TableName) -> None:
         """No further chunks will come."""
-        with self._lock:
-            state = self._tables[table]
+        with self._changing(table) as state:
             state.planned = True
             state.settle()
 
     def failed(self, table: TableName, message: str) -> None:
         """The table could not be copied."""
-        with self._lock:
-            self._tables[table].state, self._tables[table].message = "failed", message
+        with self._changing(table) as state:
+            state.state, state.message = "failed", message
 
     def remark(self, table: TableName, message: str) -> None:
         """Say something about a table."""
-        with self._lock:
-            self._tables[table].message = message
+        with self._changing(table) as state:
+            state.message = message
 
-    def tables(self) -> list[TableProgress]:
-        """Return every table as it stands."""
+    @contextmanager
+    def _changing(self, table: TableName) -> Iterator[_TableState]:
         with self._lock:
-            return [
-                TableProgress(
-                    table=str(name),
-                    rows=state.rows,
-                    rows_total=max(state.total, state.rows),
-                    bytes=state.bytes,
-                    state=state.state,
-                    message=state.message,
-                )
-                for name, state in self._tables.items()
-            ]
+            state = self._tables[table]
+            before = state.figures
+            yield state
+            self._changed[table] = None
+            self._totals = [t + now - was for t, now, was in zip(self._totals, state.figures, before, strict=True)]
 
-    def step(self, tables: list[TableProgress], *, finished: bool = False) -> StepProgress:
+    def changes(self) -> list[TableProgress]:
+        """Return the tables that have changed since this was last asked, at first all of them."""
+        with self._lock:
+            changed, self._changed = self._changed, {}
+            return [self._tables[name].shown(name) for name in changed]
+
+    def step(self, *, finished: bool = False) -> StepProgress:
         """Return the totals; call from one thread (it samples the rate)."""
-        rows = sum(table.rows for table in tables)
-        total = sum(table.rows_total for table in tables)
-        size = sum(table.bytes for table in tables)
+        with self._lock:
+            rows, total, size = self._totals
         rows_per_second, bytes_per_second = self._rate.sample(rows, size)
         return StepProgress(
             percent=100 if finished else min(99, 100 * rows // total if total else 0),

@@ -12,7 +12,6 @@ from dataclasses import replace
 from ferryman.foundation.errors import FerrymanError
 from ferryman.foundation.memory import keep_freed_memory
 from ferryman.model.position import Position
-from ferryman.model.project import TableProgress
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.converting import converted_info, converting
@@ -176,9 +175,9 @@ class Load:
         self._report(finished=True)
 
     def _report(self, *, finished: bool = False) -> None:
-        tables: list[TableProgress] = self._progress.tables()
-        progress = self._progress.step(tables, finished=finished)
-        self._context.report(replace(progress, info=converted_info(self._context, self._target)), tables)
+        changed = self._progress.changes()  # before the totals: these are then never behind the tables
+        progress = self._progress.step(finished=finished)
+        self._context.report(replace(progress, info=converted_info(self._context, self._target)), changed)
 
 
 def _at_one_moment(context: TaskContext, source: Source) -> Source:

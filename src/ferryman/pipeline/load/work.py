@@ -157,6 +157,7 @@ class Work:
                 if (task := self.chunks.get(timeout=0.2)) is not None:
                     return task
                 self._ended.set()
+                self.chunks.put_nowait(None)  # wakes the next stream that waits
         return None
 
     def _until_stopped(self, action: Callable[[], None], again: type[Exception]) -> bool:
