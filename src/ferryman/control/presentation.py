@@ -16,8 +16,9 @@ from ferryman.metadb.steps import ORDER, StepRow
 from ferryman.model.project import StepName, TableProgress
 from ferryman.model.switchover import Switchover
 
-SHOWN_NOTE_BYTES = 1 << 16
-"""Notes larger than this (a schema of thousands of tables) are not shown in a view."""
+SHOWN_NOTE_BYTES = 1 << 10
+"""Notes that take more than this in the metadb are not shown in a view: the schema of thousands of tables takes kilobytes
+there, packed, and a good part of a second to unpack, at each look."""
 
 T = TypeVar("T")
 

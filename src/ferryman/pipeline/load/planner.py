@@ -22,11 +22,15 @@ class Planner:
         self._work = work
         self._jobs = jobs
         self._marks = marks
+        self._reader: TableReader | None = None
 
     def run(self) -> None:
-        """Plan every table, then say that no more will come."""
-        for job in self._jobs:
-            self._plan_patiently(job)
+        """Plan every table over one connection, then say that no more will come."""
+        try:
+            for job in self._jobs:
+                self._plan_patiently(job)
+        finally:
+            self._drop_reader()
         self._work.put(None)
 
     def _plan_patiently(self, job: TableJob) -> None:
@@ -34,8 +38,9 @@ class Planner:
         backoff, changes = self._work.backoff(), 0
         while not self._work.stopped and (current := self._work.current(job)) is not None:
             try:
-                self._plan_once(current, seen)
+                self._plan(current, self._opened_reader(), seen)
             except FerrymanError as error:
+                self._drop_reader()
                 if error.code == "source.table_changed" and (changes := changes + 1) <= MOST_CATALOG_READS:
                     self._work.table_changed(current, error)
                 else:
@@ -45,12 +50,15 @@ class Planner:
         if not self._work.stopped:
             self._work.progress.planned(job.name)
 
-    def _plan_once(self, job: TableJob, seen: set[Chunk]) -> None:
-        reader = self._work.source.reader()
-        try:
-            self._plan(job, reader, seen)
-        finally:
-            reader.close()
+    def _opened_reader(self) -> TableReader:
+        if self._reader is None:
+            self._reader = self._work.source.reader()
+        return self._reader
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
 
     def _plan(self, job: TableJob, reader: TableReader, seen: set[Chunk]) -> None:
         """Queue the table's chunks; `seen` are those queued before a failure."""

@@ -25,7 +25,7 @@ from ferryman.pipeline.plan import ensure_plan, source_of, target_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source
 from ferryman.spi.dialect import SchemaPlan
-from ferryman.spi.source import FlashbackSource, Source
+from ferryman.spi.source import FlashbackSource, Source, TableReader
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext, load_options
 
@@ -96,23 +96,11 @@ class Load:
         fresh = [job for job in self._jobs if str(job.name) not in begun and not marks.get(job.name)]
         allowed = self._context.spec.load.allow_target_not_empty
         asked = [job for job in fresh if not (allowed and job.keyed)]
-        full = [str(job.target.name) for job in asked if not self._is_empty(job)]
+        with contextlib.closing(self._target.reader()) as reader:
+            full = [str(job.target.name) for job in asked if not _is_empty(job, reader)]
         if full:
             raise FerrymanError("load.target_not_empty", f"tables at the target hold rows: {', '.join(full)}")
         self._context.set_note("load.begun", sorted(begun | {str(job.name) for job in self._jobs}))
-
-    def _is_empty(self, job: TableJob) -> bool:
-        reader = self._target.reader()
-        try:
-            limit = 1 if job.target.row_key else None
-            batches = reader.read(job.target, [job.target.columns[0].name], limit=limit, batch_bytes=1)
-            return not any(batch.row_count for batch in batches)  # stops at the first row; closing ends the read
-        except FerrymanError as error:
-            if error.code != "source.table_changed":
-                raise
-            raise FerrymanError("load.table_missing", f"{job.target.name} is missing at the target") from error
-        finally:
-            reader.close()
 
     def _note_keyless(self, marks: Marks) -> None:
         names = [job.name for job in self._jobs if not job.keyed]
@@ -178,6 +166,17 @@ class Load:
         changed = self._progress.changes()  # before the totals: these are then never behind the tables
         progress = self._progress.step(finished=finished)
         self._context.report(replace(progress, info=converted_info(self._context, self._target)), changed)
+
+
+def _is_empty(job: TableJob, reader: TableReader) -> bool:
+    limit = 1 if job.target.row_key else None
+    batches = reader.read(job.target, [job.target.columns[0].name], limit=limit, batch_bytes=1)
+    try:
+        return not any(batch.row_count for batch in batches)  # stops at the first row, which ends the connection
+    except FerrymanError as error:
+        if error.code != "source.table_changed":
+            raise
+        raise FerrymanError("load.table_missing", f"{job.target.name} is missing at the target") from error
 
 
 def _at_one_moment(context: TaskContext, source: Source) -> Source:
