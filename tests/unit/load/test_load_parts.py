@@ -15,10 +15,11 @@ from ferryman.model.project import StepName
 from ferryman.model.types import Kind
 from ferryman.pipeline.load.chunk_plan import PAGE_ENDS, ChunkPlan
 from ferryman.pipeline.load.job import MOST_ROWS, TableJob, slices
+from ferryman.pipeline.load.planner import Planner
 from ferryman.pipeline.load.progress import Progress
 from ferryman.pipeline.load.readahead import ReadAhead, weight
 from ferryman.pipeline.load.work import Work
-from memory_endpoints import MemoryContext, make_table, spec_of
+from memory_endpoints import MemoryContext, MemoryDatabase, MemorySource, make_table, spec_of
 
 TABLE = make_table("t", {"id": Kind.INTEGER}, ["id"])
 
@@ -220,3 +221,16 @@ def test_the_end_of_the_queue_is_handed_on_from_stream_to_stream() -> None:
     work.put(None)
     assert work.take(0) is None
     assert work.chunks.get_nowait() is None, "a stream that waits would sleep on"
+
+
+def test_all_tables_are_planned_over_one_connection() -> None:
+    jobs = jobs_named("abcdef")
+    database = MemoryDatabase(*(job.source for job in jobs))
+    source, opened = MemorySource(database), []
+    make = source.reader
+    source.reader = lambda: opened.append(1) or make()
+    context = MemoryContext(spec_of([StepName.LOAD]), StepName.LOAD)
+    work = Work(context=context, source=source, target=None, progress=Progress(jobs), chunks=queue.Queue(20))
+    Planner(work, jobs, {}).run()
+    assert len(opened) == 1
+    assert [work.chunks.get_nowait().job.name for _ in jobs] == [job.name for job in jobs]
