@@ -222,3 +222,20 @@ def test_without_a_way_back_the_project_ends(stage: SwitchStage) -> None:
     until(lambda: stage.project.status is ProjectStatus.FINISHED, stage.told)
     assert stage.status(StepName.SWITCHOVER) is StepStatus.FINISHED
     assert stage.contents(stage.source) == stage.contents(stage.target)
+
+
+def test_what_fires_at_the_old_source_is_named_before_changes_flow_back(stage: SwitchStage) -> None:
+    db = stage.source.name
+    stage.source.run(
+        f"CREATE TABLE {db}.audit (id INT PRIMARY KEY AUTO_INCREMENT, what INT)",
+        f"CREATE TRIGGER {db}.told AFTER UPDATE ON {db}.item FOR EACH ROW INSERT INTO {db}.audit (what) VALUES (NEW.id)",
+    )
+    stage.open()
+    stage.service.switchovers.start(stage.id, source_stopped=True)
+    error = stage.until_stage(Stage.DONE).error
+    assert error is not None, "the trigger would write at the source what is not at the target"
+    assert f"told of {db}.item" in error["message"]
+    assert f"DROP TRIGGER `{db}`.`told`" in error["hint"]
+    stage.source.run(f"DROP TRIGGER {db}.told")
+    stage.service.switchovers.retry(stage.id)
+    assert stage.until_stage(Stage.DONE).error is None, stage.told()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ferryman.connectors.mysql_family.catalog.typemap import quoted_name
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.ddl.writer import full_name
+from ferryman.connectors.mysql_family.precheck.firing import check_events, check_triggers
 from ferryman.connectors.mysql_family.precheck.items import Item, Look, listed, passed, refused, warned
 from ferryman.connectors.mysql_family.precheck.privileges import missing, read_grants
 from ferryman.connectors.mysql_family.precheck.source import check_clock, check_time_zone, check_version
@@ -86,6 +87,20 @@ def check_tables(look: Look) -> list[CheckResult]:
         message = f"{len(absent)} tables are missing: {listed(absent)}"
         return refused(message, "make them, or let the schema step run", code="target.table_missing")
     return passed()
+
+
+def check_firing_tables(look: Look) -> list[CheckResult]:
+    """Ask for tables without triggers."""
+    if not look.has_step(StepName.LOAD, StepName.APPLY):
+        return []
+    return check_triggers(look, list(_existing(look)))
+
+
+def check_firing_databases(look: Look) -> list[CheckResult]:
+    """Ask for databases whose events do not write by themselves."""
+    if not look.has_step(StepName.LOAD, StepName.APPLY):
+        return []
+    return check_events(look, [name.database for name in _existing(look)])
 
 
 def check_empty(look: Look) -> list[CheckResult]:
@@ -192,6 +207,8 @@ ITEMS = (
     Item("RDB_SCHEMA_EXIST", "the databases exist or can be made", check_databases),
     Item("RDB_TABLE_EXIST", "the tables exist", check_tables),
     Item("DB_TABLE_NOT_EMPTY", "the tables are empty", check_empty),
+    Item("DB_TRIGGER", "no trigger acts on what we write", check_firing_tables),
+    Item("DB_EVENT", "no event writes by itself", check_firing_databases),
     Item("DB_ACCOUNT_WRITER_PRIVILEGE", "we may write rows", check_write_privilege),
     Item("DB_ACCOUNT_CREATE_PRIVILEGE", "we may make tables", check_create_privilege),
     Item("DB_MYSQL_UPDATE_HEARTBEAT_PRIVILEGE", "we may keep our progress in the target", check_own_privilege),
