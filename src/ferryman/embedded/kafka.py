@@ -54,10 +54,13 @@ class Kafka(Server):
         port: int = 0,
         outlive: bool = False,
         settings: Mapping[str, str] | None = None,
+        joins: Kafka | None = None,
     ) -> None:
-        """Prepare a broker; `settings` override `SETTINGS`."""
+        """Prepare a broker; `settings` override `SETTINGS`; with `joins` it is the second broker of that one's cluster."""
         super().__init__(directory, port=port, outlive=outlive)
-        self._settings = {**SETTINGS, **(settings or {})}
+        self._joins = joins
+        second = {"node.id": "2", "process.roles": "broker"} if joins is not None else {}
+        self._settings = {**SETTINGS, **second, **(settings or {})}
         self.sasl_port = int(self._kept("sasl-port", lambda: str(free_port())))
         self._controller_port = int(self._kept("controller-port", lambda: str(free_port())))
 
@@ -84,15 +87,17 @@ class Kafka(Server):
             raise FerrymanError("embedded.not_started", f"Kafka's storage was not made: {done.stderr[-500:]}")
 
     def _write_settings(self) -> None:
-        listeners = {"PLAIN": self.port, "SASL": self.sasl_port, "CONTROLLER": self._controller_port}
+        listeners = {"PLAIN": self.port, "SASL": self.sasl_port}
         shown = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
+        controller = (self._joins or self)._controller_port
+        heard = shown if self._joins is not None else [*shown, f"CONTROLLER://127.0.0.1:{controller}"]
         module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         login = f'username="{self.user}" password="{self.password}" user_{self.user}="{self.password}"'
         own = {
             "log.dirs": str(self.directory / "data"),
-            "listeners": ",".join(shown),
-            "advertised.listeners": ",".join(shown[:2]),
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "listeners": ",".join(heard),
+            "advertised.listeners": ",".join(shown),
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listener.name.sasl.plain.sasl.jaas.config": f"{module} {login};",
         }
         path = self.directory / "server.properties"
