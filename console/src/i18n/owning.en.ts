@@ -56,6 +56,7 @@ export const owningEn = {
   'switch.next.cancelling': 'Nothing: the project is going back to following its source.',
   'switch.next.wait': 'Nothing: wait. It can still be given up.',
   'switch.next.waitNoReturn': 'Nothing: wait. It can no longer be given up.',
+  'switch.repairThenRetry': 'Then tell the switchover to try again: it compares every row anew.',
   'switch.differences': 'Differences',
   'switch.by.operator': 'you',
   'switch.by.ferryman': 'Ferryman',

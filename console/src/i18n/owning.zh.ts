@@ -58,6 +58,7 @@ export const owningZh: Record<keyof typeof owningEn, string> = {
   'switch.next.cancelling': '无需操作：项目正在恢复跟随源端。',
   'switch.next.wait': '无需操作，请等待。现在仍可放弃。',
   'switch.next.waitNoReturn': '无需操作，请等待。现在已不能放弃。',
+  'switch.repairThenRetry': '之后请让切换重试：它会重新比对每一行。',
   'switch.differences': '差异',
   'switch.by.operator': '您',
   'switch.by.ferryman': 'Ferryman',

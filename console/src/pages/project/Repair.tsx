@@ -40,7 +40,8 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
       }
       const outcome = await post<RepairOutcome>(`${path}/repair`, { name: project.name });
       const rows = Object.values(outcome.tables).reduce((sum, each) => sum + each, 0);
-      await post(`${path}/verify`);
+      if (paused && project.switchover) await post(`${path}/resume`);
+      if (!project.switchover) await post(`${path}/verify`); // a switchover compares by itself, when told to try again
       message.success(t('repair.done', { rows }));
       onClose();
     } catch (problem) {
@@ -62,7 +63,7 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
     >
       <p>{t('repair.text')}</p>
       {running && <p>{t('repair.pauses')}</p>}
-      <p>{t('repair.verifies')}</p>
+      <p>{t(project.switchover ? 'switch.repairThenRetry' : 'repair.verifies')}</p>
     </AskByName>
   );
 }
