@@ -57,6 +57,7 @@ export const owningEn = {
   'switch.next.wait': 'Nothing: wait. It can still be given up.',
   'switch.next.waitNoReturn': 'Nothing: wait. It can no longer be given up.',
   'switch.repairThenRetry': 'Then tell the switchover to try again: it compares every row anew.',
+  'switch.repaired': 'Repaired: {rows} rows. Now tell the switchover to try again.',
   'switch.differences': 'Differences',
   'switch.by.operator': 'you',
   'switch.by.ferryman': 'Ferryman',

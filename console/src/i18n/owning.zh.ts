@@ -59,6 +59,7 @@ export const owningZh: Record<keyof typeof owningEn, string> = {
   'switch.next.wait': '无需操作，请等待。现在仍可放弃。',
   'switch.next.waitNoReturn': '无需操作，请等待。现在已不能放弃。',
   'switch.repairThenRetry': '之后请让切换重试：它会重新比对每一行。',
+  'switch.repaired': '已修复 {rows} 行。现在请让切换重试。',
   'switch.differences': '差异',
   'switch.by.operator': '您',
   'switch.by.ferryman': 'Ferryman',

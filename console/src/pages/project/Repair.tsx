@@ -42,7 +42,7 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
       const rows = Object.values(outcome.tables).reduce((sum, each) => sum + each, 0);
       if (paused && project.switchover) await post(`${path}/resume`);
       if (!project.switchover) await post(`${path}/verify`); // a switchover compares by itself, when told to try again
-      message.success(t('repair.done', { rows }));
+      message.success(t(project.switchover ? 'switch.repaired' : 'repair.done', { rows }));
       onClose();
     } catch (problem) {
       setFailure(failureOf(problem));
