@@ -278,6 +278,33 @@ def test_a_table_altered_meanwhile_is_compared_anew():
     assert report.tables[0].rows == 95
 
 
+@pytest.mark.parametrize("code", ["source.table_changed", "target.table_changed"])
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_table_that_goes_meanwhile_on_whichever_side_stops_nothing(code, dropped):
+    """Renamed or dropped at the source, and so, a moment later, at the target: which side tells first is chance."""
+    rig = Rig(ORDERS, EVENTS)
+    rig.fill(ORDERS, rows(95))
+    rig.fill(EVENTS, [(b"2026-01-01 00:00:00", b"x")] * 20)
+    lock, seen = threading.Lock(), []
+
+    def go(event):
+        with lock:
+            seen.append(event)
+            if event != "read" or seen.count("read") != 3:
+                return
+            if dropped:
+                del rig.source.tables[ORDERS.name], rig.target.tables[ORDERS.name]
+        raise FerrymanError(code, "the table is gone")
+
+    (rig.source if code.startswith("source") else rig.target).fault = go
+    report = rig.compare()
+    assert report.differences == 0
+    assert seen.count("read") >= 3
+    found = {table.table: (table.rows, table.message) for table in report.tables}
+    assert found["shop.events"][0] == 20
+    assert found["shop.orders"] == ((0, "dropped at the source while it was compared") if dropped else (95, ""))
+
+
 def test_stops_when_asked():
     rig = Rig(ORDERS)
     rig.fill(ORDERS, rows(95))

@@ -16,7 +16,7 @@ from ferryman.model.mismatch import Mismatch
 from ferryman.model.names import TableName
 from ferryman.model.project import ProjectSpec, StepProgress, TableProgress
 from ferryman.model.schema import Table
-from ferryman.pipeline.verify.catalogs import read_catalogs
+from ferryman.pipeline.verify.catalogs import Catalogs, read_catalogs
 from ferryman.pipeline.verify.comparison import Comparison
 from ferryman.pipeline.verify.correction import Quote
 from ferryman.pipeline.verify.differences import buckets_for
@@ -31,8 +31,11 @@ STREAMS = 2
 
 REPORT_SECONDS = 0.5
 GIVE_UP_SECONDS = 300.0
+CHANGED_SECONDS = 0.5
 MOST_CHANGES = 3
 """How often a table may change while it is read and still be compared anew."""
+_CHANGED = frozenset({"source.table_changed", "target.table_changed"})
+"""A schema statement met us, at the source or, once it was applied, at the target: the catalogs tell what is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Verification:
 
     def _round(self, only: Sequence[TableName], *, final: bool) -> list[TableName]:
         """Compare some tables (empty: all); returns those that changed meanwhile."""
-        catalogs = self._patiently(lambda: read_catalogs(self.spec, self.source, self.target, only, self.watch))
+        catalogs = self._catalogs(only)
         for name, mismatch in catalogs.broken.items():
             self._finish(_broken_result(name, mismatch))
         for name in set(only) - {pair.name for pair in catalogs.pairs} - set(catalogs.broken):
@@ -116,6 +119,22 @@ class Verification:
             for name in changed:
                 self._finish(_remark_result(name, "its definition kept changing: not compared", moving=True))
         return changed
+
+    def _catalogs(self, only: Sequence[TableName]) -> Catalogs:
+        """Read both catalogs, again if a table goes just then."""
+        left = MOST_CHANGES
+        while True:
+            try:
+                found: Catalogs = self._patiently(
+                    lambda: read_catalogs(self.spec, self.source, self.target, only, self.watch)
+                )
+            except FerrymanError as error:
+                left -= 1
+                if error.code not in _CHANGED or not left:
+                    raise
+                self._pause(CHANGED_SECONDS)
+            else:
+                return found
 
     def _unfinished(self, pairs: Sequence[Pair]) -> list[Pair]:
         rest: list[Pair] = []
@@ -211,7 +230,7 @@ class Verification:
         try:
             self._patiently(plan)
         except FerrymanError as error:
-            if error.code != "source.table_changed":
+            if error.code not in _CHANGED:
                 raise
             comparison.changed = True
             return
@@ -249,7 +268,7 @@ class Verification:
                 done = True
             except FerrymanError as error:
                 readers.drop()
-                if error.code == "source.table_changed":
+                if error.code in _CHANGED:
                     comparison.changed = True
                 else:
                     self._pause(backoff.failed(error))
