@@ -94,7 +94,7 @@ def _unique_keys(connection: Any, database: str) -> set[tuple[Any, ...]]:
 def _sums(database: str, table: str, columns: list[str]) -> str:
     parts = [f"IFNULL(CRC32({_quoted(name)}), 'NULL')" for name in columns]
     line = f"CRC32(CONCAT_WS('/', {', '.join(parts)}))" if parts else "1"
-    return f"SELECT COUNT(*), BIT_XOR({line}), SUM({line}) FROM {database}.{_quoted(table)}"
+    return f"SELECT COUNT(*) AS a, BIT_XOR({line}) AS b, SUM({line}) AS c FROM {database}.{_quoted(table)}"
 
 
 def _quoted(name: str) -> str:

@@ -56,12 +56,16 @@ def test_both_sides_end_equal_after_a_storm_of_rows_and_schemas(stage: Stage) ->
     storm.prepare()
     project = stage.start_project(database)
     until(lambda: stage.reached(project, "TRANSFER_INCR_LOG_PULL"), 60, "the log is captured", stage.news)
-    with storm:
-        until(lambda: loaded(stage, project), 120, "the load ends", stage.news)
-        storm.mild = False
-        time.sleep(SECONDS / 2)  # the storm blows: nothing is waited for
-        storm.big_transaction()
-        time.sleep(SECONDS / 2)
+    try:
+        with storm:
+            until(lambda: loaded(stage, project), 120, "the load ends", stage.news)
+            storm.mild = False
+            time.sleep(SECONDS / 2)  # the storm blows: nothing is waited for
+            storm.big_transaction()
+            time.sleep(SECONDS / 2)
+    except BaseException:
+        print("\n".join(storm.history))
+        raise
     if storm.failure is not None:
         raise storm.failure
     print(f"{storm.transactions} transactions, {len(storm.history)} schema statements, {storm.refused} refused")

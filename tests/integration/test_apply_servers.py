@@ -333,3 +333,36 @@ def kill_sessions(lab, rng):
         for session in rng.sample(others, min(2, len(others))):
             with contextlib.suppress(pymysql.err.Error):  # it has gone by itself
                 cursor.execute(f"kill {session}")
+
+
+def test_a_unique_key_dropped_at_the_source_before_rows_are_loaded_loses_none_of_them(lab):
+    """Two rows hold one value then, which the target still forbids: REPLACE keeps one, and the other never changes again."""
+    lab.sql("insert into item (id, u, name) values (1, 1, 'a1'), (2, 2, 'b2'), (3, 3, 'c3'), (9, 9, 'i9')")
+    schema.run(lab.context(StepName.SCHEMA))
+    capturing, captor = lab.capture()
+    lab.sql("alter table item drop key u")
+    lab.sql("update item set u = 1 where id in (2, 9)")
+    loading = lab.context(StepName.LOAD)
+    load.run(loading)
+    assert loading.note("load.reread") == [[lab.database, "item"]]
+    lab.sql("insert into item (id, u, name) values (10, 1, 'j10')")
+    lab.stop_here()
+    applying = lab.context(StepName.APPLY)
+    apply.run(applying)
+    capturing.stop.set()
+    captor.join()
+    assert applying.progress.percent == 100, applying.events
+    assert [row[0] for row in lab.sql("select id from item order by id")] == [1, 2, 3, 9, 10]
+    lab.assert_equal()
+
+
+def test_a_unique_key_dropped_while_nobody_follows_stops_the_load(lab):
+    lab.spec = replace(lab.spec, steps=(StepName.SCHEMA, StepName.LOAD))
+    lab.sql("insert into item (id, u, name) values (1, 1, 'a1'), (2, 2, 'b2')")
+    schema.run(lab.context(StepName.SCHEMA))
+    lab.sql("alter table item drop key u")
+    lab.sql("update item set u = 1")
+    with pytest.raises(FerrymanError) as caught:
+        load.run(lab.context(StepName.LOAD))
+    assert caught.value.code == "load.table_changed"
+    assert "unique key" in caught.value.message

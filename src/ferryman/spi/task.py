@@ -25,6 +25,7 @@ VERIFY_OPTIONS_NOTE = "options.verify"
 SELECTION_NOTE = "objects.selection"
 MEET_NOTE = "verify.meet"
 MET_NOTE = "verify.met"
+REREAD_NOTE = "load.reread"
 STILL_NOTE = "switchover.still"
 SWITCH_ASK_NOTE = "switchover.ask"
 SWITCH_ANSWER_NOTE = "switchover.answer"
@@ -54,6 +55,7 @@ class TaskContext(Protocol):
     ``load.end``          Position when the last chunk had been read             load        apply, control
     ``load.snapshot``     Position all rows are read at (no capture, flashback)   load        load
     ``load.unfollowed``   tables without a key, copied while nobody follows      load        control
+    ``load.reread``       pairs of names: tables that lost a unique key meanwhile load        apply (reads them again)
     ``load.begun``        source tables whose target is ours to fill             load        load
     ``load.plan/T/N``     page N of table T's chunk ends, fixed once written     load        load
     ``apply.drain``       true: apply shall end at the source's position now     control     runner

@@ -49,7 +49,7 @@ from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, shown_sql
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
-from ferryman.spi.task import METADB_AWAY, TaskContext, apply_options
+from ferryman.spi.task import METADB_AWAY, REREAD_NOTE, TaskContext, apply_options
 
 STILL_SECONDS = 0.05
 """So often it is asked whether to go on, while apply stands still."""
@@ -334,13 +334,21 @@ def _surroundings(
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=load_end_of(context),
         unsettled=Unsettled(
-            Ledger.of(context.note(NOTE)),
+            _ledger(context),
             lambda ledger: context.set_note(NOTE, ledger.to_document()),
         ),
         stages=stages,
         policies=lambda: Policies.read(apply_options(context), context.note(CHOICE_NOTE)),
         ground=Ground(target.read_schema, context.note(GROUND_NOTE), partial(context.set_note, GROUND_NOTE)),
     )
+
+
+def _ledger(context: TaskContext) -> Ledger:
+    """Return what has to be read again: at first the tables that the load says so of."""
+    document = context.note(NOTE)
+    if document is not None:
+        return Ledger.of(document)
+    return Ledger(whole={TableName(*name) for name in context.note(REREAD_NOTE) or ()})
 
 
 def load_end_of(context: TaskContext) -> Callable[[], Position | None]:

@@ -66,6 +66,14 @@ def adapted(job: TableJob, table: Table) -> TableJob:
     return without_columns(job, dropped, renamed, table)
 
 
+def loosened(job: TableJob, table: Table) -> bool:
+    """Whether the target enforces a unique key that the source, as its catalog shows the table now, does not have."""
+    source_name = {write.casefold(): read.casefold() for read, write in zip(job.reads, job.writes, strict=False)}
+    kept = {frozenset(column.casefold() for column in index.columns) for index in table.unique_keys}
+    enforced = [[column.casefold() for column in index.columns] for index in job.target.unique_keys if index.columns]
+    return any(frozenset(source_name.get(name, name) for name in columns) not in kept for columns in enforced)
+
+
 def _missing(job: TableJob, table: Table) -> list[str]:
     return [name for name in job.reads if _absent(table, name)]
 

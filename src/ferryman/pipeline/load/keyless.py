@@ -135,6 +135,7 @@ class KeylessStream:
             self._backoff.succeeded,
             self._work.pace,
             self._work.distance,
+            self._work.loosened,
         )
         try:
             writer.begin()

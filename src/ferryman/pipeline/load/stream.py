@@ -96,6 +96,7 @@ class Stream:
             self._backoff.succeeded,
             self._work.pace,
             self._work.distance,
+            self._work.loosened,
         )
         try:
             with ReadAhead(lambda: reader.read(job.source, job.reads, chunk=task.chunk), reader.close) as batches:

@@ -20,7 +20,7 @@ from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Progress
 from ferryman.spi.source import Chunk, Source
 from ferryman.spi.target import Lease, Target
-from ferryman.spi.task import TaskContext, load_options
+from ferryman.spi.task import REREAD_NOTE, TaskContext, load_options
 
 T = TypeVar("T")
 
@@ -173,6 +173,33 @@ class Work:
         """Return the job as the table stands now; `None` when the table is gone and its end is in the log."""
         with self._lock:
             return self._jobs.get(job.name, job)
+
+    def loosened(self, job: TableJob) -> bool:
+        """Whether the source has given up a unique key that the target still enforces; asked when a value is taken.
+
+        Then two rows may hold it at the source, and REPLACE keeps one of them, though the other may never change again:
+        such a table is read again once apply has dropped the key, too (note ``load.reread``). The catalog is read after
+        the rows were: a key that it shows held for them.
+
+        Raises:
+            FerrymanError: ``load.table_changed``: nothing would follow, so rows would be lost.
+        """
+        table = drift.reread(self.source, job, self.progress.names, self.context.spec.selection)
+        if table is None or not drift.loosened(job, table):
+            return False
+        if not self.captures:
+            raise FerrymanError(
+                "load.table_changed", f"{job.name}: {job.target.name} has a unique key that the source does not have"
+            )
+        with self._lock:
+            known = {TableName(*name) for name in self.context.note(REREAD_NOTE) or ()}
+            if job.name not in known:
+                names = sorted({*known, job.name})
+                self.context.set_note(REREAD_NOTE, [[name.database, name.table] for name in names])
+                self.context.event(
+                    "warning", f"{job.name} lost a unique key while it was copied: it is read again later"
+                )
+        return True
 
     def table_changed(self, used: TableJob, error: FerrymanError) -> None:
         """Read the catalog again after ``source.table_changed``; `used` is the job that met it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from ferryman.foundation.errors import DuplicateKeyError
 from ferryman.model.batch import Batch
@@ -30,6 +31,7 @@ class ChunkWriter:
         committed: Called after each commit: the target is alive.
         pace: The speed limits.
         distance: Is told how long transactions take to begin.
+        loosened: Tells whether the source has given up a unique key of the target's.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class ChunkWriter:
         committed: Callable[[], None],
         pace: Pace,
         distance: Distance,
+        loosened: Callable[[TableJob], bool],
     ) -> None:
         self._session = session
         self._lease = lease
@@ -51,10 +54,11 @@ class ChunkWriter:
         self._committed = committed
         self._pace = pace
         self._distance = distance
+        self._loosened = loosened
         self._open = False
         self._rows = 0
         self._bytes = 0
-        self._replacing = False
+        self._replacing = self._loose = False
 
     def begin(self) -> None:
         """Begin a transaction unless one is open."""
@@ -96,9 +100,10 @@ class ChunkWriter:
                 if not self._job.keyed:
                     raise  # one snapshot into an empty table: a value is taken only where the target's key is coarser
                 self._replacing = True
+                self._loose = self._loosened(self._job)
             else:
                 return
-        with self._guard.watch(self._session, self._job, batch):
+        with nullcontext() if self._loose else self._guard.watch(self._session, self._job, batch):
             self._session.replace(self._job.target, self._job.writes, batch)
 
     def _commit(self) -> None:
