@@ -47,6 +47,11 @@ class Ledger:
         }
 
     @classmethod
+    def begun(cls, document: Any, reread: Any) -> Ledger:
+        """Read the note's document; as long as there is none, begin with the tables that the load says so of."""
+        return cls.of(document) if document is not None else cls(whole={TableName(*name) for name in reread or ()})
+
+    @classmethod
     def of(cls, document: Any) -> Ledger:
         """Read the note's document."""
         if not document:

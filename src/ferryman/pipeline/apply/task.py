@@ -334,21 +334,13 @@ def _surroundings(
         keyless_from=from_json(dict[TableName, Position], context.note("load.keyless") or {}),
         consistent_from=load_end_of(context),
         unsettled=Unsettled(
-            _ledger(context),
+            Ledger.begun(context.note(NOTE), context.note(REREAD_NOTE)),
             lambda ledger: context.set_note(NOTE, ledger.to_document()),
         ),
         stages=stages,
         policies=lambda: Policies.read(apply_options(context), context.note(CHOICE_NOTE)),
         ground=Ground(target.read_schema, context.note(GROUND_NOTE), partial(context.set_note, GROUND_NOTE)),
     )
-
-
-def _ledger(context: TaskContext) -> Ledger:
-    """Return what has to be read again: at first the tables that the load says so of."""
-    document = context.note(NOTE)
-    if document is not None:
-        return Ledger.of(document)
-    return Ledger(whole={TableName(*name) for name in context.note(REREAD_NOTE) or ()})
 
 
 def load_end_of(context: TaskContext) -> Callable[[], Position | None]:

@@ -78,7 +78,9 @@ class Load:
         if self._work.failure is not None:
             self._report()
             raise self._work.failure
-        if not self._context.stop_requested():
+        if self._context.stop_requested():
+            self._report()
+        else:
             self._work.patiently(self._finish)
 
     def _begin(self) -> Marks:
