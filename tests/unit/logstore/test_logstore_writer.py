@@ -225,6 +225,19 @@ def test_a_second_is_found(tmp_path):
     assert position_at(tmp_path, "np_2", 10_000) is None
 
 
+def test_a_second_is_found_before_all_that_came_later_though_the_clock_went_back(tmp_path):
+    """Segment after segment begins at a second before it, but the first one holds changes of later seconds."""
+    times = [*range(1, 101), *range(60, 70), *range(60, 70), *range(70, 80), *range(80, 89)]
+    for epoch, (first, last) in enumerate([(1, 100), (101, 110), (111, 120), (121, 130), (131, 139)], start=1):
+        records = [
+            LogRecord(payload=b"x", position=place(n, times[n - 1]), boundary=True) for n in range(first, last + 1)
+        ]
+        with_records(tmp_path, epoch, records)
+    assert position_at(tmp_path, "np_1", 90) == place(90)
+    assert position_at(tmp_path, "np_1", 65) == place(65)
+    assert position_at(tmp_path, "np_1", 100) == place(139, 88)
+
+
 def test_large_records_and_transactions_stream(tmp_path, writer):
     reader = open_reader(tmp_path, "np_1", place(0))
     for number in range(1, 12):

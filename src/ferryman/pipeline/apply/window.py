@@ -210,14 +210,18 @@ class Cutter:
             elif isinstance(item, SchemaStatement):
                 statement = item
             elif isinstance(item, Pulse):
-                self.seen = max(self.seen, item.position.time)
+                self._see(item.position)
             elif isinstance(item, Savepoint):
                 self._mark(item, record)
             elif isinstance(item, Rollback):
                 self._undo(item)
         if record.boundary:
-            self.seen = max(self.seen, record.position.time)
+            self._see(record.position)
         return statement
+
+    def _see(self, place: Position) -> None:
+        """The source was alive then; a clock that went ahead says nothing of the time until it is that late here."""
+        self.seen = max(self.seen, min(place.time, time.time()))
 
     def _mark(self, savepoint: Savepoint, record: LogRecord) -> None:
         if record.position > self._applied:

@@ -7,6 +7,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -244,13 +245,15 @@ def segment_of(directory: Path, position: Position) -> int | None:
 
 
 def position_at(directory: Path, unix_seconds: float) -> Position | None:
-    """Return the last kept transaction border at or before that second, or `None` when the store begins later."""
-    known = sequences(directory)
-    index = bisect_right(known, unix_seconds, key=lambda n: read_header(directory, n)[0].start.time)
-    if not index:
+    """Return the last kept transaction border at or before that second, or `None` when the store begins later.
+
+    The source's clock may have gone back: what counts is the first border behind that second, so that nothing later is missed.
+    """
+    leading = list(takewhile(lambda n: read_header(directory, n)[0].start.time <= unix_seconds, sequences(directory)))
+    if not leading:
         return None
     best: Position | None = None
-    for entry in borders(directory, known[index - 1], before_time=unix_seconds):
+    for entry in borders(directory, leading[-1], before_time=unix_seconds):
         if entry.position.time > unix_seconds:
             break
         best = entry.position if entry.position.time else best
