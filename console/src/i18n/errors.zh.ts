@@ -34,6 +34,7 @@ export const ERRORS_ZH: Record<string, string> = {
   'apply.row_missing': '目标端缺少要修改的行',
   'apply.too_many_letters': '死信过多',
   'apply.unique_conflict': '目标端的唯一键冲突',
+  'apply.target_changed': '目标端的列被改窄，写入会被舍入或截断',
   'checkpoint.moved_back': '检查点倒退，已停止',
   'checkpoint.unreadable': '检查点无法读取',
   'component.unknown': '没有这个组件',

@@ -1,4 +1,4 @@
-import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{X as t,j as n}from"./design-DmABUWE0.js";import{D as r,P as i,T as a,h as o,k as s,m as c,p as l,u,v as d,w as f}from"./index-B2Dyd_G_.js";var p=e(t(),1);function m(e){let t=e.split(`
+import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{X as t,j as n}from"./design-DmABUWE0.js";import{D as r,P as i,T as a,h as o,k as s,m as c,p as l,u,v as d,w as f}from"./index-CUbi2XA9.js";var p=e(t(),1);function m(e){let t=e.split(`
 
 `),n=t.pop()??``;return{messages:t.map(h).filter(e=>e!==null),rest:n}}function h(e){let t=`message`,n=[];for(let r of e.split(`
 `))r.startsWith(`event: `)?t=r.slice(7):r.startsWith(`data: `)&&n.push(r.slice(6));return n.length?{name:t,data:n.join(`
