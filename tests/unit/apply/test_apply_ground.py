@@ -96,3 +96,20 @@ def test_a_statement_of_the_source_makes_new_ground() -> None:
     lab.type = decimal(0)
     looked(lab, 2)
     assert "decimal(20,0)" in str(lab.note)
+
+
+def broken(code: str) -> Ground:
+    def read(selection: Selection) -> Schema:
+        raise FerrymanError(code, "what was asked for could not be read")
+
+    return Ground(read, None, lambda note: None)
+
+
+@pytest.mark.parametrize("code", ["target.table_changed", "source.table_changed"])
+def test_a_table_that_goes_while_it_is_looked_at_is_told_by_whoever_writes_there(code: str) -> None:
+    broken(code).look([NAME], PLACE)
+
+
+def test_a_target_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(FerrymanError):
+        broken("endpoint.connection_lost").look([NAME], PLACE)

@@ -27,6 +27,7 @@ LOOK_SECONDS = 5.0
 _COST = 50
 """A look is taken so much more seldom than it takes long."""
 _Known = dict[TableName, dict[str, Any]]
+_GONE = frozenset({"source.table_changed", "target.table_changed"})
 _ALL = 1 << 20
 _CLOCKS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _SINGLE, _DOUBLE, _EXACT, _WHOLE = range(4)
@@ -84,7 +85,8 @@ class _Look(threading.Thread):
         try:
             self._found = self._read(self._selection).tables
         except FerrymanError as error:
-            self._error = error
+            if error.code not in _GONE:  # whoever writes there is told so
+                self._error = error
         self.seconds = time.monotonic() - began
 
     def tables(self) -> tuple[Table, ...]:

@@ -38,7 +38,7 @@ def _exact(connection: Connection, name: TableName, columns: tuple[Column, ...])
     try:
         shown = read_all(connection, f"SHOW CREATE TABLE {quote_table(name)}", [_TEXT, _TEXT], table=str(name))
     except FerrymanError as error:
-        if error.code == "source.table_changed":
+        if error.code in ("source.table_changed", "target.table_changed"):
             return columns  # dropped between two of our queries
         raise
     sql = (next(shown.rows())[1] or b"").decode("utf-8", "surrogateescape")
