@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from types import TracebackType
+from typing import Any
 
 import pymysql
 import workload
@@ -15,6 +17,8 @@ MOST_OPEN = 4
 IDS = 400
 _NOTHING_PREPARED = 1402
 """The server rolls back what changed nothing when its session ends."""
+_UNKNOWN = 1397
+"""The server has not noticed yet that the session that prepared is gone."""
 
 
 def create(server: MariaDb, database: str) -> None:
@@ -96,11 +100,22 @@ class XaWriter:
         name = self._open.pop(self._random.randrange(len(self._open)))
         commits = self._random.random() < 0.8
         with workload.connect(self._server, self._database) as connection, connection.cursor() as cursor:
-            try:
-                cursor.execute(f"XA {'COMMIT' if commits else 'ROLLBACK'} '{name}'")
-            except pymysql.err.OperationalError as error:
-                if error.args[0] != _NOTHING_PREPARED:
-                    raise
+            if not self._end(cursor, f"XA {'COMMIT' if commits else 'ROLLBACK'} '{name}'"):
                 return
         self.committed += commits
         self.rolled_back += not commits
+
+    def _end(self, cursor: Any, sql: str) -> bool:
+        """Commit or roll back; whether there was something to end."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                cursor.execute(sql)
+            except pymysql.err.OperationalError as error:
+                if error.args[0] == _NOTHING_PREPARED:
+                    return False
+                if error.args[0] != _UNKNOWN or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return True
