@@ -186,6 +186,15 @@ def test_refuses_a_table_with_rows(mariadb: MariaDb, oceanbase: OceanBase, datab
     assert f"{database_name}.bag" in caught.value.message
 
 
+def test_a_table_missing_at_the_target_is_named(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> None:
+    project = RealProject(mariadb, oceanbase, database_name, ["CREATE TABLE t (id INT PRIMARY KEY)"])
+    project.at_target("DROP TABLE t")
+    with pytest.raises(FerrymanError) as caught:
+        load.run(project.context(StepName.LOAD))
+    assert caught.value.code == "load.table_missing"
+    assert f"{database_name}.t" in caught.value.message
+
+
 def test_letters_that_the_target_folds_are_refused(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> None:
     project = RealProject(
         mariadb, oceanbase, database_name, ["CREATE TABLE w (w VARCHAR(20) COLLATE utf8mb4_bin PRIMARY KEY, n INT)"]

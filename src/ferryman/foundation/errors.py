@@ -17,6 +17,9 @@ from collections.abc import Mapping
 
 from ferryman.foundation.codes import CODES
 
+TABLE_CHANGED = frozenset({"source.table_changed", "target.table_changed"})
+"""Codes that say that a table, or a column of it, is gone: which of them comes depends on whose connection met it."""
+
 
 class Retry(enum.Enum):
     """Who tries again after an error."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import TABLE_CHANGED, FerrymanError
 from ferryman.foundation.memory import keep_freed_memory
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema
@@ -176,7 +176,7 @@ def _is_empty(job: TableJob, reader: TableReader) -> bool:
     try:
         return not any(batch.row_count for batch in batches)  # stops at the first row, which ends the connection
     except FerrymanError as error:
-        if error.code != "source.table_changed":
+        if error.code not in TABLE_CHANGED:
             raise
         raise FerrymanError("load.table_missing", f"{job.target.name} is missing at the target") from error
 
