@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import TABLE_CHANGED, FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
@@ -27,7 +27,6 @@ LOOK_SECONDS = 5.0
 _COST = 50
 """A look is taken so much more seldom than it takes long."""
 _Known = dict[TableName, dict[str, Any]]
-_GONE = frozenset({"source.table_changed", "target.table_changed"})
 _ALL = 1 << 20
 _CLOCKS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _SINGLE, _DOUBLE, _EXACT, _WHOLE = range(4)
@@ -85,7 +84,7 @@ class _Look(threading.Thread):
         try:
             self._found = self._read(self._selection).tables
         except FerrymanError as error:
-            if error.code not in _GONE:  # whoever writes there is told so
+            if error.code not in TABLE_CHANGED:  # whoever writes there is told so
                 self._error = error
         self.seconds = time.monotonic() - began
 

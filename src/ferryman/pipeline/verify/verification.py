@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ferryman.foundation.backoff import Backoff
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import TABLE_CHANGED, FerrymanError
 from ferryman.foundation.rate import Rate
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.names import TableName
@@ -34,8 +34,6 @@ GIVE_UP_SECONDS = 300.0
 CHANGED_SECONDS = 0.5
 MOST_CHANGES = 3
 """How often a table may change while it is read and still be compared anew."""
-_CHANGED = frozenset({"source.table_changed", "target.table_changed"})
-"""A schema statement met us, at the source or, once it was applied, at the target: the catalogs tell what is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Verification:
         return changed
 
     def _catalogs(self, only: Sequence[TableName]) -> Catalogs:
-        """Read both catalogs, again if a table goes just then."""
+        """Read both catalogs, again if a table goes just then: at the source or, once that was applied, at the target."""
         left = MOST_CHANGES
         while True:
             try:
@@ -130,7 +128,7 @@ class Verification:
                 )
             except FerrymanError as error:
                 left -= 1
-                if error.code not in _CHANGED or not left:
+                if error.code not in TABLE_CHANGED or not left:
                     raise
                 self._pause(CHANGED_SECONDS)
             else:
@@ -230,7 +228,7 @@ class Verification:
         try:
             self._patiently(plan)
         except FerrymanError as error:
-            if error.code not in _CHANGED:
+            if error.code not in TABLE_CHANGED:
                 raise
             comparison.changed = True
             return
@@ -268,7 +266,7 @@ class Verification:
                 done = True
             except FerrymanError as error:
                 readers.drop()
-                if error.code in _CHANGED:
+                if error.code in TABLE_CHANGED:
                     comparison.changed = True
                 else:
                     self._pause(backoff.failed(error))

@@ -11,7 +11,7 @@ from ferryman.connectors.mysql_family.ddl.nodes import CreateTable
 from ferryman.connectors.mysql_family.ddl.parser import parse
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.connectors.mysql_family.rows.wire import read_all
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import TABLE_CHANGED, FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Default
 from ferryman.model.types import ColumnType, Kind
@@ -38,7 +38,7 @@ def _exact(connection: Connection, name: TableName, columns: tuple[Column, ...])
     try:
         shown = read_all(connection, f"SHOW CREATE TABLE {quote_table(name)}", [_TEXT, _TEXT], table=str(name))
     except FerrymanError as error:
-        if error.code in ("source.table_changed", "target.table_changed"):
+        if error.code in TABLE_CHANGED:
             return columns  # dropped between two of our queries
         raise
     sql = (next(shown.rows())[1] or b"").decode("utf-8", "surrogateescape")

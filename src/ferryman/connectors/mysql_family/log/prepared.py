@@ -18,7 +18,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from ferryman.connectors.mysql_family.log import events
@@ -39,13 +39,6 @@ _PATIENCE_SECONDS = 120.0
 """The store has what is read again; only a slow disk makes it wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Aside:
-    """A prepared transaction that is being passed: where it begins."""
-
-    begun: Position
-
-
 class CommitOrder:
     """See `ferryman.spi.source.PostponingSource`. One thread."""
 
@@ -54,7 +47,8 @@ class CommitOrder:
         self._log = log
         self._reopen = reopen
         self._border = self._last = start
-        self._aside: _Aside | None = None
+        self._aside: Position | None = None
+        """Where the prepared transaction begins that is being passed."""
         self._told: Iterator[LogRecord] = iter(())
         self._again: RecordLog | None = None
         self._set_open(_read(start.token.get(OPEN, "")))
@@ -108,7 +102,7 @@ class CommitOrder:
     # What is prepared -------------------------------------------------------------------------------------------------
 
     def _begin_aside(self, record: LogRecord) -> LogRecord:
-        self._aside = _Aside(self._border)
+        self._aside = self._border
         return self._silent(record)
 
     def _pass_aside(self, record: LogRecord) -> LogRecord | None:
@@ -117,8 +111,8 @@ class CommitOrder:
             return self._silent(record)
         name, one_phase = _prepared(record.payload[events.HEADER_LENGTH :])
         if one_phase:  # MySQL logs ``XA COMMIT … ONE PHASE`` so: which it is shows at the end
-            return self._tell_again(self._aside.begun, record)
-        self._set_open(self._open | {name: self._aside.begun})
+            return self._tell_again(self._aside, record)
+        self._set_open(self._open | {name: self._aside})
         return self._silent(record)
 
     def _silent(self, record: LogRecord) -> LogRecord:
