@@ -19,7 +19,7 @@ from ferryman.pipeline.logstore import reader as reader_module
 from ferryman.pipeline.logstore import segment as segment_module
 from ferryman.pipeline.logstore import writer as writer_module
 from ferryman.pipeline.logstore.reader import StoreReader
-from ferryman.pipeline.logstore.retention import compress_closed, delete_passed
+from ferryman.pipeline.logstore.retention import Kept, compress_closed, delete_passed
 from ferryman.pipeline.logstore.segment import index_path, segment_path, sequences
 from ferryman.pipeline.logstore.writer import LogWriter
 from ferryman.spi.source import LogRecord
@@ -183,8 +183,9 @@ class LogStoreMachine(RuleBasedStateMachine):
         assert self.writer is not None
         compress_closed(self.directory, self.writer.sequence, self.writer.check)
         needed = min(follower.place for follower in self.followers)
-        delete_passed(self.directory, self.writer.sequence, needed, 1e9 if young else 0.0,
-                      self.writer.check, max_bytes=3000)  # fmt: skip
+        delete_passed(
+            self.directory, self.writer.sequence, needed, Kept(1e9 if young else 0.0, 3000), self.writer.check
+        )
 
     @precondition(lambda self: self.writer is not None)
     @rule()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ferryman.api.native.creation import Wish, policies_of, steps_of
 from ferryman.cli import options
+from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS
 from ferryman.cli.report import failure_report, write_report
 from ferryman.foundation.errors import FerrymanError
 
@@ -36,6 +37,8 @@ class Given:
     skip_prechecks: Sequence[str] | None = None
     on_value: Sequence[str] | None = None
     conflicts: Sequence[str] | None = None
+    log_kept_hours: int = LOG_KEPT_HOURS
+    log_kept_bytes: str = LOG_KEPT_BYTES
 
     def wish(self, report: Path | None = None) -> Wish:
         """Read all of them; a report is written of the failure to do so.
@@ -73,4 +76,6 @@ class Given:
             value_policies=policies_of(self.on_value or ()),
             conflicts=conflicts,
             conflicts_of=conflicts_of,
+            log_kept_hours=self.log_kept_hours,
+            log_kept_bytes=options.log_bytes(self.log_kept_bytes),
         )

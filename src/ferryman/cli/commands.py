@@ -12,6 +12,8 @@ from ferryman.cli.alert_commands import alerts
 from ferryman.cli.file_commands import apply_file
 from ferryman.cli.flags import (
     ALL_TYPES,
+    LOG_KEPT_BYTES,
+    LOG_KEPT_HOURS,
     SOURCE_VARIABLE,
     TARGET_VARIABLE,
     AddColumn,
@@ -21,6 +23,8 @@ from ferryman.cli.flags import (
     Exclude,
     Json,
     LeaveOut,
+    LogBytes,
+    LogHours,
     Map,
     NotEmpty,
     Objects,
@@ -86,6 +90,8 @@ def run(
     skip_precheck: Skip = None,
     on_value: OnValue = None,
     conflicts: Conflicts = None,
+    log_kept_hours: LogHours = LOG_KEPT_HOURS,
+    log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
     ] = None,
@@ -120,6 +126,8 @@ def run(
         skip_prechecks=skip_precheck,
         on_value=on_value,
         conflicts=conflicts,
+        log_kept_hours=log_kept_hours,
+        log_kept_bytes=log_kept_bytes,
         password_variables=(source_password_env, target_password_env),
     )
     settings = RunSettings(data_dir=data_dir or default_data_dir(), fresh=fresh, report=report, json=json)

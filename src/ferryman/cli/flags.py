@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 ALL_TYPES = "schema,full,incremental,verify"
+LOG_KEPT_HOURS, LOG_KEPT_BYTES = 168, "50GiB"
 SOURCE_VARIABLE, TARGET_VARIABLE = "FERRYMAN_SOURCE_PASSWORD", "FERRYMAN_TARGET_PASSWORD"
 
 Source = Annotated[
@@ -73,6 +74,20 @@ Conflicts = Annotated[
         "--conflicts",
         metavar="POLICY",
         help="Changes the target refuses: stop, overwrite or skip-to-dead-letters; of one table: database.table=POLICY.",
+    ),
+]
+LogHours = Annotated[
+    int,
+    typer.Option(
+        "--log-kept-hours", min=0, max=87_600, metavar="N", help="So long the log store keeps what is applied."
+    ),
+]
+LogBytes = Annotated[
+    str,
+    typer.Option(
+        "--log-kept-bytes",
+        metavar="SIZE",
+        help="Above this size (64MiB, 20GiB) the log store lets go what is applied, however young.",
     ),
 ]
 NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import ConflictPolicy, Endpoint, StopWhen
+from ferryman.model.project import LEAST_LOG_BYTES, ConflictPolicy, Endpoint, StopWhen
 from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import unquoted
 from ferryman.spi.url import format_url, parse_url
 
 HASH_KEY_VARIABLE = "FERRYMAN_HASH_KEY"
+SIZE_UNITS = ("b", "kib", "mib", "gib", "tib")
 STOP_WHEN = tuple(member.value for member in StopWhen)
 
 
@@ -127,6 +129,16 @@ def conflicts(values: Sequence[str] | None) -> tuple[ConflictPolicy, dict[str, C
         else:
             general = known[policy]
     return general, found
+
+
+def log_bytes(text: str) -> int:
+    """Read the size of a log store: a number of bytes, ``MiB``, ``GiB`` and so on."""
+    found = re.fullmatch(r"(\d{1,15})\s*(B|KiB|MiB|GiB|TiB)?", text.strip(), re.IGNORECASE)
+    value = int(found[1]) << (10 * SIZE_UNITS.index((found[2] or "b").lower())) if found else -1
+    if not LEAST_LOG_BYTES <= value <= 1 << 53:
+        hint = "write a size of 64MiB or more, as 512MiB, 20GiB or 1TiB"
+        raise UsageError("usage.wrong_option", f"--log-kept-bytes {text!r} is no such size", hint=hint)
+    return value
 
 
 def default_name(source: Endpoint, target: Endpoint) -> str:

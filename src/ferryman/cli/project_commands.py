@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS, LogBytes, LogHours
+
 projects = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -76,6 +78,8 @@ def create(
         list[str] | None,
         typer.Option(metavar="POLICY", help="stop, overwrite, skip-to-dead-letters; of one table: db.table=POLICY."),
     ] = None,
+    log_kept_hours: LogHours = LOG_KEPT_HOURS,
+    log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     json: Json = False,
     url: Url = None,
@@ -104,6 +108,8 @@ def create(
         "skip_prechecks": options.patterns(skip_precheck),
         "conflicts": general.value,
         "conflicts_of": {table: policy.value for table, policy in of_tables.items()},
+        "log_kept_hours": log_kept_hours,
+        "log_kept_bytes": options.log_bytes(log_kept_bytes),
     }
     client = client_for(url, user, password)
     made = client.post("projects", body=body)

@@ -124,6 +124,7 @@ class ApplySettings(TypedDict):
     conflicts: NotRequired[ConflictPolicy]
     conflicts_of: NotRequired[dict[str, ConflictPolicy]]
     lanes: NotRequired[int]
+    log_kept_bytes: NotRequired[int]
     log_kept_hours: NotRequired[int]
     rows_per_second: NotRequired[int]
     start_timestamp: NotRequired[int]
@@ -535,6 +536,8 @@ class NewProject(TypedDict):
     exclude: NotRequired[list[str]]
     hash_key: NotRequired[str]
     importance: NotRequired[Literal["HIGH", "MEDIUM", "LOW", "IGNORE"]]
+    log_kept_bytes: NotRequired[int]
+    log_kept_hours: NotRequired[int]
     name: str
     objects: NotRequired[list[str]]
     on_value: NotRequired[list[str]]

@@ -138,6 +138,11 @@ class ConflictPolicy(enum.Enum):
     """The change is set aside, in the target's `_ferryman`.`dead_letter`."""
 
 
+LOG_KEPT_HOURS, LOG_KEPT_BYTES = 168, 50 << 30
+LEAST_LOG_BYTES = 64 << 20
+"""About one segment: less cannot be promised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
     """How changes are applied.
@@ -147,6 +152,7 @@ class ApplyOptions:
         window_changes: Most changes in a window when behind.
         start_timestamp: Begin at this Unix second, for projects without a load; 0 = now.
         log_kept_hours: How long the log store keeps what every reader has passed.
+        log_kept_bytes: Above this size the log store lets what every reader has passed go, however young.
         caught_up_seconds: A latency at or under this turns the step to MONITORING.
         rows_per_second: Most row changes a second; 0 = no limit (OMS throttleRps).
         bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
@@ -157,7 +163,8 @@ class ApplyOptions:
     lanes: int = 4
     window_changes: int = 5000
     start_timestamp: int = 0
-    log_kept_hours: int = 168
+    log_kept_hours: int = LOG_KEPT_HOURS
+    log_kept_bytes: int = LOG_KEPT_BYTES
     caught_up_seconds: float = 15.0
     statistics: bool = True
     rows_per_second: int = 0

@@ -80,7 +80,8 @@ def test_an_export_says_what_the_file_said_and_no_password(client):
 
 def test_rules_of_columns_and_conflicts_travel_with_the_file_and_stay(client, running):
     rules = {"shop.orders": {"leave_out": ["note"], "transforms": {"email": "hash"}}}
-    ruled = {"columns": rules, "apply": {"conflicts": "overwrite", "conflicts_of": {"shop.orders": "stop"}}}
+    apply_ = {"log_kept_bytes": 1 << 30, "conflicts": "overwrite", "conflicts_of": {"shop.orders": "stop"}}
+    ruled = {"columns": rules, "apply": apply_}
     apply(client, hash_key="sesame", **ruled)
     project = client.get("/api/v1/projects/shop").json()["id"]
     document = yaml.safe_load(client.get("/api/v1/projects/shop/export").text)

@@ -11,7 +11,7 @@ import pytest
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.position import Position
-from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.project import ApplyOptions, Endpoint, ProjectSpec, StepName
 from ferryman.model.serial import to_json
 from ferryman.pipeline import capture
 from ferryman.pipeline.capture import pull, upkeep
@@ -107,7 +107,11 @@ def run(monkeypatch):
 
 
 def stored(context):
-    reader = open_reader(context.data_dir, "np_1", place(0))
+    return stored_behind(context.data_dir, place(0))
+
+
+def stored_behind(data_dir, start):
+    reader = open_reader(data_dir, "np_1", start)
     found = []
     while (got := reader.poll(0)) is not None:
         found.append(int(got.payload or b"-1"))
@@ -247,4 +251,22 @@ def test_upkeep_keeps_what_apply_needs(context, tmp_path):
     first = reader.poll(0)
     assert first is not None
     assert first.position == place(31)
+    writer.close()
+
+
+def test_what_apply_needs_outlives_the_limit_in_bytes_and_that_is_said(context, tmp_path, monkeypatch):
+    monkeypatch.setattr(upkeep, "SEGMENT_BYTES", 0)
+    context.spec = replace(context.spec, apply=ApplyOptions(log_kept_bytes=0))
+    context.notes["apply.position"] = to_json(place(30))
+    directory = store_directory(tmp_path, "np_1")
+    writer = LogWriter.open(directory, 1, place(0), segment_bytes=300)
+    for number in range(1, 60):
+        writer.append(record(number))
+    writer.flush()
+    care = upkeep.Upkeep(context, writer)
+    for _ in range(2):
+        care.look_after()
+    assert stored_behind(tmp_path, place(30)) == list(range(31, 60))
+    assert sequences(directory)[0] > 1, "what is applied goes, however young"
+    assert [message for _, message in context.events if "over log_kept_bytes" in message] == [context.events[-1][1]]
     writer.close()

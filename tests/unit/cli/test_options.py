@@ -95,3 +95,16 @@ def test_databases_in_the_urls_choose_objects():
     assert named.rename == {}
     given = spec_of(wish(rename={"shop": "x"}, target=parse_url("oceanbase://b/store"))).selection
     assert given.rename == {"shop": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"), [("64MiB", 64 << 20), ("20 gib", 20 << 30), (str(1 << 30), 1 << 30), ("1TiB", 1 << 40)]
+)
+def test_the_size_of_a_log_store(text, bytes_):
+    assert options.log_bytes(text) == bytes_
+
+
+@pytest.mark.parametrize("text", ["", "20", "20GB", "1.5GiB", "-1", "9000TiB"])
+def test_sizes_that_no_log_store_has(text):
+    with pytest.raises(UsageError, match="log-kept-bytes"):
+        options.log_bytes(text)

@@ -8,7 +8,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.position import Position
 from ferryman.pipeline.logstore import open_reader, open_writer, position_at, remove_store, store_directory
 from ferryman.pipeline.logstore import writer as writer_module
-from ferryman.pipeline.logstore.retention import compress_closed, delete_passed
+from ferryman.pipeline.logstore.retention import Kept, compress_closed, delete_passed
 from ferryman.pipeline.logstore.segment import sequences
 from ferryman.pipeline.logstore.writer import LogWriter
 from ferryman.spi.source import LogRecord
@@ -166,13 +166,13 @@ def test_segments_are_compressed_and_deleted_once_passed(tmp_path):
     assert compress_closed(directory, writer.sequence, writer.check) == 0
     assert drain(open_reader(tmp_path, "np_1", place(0))) == list(range(1, 200))
     assert drain(open_reader(tmp_path, "np_1", place(77))) == list(range(78, 200))
-    assert delete_passed(directory, writer.sequence, None, 0.0, writer.check) == 0
-    assert delete_passed(directory, writer.sequence, place(100), 3600.0, writer.check) == 0
-    assert delete_passed(directory, writer.sequence, place(100), -1.0, writer.check) > 1
+    assert delete_passed(directory, writer.sequence, None, Kept(0.0, 0), writer.check) == 0
+    assert delete_passed(directory, writer.sequence, place(100), Kept(3600.0, 1 << 30), writer.check) == 0
+    assert delete_passed(directory, writer.sequence, place(100), Kept(-1.0, 1 << 30), writer.check) > 1
     assert drain(open_reader(tmp_path, "np_1", place(100))) == list(range(101, 200))
     with pytest.raises(FerrymanError, match=r"begins at"):
         open_reader(tmp_path, "np_1", place(1)).poll(0)
-    assert delete_passed(directory, writer.sequence, place(199), 3600.0, writer.check, max_bytes=0) > 1
+    assert delete_passed(directory, writer.sequence, place(199), Kept(3600.0, 0), writer.check) > 1
     assert sequences(directory) == [writer.sequence]
     writer.close()
 
@@ -186,7 +186,7 @@ def test_nothing_is_deleted_by_who_lost_the_epoch(tmp_path):
     before = sequences(directory)
     open_writer(tmp_path, "np_1", 2, place(0)).close()
     with pytest.raises(LeaseLostError):
-        delete_passed(directory, writer.sequence, place(99), -1.0, writer.check)
+        delete_passed(directory, writer.sequence, place(99), Kept(-1.0, 1 << 30), writer.check)
     with pytest.raises(LeaseLostError):
         compress_closed(directory, writer.sequence, writer.check)
     assert sequences(directory)[: len(before)] == before

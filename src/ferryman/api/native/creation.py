@@ -9,6 +9,8 @@ from ferryman.foundation.errors import UsageError
 from ferryman.model.misfits import Misfit
 from ferryman.model.policies import CONVERTED, Action, ValuePolicy
 from ferryman.model.project import (
+    LOG_KEPT_BYTES,
+    LOG_KEPT_HOURS,
     ApplyOptions,
     ConflictPolicy,
     Endpoint,
@@ -64,6 +66,8 @@ class Wish:
     publish: PublishOptions | None = None
     conflicts: ConflictPolicy = ConflictPolicy.STOP
     conflicts_of: Mapping[str, ConflictPolicy] = field(default_factory=dict)
+    log_kept_hours: int = LOG_KEPT_HOURS
+    log_kept_bytes: int = LOG_KEPT_BYTES
 
 
 def policies_of(texts: Sequence[str]) -> tuple[ValuePolicy, ...]:
@@ -108,7 +112,12 @@ def spec_of(wish: Wish) -> ProjectSpec:
         steps=steps_of(_types(wish)),
         stop_when=wish.stop_when,
         load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
-        apply=ApplyOptions(conflicts=wish.conflicts, conflicts_of=dict(wish.conflicts_of)),
+        apply=ApplyOptions(
+            conflicts=wish.conflicts,
+            conflicts_of=dict(wish.conflicts_of),
+            log_kept_hours=wish.log_kept_hours,
+            log_kept_bytes=wish.log_kept_bytes,
+        ),
         verify=VerifyOptions(streams=wish.streams),
         publish=wish.publish or publish,
         skip_prechecks=tuple(wish.skip_prechecks),

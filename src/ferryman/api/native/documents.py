@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ferryman.api.native.switchover_documents import SwitchoverDocument, switchover_document
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import ProjectSpec, ProjectType, TableProgress
+from ferryman.model.project import LEAST_LOG_BYTES, ApplyOptions, ProjectSpec, ProjectType, TableProgress
 from ferryman.model.serial import to_json
 from ferryman.spi.url import format_url
+
+_APPLY = ApplyOptions()
 
 
 class Model(BaseModel):
@@ -250,6 +252,8 @@ class NewProject(Model):
     conflicts_of: dict[str, Literal["stop", "overwrite", "skip-to-dead-letters"]] = Field(
         default={}, description="Another policy for a source table, database.table."
     )
+    log_kept_hours: int = Field(default=_APPLY.log_kept_hours, ge=0, le=87_600)
+    log_kept_bytes: int = Field(default=_APPLY.log_kept_bytes, ge=LEAST_LOG_BYTES, le=2**53)
 
 
 class Choice(Model):

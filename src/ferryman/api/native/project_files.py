@@ -13,6 +13,7 @@ from pydantic import Field
 from ferryman.api.native.creation import STEPS_OF_TYPE
 from ferryman.api.native.documents import ColumnRulesDocument, Kind, Model
 from ferryman.model.project import (
+    LEAST_LOG_BYTES,
     ApplyOptions,
     ConflictPolicy,
     Endpoint,
@@ -51,7 +52,15 @@ class ApplySettings(Model):
     start_timestamp: int = Field(
         default=0, ge=0, le=RATE_LIMIT, description="Begin at this Unix second, without a load."
     )
-    log_kept_hours: int = Field(default=_APPLY.log_kept_hours, ge=0, le=87_600)
+    log_kept_hours: int = Field(
+        default=_APPLY.log_kept_hours, ge=0, le=87_600, description="So long the log store keeps what is applied."
+    )
+    log_kept_bytes: int = Field(
+        default=_APPLY.log_kept_bytes,
+        ge=LEAST_LOG_BYTES,
+        le=RATE_LIMIT,
+        description="Above this size it lets go what is applied, however young; what is not applied yet it never does.",
+    )
     caught_up_seconds: float = Field(default=_APPLY.caught_up_seconds, ge=0, le=86_400)
     statistics: bool = _APPLY.statistics
     rows_per_second: int = Field(default=0, ge=0, le=RATE_LIMIT, description="0: no limit.")

@@ -195,6 +195,8 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         publish=_publish(asked.publish) if asked.publish and is_sink(target) else None,
         conflicts=ConflictPolicy(asked.conflicts),
         conflicts_of={table: ConflictPolicy(policy) for table, policy in asked.conflicts_of.items()},
+        log_kept_hours=asked.log_kept_hours,
+        log_kept_bytes=asked.log_kept_bytes,
     )
     return spec_of(wish)
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
@@ -27,11 +28,17 @@ from ferryman.pipeline.logstore.segment import (
     sparse,
 )
 
-MAX_BYTES = 50 << 30
-"""A store above this deletes what its reader has passed, however young."""
 LEVEL = 3
 UNINDEXED_BYTES = 8 << 20
 """A closed segment with more bytes than this behind its last index entry gets a new index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much is kept of what every reader has passed: nothing older than `seconds`, and about `bytes` at most."""
+
+    seconds: float
+    bytes: int
 
 
 def compress_closed(directory: Path, active: int, permitted: Callable[[], None]) -> int:
@@ -55,15 +62,13 @@ def delete_passed(
     directory: Path,
     active: int,
     needed: Position | None,
-    kept_seconds: float,
+    kept: Kept,
     permitted: Callable[[], None],
-    *,
-    max_bytes: int = MAX_BYTES,
 ) -> int:
     """Delete the oldest segments that no reader needs; returns how many were.
 
-    A segment goes when what follows `needed` begins behind it, and it is older than `kept_seconds` or the store is
-    larger than `max_bytes`. Without a `needed` position nothing goes.
+    A segment goes when what follows `needed` begins behind it, and it is older or the store larger than `kept` says.
+    Without a `needed` position nothing goes: need is stronger than either limit.
     """
     done = 0
     known = [sequence for sequence in sequences(directory) if sequence < active]
@@ -71,13 +76,18 @@ def delete_passed(
     for sequence in known:
         if needed is None or read_header(directory, sequence + 1)[0].start > needed:
             break
-        if not _is_old(directory, sequence, kept_seconds) and total <= max_bytes:
+        if not _is_old(directory, sequence, kept.seconds) and total <= kept.bytes:
             break
         permitted()
         total -= _size(directory, sequence)
         _delete(directory, sequence)
         done += 1
     return done
+
+
+def store_bytes(directory: Path) -> int:
+    """Return what a store takes on disk, about: segments come, are compressed and go meanwhile."""
+    return sum(_size(directory, sequence) for sequence in sequences(directory))
 
 
 def _compress(directory: Path, sequence: int, length: int) -> None:
