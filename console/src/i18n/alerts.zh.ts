@@ -26,7 +26,7 @@ export const alertsZh = {
   'alerts.rule.differences': '校验发现不一致的行',
   'alerts.rule.worker_lost': '应运行的步骤没有存活的进程',
   'alerts.rule.stray_worker': '应停止的项目仍有进程在运行',
-  'alerts.rule.log_store_full': '日志库接近上限',
+  'alerts.rule.log_store_full': '日志存储接近上限',
   'alerts.rule.source_log_expires': '源端可能删除尚未拉取的日志',
   'alerts.rule.dead_letters': '有变更被搁置而未执行',
   'alerts.rule.disk_low': '数据目录所在磁盘将满',

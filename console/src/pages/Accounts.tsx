@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { failureOf, patch, post, remove, type Failure } from '../api/client';
+import { useAct } from '../api/act';
+import { patch, post, remove } from '../api/client';
 import { useLoaded } from '../api/load';
 import { useAccount, useMay, type Role } from '../api/session';
 import { known, useLanguage, useText } from '../i18n';
@@ -43,19 +44,8 @@ export default function Accounts() {
 
 /** Run a change, tell why it was refused, and read again. */
 function useChange(again: () => void) {
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const run = async (change: () => Promise<unknown>): Promise<boolean> => {
-    try {
-      await change();
-      setFailure(null);
-      again();
-      return true;
-    } catch (problem) {
-      setFailure(failureOf(problem));
-      return false;
-    }
-  };
-  return { failure, run };
+  const { run, ...act } = useAct();
+  return { ...act, run: (change: () => Promise<unknown>) => run(() => change().then(again)) };
 }
 
 function useRoles() {
@@ -142,7 +132,7 @@ function Users() {
           </tbody>
         </table>
       )}
-      <Modal open={adding} title={t('accounts.new')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={() => setAdding(false)} onOk={() => void create().catch(() => undefined)}>
+      <Modal open={adding} confirmLoading={change.busy} title={t('accounts.new')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={() => setAdding(false)} onOk={() => void create().catch(() => undefined)}>
         <Form form={form} layout="vertical" name="account" initialValues={{ role: 'viewer' }}>
           <Form.Item name="name" label={t('accounts.name')} rules={needed}>
             <Input autoComplete="off" />
@@ -222,7 +212,7 @@ function Keys() {
           </tbody>
         </table>
       )}
-      <Modal open={adding} title={t('accounts.newKey')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={() => setAdding(false)} onOk={() => void create().catch(() => undefined)}>
+      <Modal open={adding} confirmLoading={change.busy} title={t('accounts.newKey')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={() => setAdding(false)} onOk={() => void create().catch(() => undefined)}>
         <Form form={form} layout="vertical" name="key" initialValues={{ role: 'viewer' }}>
           <Form.Item name="name" label={t('accounts.name')} rules={[{ required: true, message: t('wizard.required') }]}>
             <Input autoComplete="off" />

@@ -1,10 +1,12 @@
 import { PlusOutlined } from '@oceanbase/icons';
 import { useState } from 'react';
-import { failureOf, post, query, remove, type Failure } from '../api/client';
+import { useAct } from '../api/act';
+import { post, query, remove } from '../api/client';
 import { useLoaded } from '../api/load';
 import { useMay } from '../api/session';
 import type { ConnectionOutcome, Endpoint, EndpointPage } from '../api/types';
 import { useLanguage, useText } from '../i18n';
+import { useSaid } from '../i18n/said';
 import { moment, duration } from '../logic/format';
 import { AskByName } from '../parts/AskByName';
 import { EndpointDrawer } from '../parts/EndpointDrawer';
@@ -121,18 +123,11 @@ function EndpointTable({ items, may, change, remove }: TableProps) {
 
 function Removal({ endpoint, onClose, onDone }: { endpoint: Endpoint; onClose: () => void; onDone: () => void }) {
   const t = useText();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const run = async () => {
-    setBusy(true);
-    try {
-      await remove(`/api/v1/endpoints/${endpoint.id}`);
-      onDone();
-      onClose();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-      setBusy(false);
-    }
+  const { busy, failure, run } = useAct();
+  const drop = async () => {
+    await remove(`/api/v1/endpoints/${endpoint.id}`);
+    onDone();
+    onClose();
   };
   return (
     <AskByName
@@ -142,7 +137,7 @@ function Removal({ endpoint, onClose, onDone }: { endpoint: Endpoint; onClose: (
       danger
       busy={busy}
       failure={failure}
-      onYes={() => void run()}
+      onYes={() => void run(drop)}
       onNo={onClose}
     >
       <p>{t('endpoints.askRemoveText')}</p>
@@ -152,21 +147,19 @@ function Removal({ endpoint, onClose, onDone }: { endpoint: Endpoint; onClose: (
 
 function TestButton({ endpoint }: { endpoint: Endpoint }) {
   const t = useText();
+  const said = useSaid();
   const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
-  const [busy, setBusy] = useState(false);
-  const test = async () => {
-    setBusy(true);
-    setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: endpoint.id }).catch(() => null));
-    setBusy(false);
-  };
+  const { busy, failure, run } = useAct();
+  const test = async () => setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: endpoint.id }));
   return (
     <>
-      <Button size="small" loading={busy} onClick={() => void test()}>
+      <Button size="small" loading={busy} onClick={() => void run(test)}>
         {t('endpoints.test')}
       </Button>
-      {outcome && (
+      {failure && <Failed failure={failure} />}
+      {outcome && !failure && (
         <span role="status" className={`block small wrap ${outcome.ok ? 'good' : 'bad'}`}>
-          {outcome.ok ? t('endpoints.testGood', { time: duration(outcome.milliseconds / 1000) }) : String(outcome.error?.['message'] ?? t('endpoints.testBad'))}
+          {outcome.ok ? t('endpoints.testGood', { time: duration(outcome.milliseconds / 1000) }) : said(String(outcome.error?.['message'] ?? t('endpoints.testBad')))}
         </span>
       )}
     </>

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
-import { failureOf, type Failure } from '../api/client';
+import type { Failure } from '../api/client';
 import { useLoaded } from '../api/load';
 import { useStream } from '../api/stream';
 import type { AlertPage, Overview as Document, Project } from '../api/types';
@@ -9,6 +9,7 @@ import { bytes, count, duration } from '../logic/format';
 import { latencyOf, shownStep } from '../logic/state';
 import { Failed, Loading, Nothing, Page, Panel } from '../parts/States';
 import { Status } from '../parts/Status';
+import { Said } from '../parts/Words';
 import { NewProject } from './NewProject';
 
 const STATUSES = ['RUNNING', 'FAILED', 'SUSPEND', 'INIT', 'FINISHED', 'RELEASED'];
@@ -19,7 +20,7 @@ export default function Overview() {
   const [now, setNow] = useState<Document | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   useStream('/api/v1/live/overview', {
-    onMessage: (name, document) => (name === 'overview' ? setNow(document as Document) : setFailure(failureOf(document))),
+    onMessage: (name, document) => (name === 'overview' ? setNow(document as Document) : setFailure(document as Failure)),
     onFailure: setFailure,
   });
   return (
@@ -99,7 +100,7 @@ function ProjectLines({ projects }: { projects: Project[] }) {
               {project.name}
             </Link>
             <span className="grow" />
-            {project.error && <span className="dim wrap clip">{project.error.message}</span>}
+            {project.error && <span className="dim wrap clip"><Said text={project.error.message} /></span>}
             {!project.error && step && <span className="dim">{t(`step.${step.name}` as 'step.load')}</span>}
             {latency !== null && <span className="figure">{duration(latency)}</span>}
             <Status status={project.status} />

@@ -1,5 +1,5 @@
-import { useState } from 'react';
-import { failureOf, put, type Failure } from '../api/client';
+import { useAct } from '../api/act';
+import { put } from '../api/client';
 import { setAccount, useAccount } from '../api/session';
 import { setLanguage, useLanguage, useText, type Language } from '../i18n';
 import { setDark, useDark } from '../look';
@@ -56,16 +56,13 @@ function OwnPassword() {
   const t = useText();
   const { message } = App.useApp();
   const account = useAccount();
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const change = async (asked: { old: string; new: string }) => {
-    try {
+  const { busy, failure, run } = useAct();
+  const change = (asked: { old: string; new: string }) =>
+    run(async () => {
       await put('/api/v1/session/password', asked);
       message.success(t('accounts.passwordChanged'));
       setAccount(null);
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
-  };
+    });
   const needed = [{ required: true, message: t('wizard.required') }];
   return (
     <Panel title={t('settings.account')}>
@@ -80,7 +77,7 @@ function OwnPassword() {
           <Input.Password autoComplete="new-password" />
         </Form.Item>
         {failure && <Failed failure={failure} />}
-        <Button htmlType="submit">{t('nav.password')}</Button>
+        <Button htmlType="submit" loading={busy}>{t('nav.password')}</Button>
       </Form>
     </Panel>
   );

@@ -4,6 +4,7 @@ import type { Check, ValueMisfit } from '../api/types';
 import { known, useText } from '../i18n';
 import { Button, Checkbox, Select, type Ticked } from '../ui';
 import { Sql } from './Sql';
+import { Remedy, Said } from './Words';
 
 const ORDER: Record<string, number> = { FAILED: 0, WARNED: 1, PASSED: 2 };
 
@@ -29,11 +30,11 @@ export function Checks({ items, accepted = [], onAccept, policies = {}, onPolicy
         <li key={`${check.side} ${check.item}`} data-verdict={check.verdict} data-item={check.item}>
           <p className="check-title">
             <strong className={`verdict verdict-${check.verdict}`}>{t(`verdict.${check.verdict}` as 'verdict.PASSED')}</strong>
-            <span className="tag">{t(`side.${check.side}` as 'side.both')}</span> {check.title}{' '}
+            <span className="tag">{t(`side.${check.side}` as 'side.both')}</span> <Said text={check.title} />{' '}
             <code className="dim small">{check.item}</code>
           </p>
-          {check.message && <p className="wrap">{check.message}</p>}
-          {check.hint && check.verdict !== 'PASSED' && <p className="hint">→ {check.hint}</p>}
+          {check.message && <p className="wrap"><Said text={check.message} /></p>}
+          {check.verdict !== 'PASSED' && <Remedy text={check.hint} />}
           {check.fix_sql && check.verdict !== 'PASSED' && (
             <>
               <p className="small">{t('wizard.fix')}</p>

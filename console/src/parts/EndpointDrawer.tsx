@@ -1,6 +1,7 @@
 /** The form of an endpoint, new or as it is. The password goes to the service and nowhere else. */
 import { useState } from 'react';
-import { failureOf, patch, post, type Failure } from '../api/client';
+import { useAct } from '../api/act';
+import { patch, post, type Failure } from '../api/client';
 import type { ConnectionOutcome, Endpoint } from '../api/types';
 import { useText } from '../i18n';
 import { EMPTY_ENDPOINT, formOf, isQueue, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
@@ -8,7 +9,7 @@ import { duration } from '../logic/format';
 import { offered, useKinds } from '../logic/kinds';
 import { Alert, App, Button, Drawer, Form, Input, InputNumber, Select, Space } from '../ui';
 import { Failed } from './States';
-import { Words } from './Words';
+import { Remedy, Words } from './Words';
 
 interface Props {
   open: boolean;
@@ -27,19 +28,18 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
   const scheme = Form.useWatch('scheme', form) ?? 'mysql';
   const kinds = offered(useKinds());
   const initial = { ...(changing ? formOf(changing.url) : EMPTY_ENDPOINT), name: changing?.name ?? '', description: changing?.description ?? '' };
-  const [busy, setBusy] = useState<'test' | 'save' | null>(null);
+  const [doing, setDoing] = useState<'test' | 'save'>('test');
   const [outcome, setOutcome] = useState<ConnectionOutcome | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run } = useAct();
 
   const attempt = async (what: 'test' | 'save') => {
     const place = scheme === 'file' ? 'path' : isQueue(scheme) ? 'servers' : 'host';
     const names: (keyof Fields)[] = what === 'test' ? [place] : ['name', place];
     await form.validateFields(names);
     const fields = { ...EMPTY_ENDPOINT, ...form.getFieldsValue(true) } as Fields;
-    setBusy(what);
-    setFailure(null);
-    setOutcome(null);
-    try {
+    setDoing(what);
+    await run(async () => {
+      setOutcome(null);
       if (what === 'test') setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: urlOf(fields) }));
       else {
         const asked = { name: fields.name.trim(), url: urlOf(fields), description: fields.description ?? '' };
@@ -48,10 +48,7 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
         form.resetFields();
         onKept(kept);
       }
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
-    setBusy(null);
+    });
   };
   const needed = [{ required: true, whitespace: true, message: t('wizard.required') }];
   return (
@@ -63,10 +60,10 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
       footer={
         <Space>
           <Button onClick={onClose}>{t('app.cancel')}</Button>
-          <Button loading={busy === 'test'} onClick={() => void attempt('test').catch(() => undefined)}>
+          <Button loading={busy && doing === 'test'} onClick={() => void attempt('test').catch(() => undefined)}>
             {t('endpoints.test')}
           </Button>
-          <Button type="primary" loading={busy === 'save'} onClick={() => void attempt('save').catch(() => undefined)}>
+          <Button type="primary" loading={busy && doing === 'save'} onClick={() => void attempt('save').catch(() => undefined)}>
             {t('app.save')}
           </Button>
         </Space>
@@ -162,7 +159,7 @@ export function Outcome({ outcome }: { outcome: ConnectionOutcome }) {
       description={
         <>
           {error && <p><Words code={error.code} text={error.message} /></p>}
-          {error?.hint && <p className="hint">→ {error.hint}</p>}
+          <Remedy text={error?.hint} />
         </>
       }
     />

@@ -4,6 +4,7 @@ import { ApiError, call, failureOf, get, type Failure } from '../api/client';
 import { setAccount, type Account } from '../api/session';
 import type { Provider } from '../api/types';
 import { useText } from '../i18n';
+import { useSaid } from '../i18n/said';
 import { Alert, Button, Form, Input } from '../ui';
 
 interface Login {
@@ -13,6 +14,7 @@ interface Login {
 
 export function LoginForm({ user = '', hint }: { user?: string; hint?: string }) {
   const t = useText();
+  const said = useSaid();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const submit = async (login: Login) => {
@@ -29,7 +31,7 @@ export function LoginForm({ user = '', hint }: { user?: string; hint?: string })
   const needed = [{ required: true, message: t('wizard.required') }];
   return (
     <>
-      {failure && <Alert role="alert" type="error" showIcon message={failure.message} description={failure.hint} />}
+      {failure && <Alert role="alert" type="error" showIcon message={said(failure.message)} description={said(failure.hint)} />}
       <Form layout="vertical" onFinish={(login) => void submit(login as Login)} disabled={busy} requiredMark={false} initialValues={{ user, password: '' }}>
         <Form.Item name="user" label={t('login.user')} rules={needed}>
           <Input autoComplete="username" autoFocus={!user} size="large" />

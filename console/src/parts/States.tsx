@@ -4,7 +4,7 @@ import type { Failure } from '../api/client';
 import { useText } from '../i18n';
 import { Alert, Button } from '../ui';
 import { useTitle } from './title';
-import { Words } from './Words';
+import { Remedy, Words } from './Words';
 
 export function Loading() {
   const t = useText();
@@ -15,19 +15,26 @@ export function Loading() {
   );
 }
 
-export function Failed({ failure, again }: { failure: Failure; again?: () => void }) {
+/** A failed call, or what a project has stopped at: what, where, what to do, and what can be done here. */
+export function Failed({ failure, again, children }: { failure: Failure; again?: () => void; children?: ReactNode }) {
   const t = useText();
   return (
     <Alert
       role="alert"
       type="error"
       showIcon
-      message={<Words code={failure.code} text={failure.message} />}
-      description={
+      message={
         <>
-          {failure.hint && <p className="hint">→ {failure.hint}</p>}
-          {failure.code && <code className="dim">{failure.code}</code>}
+          <Words code={failure.code} text={failure.message} /> {failure.code && <code className="dim small">{failure.code}</code>}
         </>
+      }
+      description={
+        (failure.hint || children) && (
+          <>
+            <Remedy text={failure.hint} />
+            {children}
+          </>
+        )
       }
       action={again && <Button onClick={again}>{t('app.retry')}</Button>}
     />

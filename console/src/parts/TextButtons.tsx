@@ -1,6 +1,7 @@
 /** Texts that the service writes: shown to be copied, or saved as a file. */
 import { useState } from 'react';
-import { failureOf, getText, type Failure } from '../api/client';
+import { useAct } from '../api/act';
+import { getText } from '../api/client';
 import { useText } from '../i18n';
 import { Button, Modal } from '../ui';
 import { Sql } from './Sql';
@@ -10,18 +11,17 @@ import { Failed } from './States';
 export function YamlButton({ path, body }: { path: string; body?: unknown }) {
   const t = useText();
   const [text, setText] = useState<string | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const open = () => {
-    setFailure(null);
-    getText(path, body === undefined ? 'GET' : 'POST', body).then(setText, (problem) => setFailure(failureOf(problem)));
-  };
+  const { busy, failure, run, forget } = useAct();
+  const open = () => run(async () => setText(await getText(path, body === undefined ? 'GET' : 'POST', body)));
   const close = () => {
     setText(null);
-    setFailure(null);
+    forget();
   };
   return (
     <>
-      <Button onClick={open}>{t('yaml.show')}</Button>
+      <Button loading={busy} onClick={() => void open()}>
+        {t('yaml.show')}
+      </Button>
       {(text !== null || failure) && (
         <Modal open title={t('yaml.title')} footer={null} onCancel={close} width={720}>
           <p className="dim">{t('yaml.hint')}</p>
@@ -34,19 +34,16 @@ export function YamlButton({ path, body }: { path: string; body?: unknown }) {
 }
 
 export function SaveButton({ path, name, label }: { path: string; name: string; label: string }) {
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run, forget } = useAct();
   const t = useText();
-  const save = () => {
-    getText(path).then(
-      (text) => download(name, text),
-      (problem) => setFailure(failureOf(problem)),
-    );
-  };
+  const save = () => run(async () => download(name, await getText(path)));
   return (
     <>
-      <Button onClick={save}>{label}</Button>
+      <Button loading={busy} onClick={() => void save()}>
+        {label}
+      </Button>
       {failure && (
-        <Modal open title={label} onCancel={() => setFailure(null)} onOk={() => setFailure(null)} okText={t('app.back')} cancelButtonProps={{ hidden: true }}>
+        <Modal open title={label} onCancel={forget} onOk={forget} okText={t('app.back')} cancelButtonProps={{ hidden: true }}>
           <Failed failure={failure} />
         </Modal>
       )}
@@ -54,7 +51,7 @@ export function SaveButton({ path, name, label }: { path: string; name: string; 
   );
 }
 
-function download(name: string, text: string): void {
+export function download(name: string, text: string): void {
   const address = URL.createObjectURL(new Blob([text]));
   const link = document.createElement('a');
   link.href = address;

@@ -1,16 +1,27 @@
-import { useLanguage } from '../i18n';
-import { ERRORS_ZH } from '../i18n/errors.zh';
+/** What the service says, in the language of the page. */
+import { useMeaning, useSaid } from '../i18n/said';
 
-/** What an error says: in Chinese its meaning by the code, then what and where as the service tells it. */
+/** What an error says. Where the page's language has no words for it: what its code means, then the service's own words. */
 export function Words({ code, text }: { code: string; text: string }) {
-  const meaning = useLanguage() === 'zh' ? ERRORS_ZH[code] : undefined;
-  if (!meaning) return <span className="wrap">{text}</span>;
+  const { said, title, known } = useMeaning(code, text);
+  if (known || !title) return <span className="wrap">{said}</span>;
   return (
     <span className="wrap">
-      {meaning}
+      {title}
       <span className="dim small block" lang="en">
         {text}
       </span>
     </span>
   );
+}
+
+/** Any other sentence of the service. */
+export function Said({ text }: { text: string }) {
+  return <>{useSaid()(text)}</>;
+}
+
+/** What to do about it. */
+export function Remedy({ text }: { text: string | null | undefined }) {
+  const said = useSaid();
+  return text ? <p className="hint">→ {said(text)}</p> : null;
 }

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { failureOf, post, remove } from '../api/client';
 import { useMay } from '../api/session';
 import { useText } from '../i18n';
+import { useSaid } from '../i18n/said';
 import { FINAL, type Action } from '../logic/state';
 import { App, Button } from '../ui';
 import { AskByName } from './AskByName';
@@ -26,6 +27,7 @@ export async function perform(action: Action, id: string): Promise<void> {
 /** Returns how to ask, and the dialog that asks. */
 export function useActions(onDone: (action: Action) => void = () => undefined) {
   const t = useText();
+  const said = useSaid();
   const { message } = App.useApp();
   const [question, setQuestion] = useState<Question | null>(null);
   const [busy, setBusy] = useState(false);
@@ -41,7 +43,7 @@ export function useActions(onDone: (action: Action) => void = () => undefined) {
         done = true;
         if (projects.length === 1) message.success(t('action.done', words));
       } catch (problem) {
-        message.error(t('action.failed', { ...words, reason: failureOf(problem).message }));
+        message.error(t('action.failed', { ...words, reason: said(failureOf(problem).message) }));
       }
     }
     setBusy(false);

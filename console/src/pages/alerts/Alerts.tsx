@@ -7,6 +7,7 @@ import type { AlertPage } from '../../api/types';
 import { known, useLanguage, useText } from '../../i18n';
 import { count, moment } from '../../logic/format';
 import { Failed, Loading, Nothing, Page, Panel } from '../../parts/States';
+import { Said } from '../../parts/Words';
 import { Input, Pagination, Segmented, Tabs } from '../../ui';
 import { Channels } from './Channels';
 import { Rules } from './Rules';
@@ -88,7 +89,7 @@ function AlertTable({ page }: { page: AlertPage }) {
           <tr key={alert.id} data-rule={alert.rule} data-state={alert.state}>
             <th scope="row">
               {known(t, 'alerts.rule', alert.rule)}
-              <span className="dim small block wrap">{alert.message}</span>
+              <span className="dim small block wrap"><Said text={alert.message} /></span>
             </th>
             <td data-label={t('alerts.level')}>
               <span className={alert.level === 'HIGH' && alert.state === 'OPEN' ? 'bad' : undefined}>{known(t, 'importance', alert.level)}</span>

@@ -1,6 +1,7 @@
 /** A channel's form: the fields of its kind, and which alerts it takes. */
 import { useState } from 'react';
-import { failureOf, patch, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { patch, post } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import type { AlertRule, Channel, Label } from '../../api/types';
 import { known, useText } from '../../i18n';
@@ -23,20 +24,16 @@ export function ChannelEditor({ channel, onClose, onDone }: Props) {
   const [kind, setKind] = useState<ChannelKind>(channel?.kind ?? 'webhook');
   const [enabled, setEnabled] = useState(channel?.enabled ?? true);
   const [fields, setFields] = useState(() => fieldsOf(kind, channel?.settings ?? {}));
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run } = useAct();
   const change = (part: Partial<ChannelFields>) => setFields((before) => ({ ...before, ...part }));
   const save = async () => {
     const settings = settingsOf(kind, fields);
-    try {
-      if (channel) await patch(`/api/v1/alerts/channels/${encodeURIComponent(channel.id)}`, { name, enabled, settings });
-      else await post('/api/v1/alerts/channels', { name, kind, enabled, settings });
-      onDone();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
+    if (channel) await patch(`/api/v1/alerts/channels/${encodeURIComponent(channel.id)}`, { name, enabled, settings });
+    else await post('/api/v1/alerts/channels', { name, kind, enabled, settings });
+    onDone();
   };
   return (
-    <Modal open title={channel ? channel.name : t('alerts.newChannel')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={onClose} onOk={() => void save()} okButtonProps={{ disabled: !name.trim() }}>
+    <Modal open title={channel ? channel.name : t('alerts.newChannel')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={onClose} onOk={() => void run(save)} confirmLoading={busy} okButtonProps={{ disabled: !name.trim() }}>
       <label className="field">
         <span>{t('alerts.channelName')}</span>
         <Input value={name} onChange={(event) => setName(event.target.value)} autoComplete="off" />

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { failureOf, post, remove, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post, remove, type Failure } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import { useMay } from '../../api/session';
 import type { Channel, ChannelTest } from '../../api/types';
@@ -65,17 +66,11 @@ function ChannelButtons({ channel, onEdit, again }: { channel: Channel; onEdit: 
   const t = useText();
   const { modal } = App.useApp();
   const [outcome, setOutcome] = useState<Failure | 'good' | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, failure, run } = useAct();
   const path = `/api/v1/alerts/channels/${encodeURIComponent(channel.id)}`;
   const test = async () => {
-    setBusy(true);
-    try {
-      const found = await post<ChannelTest>(`${path}/test`);
-      setOutcome(found.ok ? 'good' : (found.error as unknown as Failure));
-    } catch (problem) {
-      setOutcome(failureOf(problem));
-    }
-    setBusy(false);
+    const found = await post<ChannelTest>(`${path}/test`);
+    setOutcome(found.ok ? 'good' : (found.error as unknown as Failure));
   };
   const drop = () =>
     modal.confirm({
@@ -83,12 +78,12 @@ function ChannelButtons({ channel, onEdit, again }: { channel: Channel; onEdit: 
       okText: t('app.remove'),
       okButtonProps: { danger: true },
       cancelText: t('app.cancel'),
-      onOk: () => remove(path).then(again, (problem) => setOutcome(failureOf(problem))),
+      onOk: () => run(() => remove(path).then(again)),
     });
   return (
     <>
       <Space wrap>
-        <Button size="small" loading={busy} onClick={() => void test()}>
+        <Button size="small" loading={busy} onClick={() => void run(test)}>
           {t('alerts.test')}
         </Button>
         <Button size="small" onClick={onEdit}>
@@ -98,7 +93,8 @@ function ChannelButtons({ channel, onEdit, again }: { channel: Channel; onEdit: 
           {t('app.remove')}
         </Button>
       </Space>
-      {outcome && (
+      {failure && <Failed failure={failure} />}
+      {outcome && !failure && (
         <span role="status" className={`block small ${outcome === 'good' ? 'good' : 'bad'}`}>
           {outcome === 'good' ? t('alerts.testGood') : <Words code={outcome.code} text={outcome.message} />}
         </span>

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { failureOf, put, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { put } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import { useMay } from '../../api/session';
 import type { AlertRule, Figures } from '../../api/types';
@@ -76,16 +77,13 @@ function Editor({ rule, onDone }: { rule: AlertRule; onDone: () => void }) {
   const t = useText();
   const { message } = App.useApp();
   const [form, setForm] = useState(rule);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const save = async (asked: object) => {
-    try {
+  const { busy, failure, run } = useAct();
+  const save = (asked: object) =>
+    run(async () => {
       await put(`/api/v1/alerts/rules/${rule.name}`, asked);
       message.success(t('alerts.ruleSaved'));
       onDone();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
-  };
+    });
   const { enabled, level, threshold, hold_seconds, repeat_minutes } = form;
   const figures = [
     ['threshold', 'alerts.threshold'],
@@ -104,7 +102,7 @@ function Editor({ rule, onDone }: { rule: AlertRule; onDone: () => void }) {
         <Button key="no" onClick={onDone}>
           {t('app.cancel')}
         </Button>,
-        <Button key="yes" type="primary" onClick={() => void save({ enabled, level, threshold, hold_seconds, repeat_minutes })}>
+        <Button key="yes" type="primary" loading={busy} onClick={() => void save({ enabled, level, threshold, hold_seconds, repeat_minutes })}>
           {t('app.save')}
         </Button>,
       ]}

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { failureOf, post, remove, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post, remove } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import { useMay } from '../../api/session';
 import type { AlertRule, Silence } from '../../api/types';
@@ -14,9 +15,8 @@ export function Silences() {
   const may = useMay('operator');
   const { data, failure, loading, again } = useLoaded<Silence[]>('/api/v1/alerts/silences', 10_000);
   const [adding, setAdding] = useState(false);
-  const [refused, setRefused] = useState<Failure | null>(null);
-  const end = (id: string) =>
-    remove(`/api/v1/alerts/silences/${encodeURIComponent(id)}`).then(again, (problem) => setRefused(failureOf(problem)));
+  const { busy, failure: refused, run } = useAct();
+  const end = (id: string) => run(() => remove(`/api/v1/alerts/silences/${encodeURIComponent(id)}`).then(again));
   return (
     <Panel extra={may && <Button onClick={() => setAdding(true)}>{t('alerts.newSilence')}</Button>}>
       {(failure ?? refused) && <Failed failure={(failure ?? refused)!} again={again} />}
@@ -48,7 +48,7 @@ export function Silences() {
                 </td>
                 {may && (
                   <td>
-                    <Button size="small" onClick={() => void end(each.id)}>
+                    <Button size="small" disabled={busy} onClick={() => void end(each.id)}>
                       {t('alerts.end')}
                     </Button>
                   </td>
@@ -82,18 +82,16 @@ function Adding({ onClose, onDone }: { onClose: () => void; onDone: () => void }
   const t = useText();
   const rules = useLoaded<AlertRule[]>('/api/v1/alerts/rules').data ?? [];
   const [form] = Form.useForm<Asked>();
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run } = useAct();
   const create = async () => {
     const asked = await form.validateFields();
-    try {
+    await run(async () => {
       await post('/api/v1/alerts/silences', { project: (asked.project ?? '').trim(), rule: asked.rule ?? null, minutes: asked.minutes, reason: asked.reason ?? '' });
       onDone();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
+    });
   };
   return (
-    <Modal open title={t('alerts.newSilence')} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={onClose} onOk={() => void create().catch(() => undefined)}>
+    <Modal open title={t('alerts.newSilence')} confirmLoading={busy} okText={t('app.save')} cancelText={t('app.cancel')} onCancel={onClose} onOk={() => void create().catch(() => undefined)}>
       <Form form={form} layout="vertical" name="silence" initialValues={{ minutes: 60 }}>
         <Form.Item name="rule" label={t('alerts.silenceRule')}>
           <Select allowClear options={rules.map((rule) => ({ value: rule.name, label: known(t, 'alerts.rule', rule.name) }))} />

@@ -5,6 +5,7 @@ import { known, useLanguage, useText } from '../../i18n';
 import { sharesOf } from '../../logic/behind';
 import { bytes, count, duration } from '../../logic/format';
 import { Failed, Loading, Panel } from '../../parts/States';
+import { Said } from '../../parts/Words';
 
 export function Behind({ project }: { project: Project }) {
   const t = useText();
@@ -29,8 +30,8 @@ function Verdict({ lag }: { lag: Lag }) {
       <p className="verdict-line" data-reason={lag.reason}>
         {known(t, 'behind.reason', lag.reason)}
       </p>
-      <p className="wrap" lang="en">
-        {lag.message}
+      <p className="wrap">
+        <Said text={lag.message} />
       </p>
       {advice !== lag.reason && <p className="hint">→ {advice}</p>}
     </>

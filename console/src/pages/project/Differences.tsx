@@ -1,5 +1,6 @@
 /** What verification found: rows of both sides side by side, and the SQL that mends the target. */
 import { useState } from 'react';
+import { useAct } from '../../api/act';
 import { get, query } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import type { Mismatch, MismatchPage, Project, TableOfStep } from '../../api/types';
@@ -8,6 +9,7 @@ import { count } from '../../logic/format';
 import { stepOf } from '../../logic/state';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Copy, Sql } from '../../parts/Sql';
+import { download } from '../../parts/TextButtons';
 import { Alert, Button, Pagination, Select, Space } from '../../ui';
 import { Repair } from './Repair';
 
@@ -133,29 +135,23 @@ function shown(value: string | null | undefined): string {
 
 function Download({ id, name }: { id: string; name: string }) {
   const t = useText();
-  const [busy, setBusy] = useState(false);
+  const { busy, failure, run } = useAct();
   const save = async () => {
-    setBusy(true);
-    try {
-      const lines: string[] = [];
-      for (let page = 1, total = 1; lines.length < total; page += 1) {
-        const found = await get<MismatchPage>(`/api/v1/projects/${id}/mismatches${query({ page, size: 500 })}`);
-        if (found.items.length === 0) break;
-        total = found.total;
-        lines.push(...found.items.map((item) => item.correction || `-- ${item.table}: no SQL`));
-      }
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'application/sql' }));
-      link.download = `${name}-correction.sql`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    } finally {
-      setBusy(false);
+    const lines: string[] = [];
+    for (let page = 1, total = 1; lines.length < total; page += 1) {
+      const found = await get<MismatchPage>(`/api/v1/projects/${id}/mismatches${query({ page, size: 500 })}`);
+      if (found.items.length === 0) break;
+      total = found.total;
+      lines.push(...found.items.map((item) => item.correction || `-- ${item.table}: no SQL`));
     }
+    download(`${name}-correction.sql`, `${lines.join('\n')}\n`);
   };
   return (
-    <Button loading={busy} onClick={() => void save()}>
-      {t('verify.download')}
-    </Button>
+    <>
+      <Button loading={busy} onClick={() => void run(save)}>
+        {t('verify.download')}
+      </Button>
+      {failure && <Failed failure={failure} />}
+    </>
   );
 }

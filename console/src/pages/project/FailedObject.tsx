@@ -1,6 +1,7 @@
 /** An object that the schema step could not make: try it again, make it by other SQL, or leave it out. */
 import { useState } from 'react';
-import { failureOf, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post } from '../../api/client';
 import type { ObjectSchema, Project } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
@@ -11,18 +12,15 @@ export function FailedObject({ project, item, again }: { project: Project; item:
   const { message, modal } = App.useApp();
   const [sql, setSql] = useState(item.target);
   const [busy, setBusy] = useState('');
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const act = useAct();
   const path = `/api/v1/projects/${project.id}`;
   const run = async (what: string, ...calls: (() => Promise<unknown>)[]) => {
     setBusy(what);
-    setFailure(null);
-    try {
+    await act.run(async () => {
       for (const each of calls) await each();
       message.success(t('object.decided', { name: item.object }));
       again();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
+    });
     setBusy('');
   };
   const resume = () => post(`${path}/resume`);
@@ -58,7 +56,7 @@ export function FailedObject({ project, item, again }: { project: Project; item:
           </Button>
         )}
       </Space>
-      {failure && <Failed failure={failure} />}
+      {act.failure && <Failed failure={act.failure} />}
     </section>
   );
 }

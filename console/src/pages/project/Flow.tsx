@@ -7,6 +7,7 @@ import { bytes, count, duration, moment } from '../../logic/format';
 import { isMoving, latencyOf, stepOf } from '../../logic/state';
 import { Loading, Panel } from '../../parts/States';
 import { Bar, Status } from '../../parts/Status';
+import { Said } from '../../parts/Words';
 import { SwitchoverPanel } from './Switchover';
 
 const Charts = lazy(() => import('./Charts'));
@@ -135,7 +136,7 @@ function StepList({ project }: { project: Project }) {
           <tr key={step.name} data-step={step.name} data-status={step.status}>
             <th scope="row">
               {t(`step.${step.name}` as 'step.load')}
-              {step.message && <span className="dim small block wrap">{step.message}</span>}
+              {step.message && <span className="dim small block wrap"><Said text={step.message} /></span>}
               <Facts step={step} />
             </th>
             <td data-label={t('projects.status')}>

@@ -1,6 +1,7 @@
 /** Dead letters: changes that the target refused and that were set aside; to be tried again or given up. */
 import { useState } from 'react';
-import { failureOf, post, query, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post, query } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import { useOwns } from '../../api/session';
 import type { DeadLetter, Project } from '../../api/types';
@@ -101,15 +102,14 @@ function LetterTable({ letters, may, project, again }: TableProps) {
 function Decide({ letter, project, again }: { letter: DeadLetter; project: Project; again: () => void }) {
   const t = useText();
   const { modal } = App.useApp();
-  const [outcome, setOutcome] = useState<Failure | 'asked' | null>(null);
+  const [asked, setAsked] = useState(false);
+  const { busy, failure, run } = useAct();
   const decide = (action: 'retry' | 'skip') =>
-    post<void>(`/api/v1/projects/${project.id}/dead-letters/${letter.number}`, { action }).then(
-      () => {
-        setOutcome('asked');
-        again();
-      },
-      (problem) => setOutcome(failureOf(problem)),
-    );
+    run(async () => {
+      await post<void>(`/api/v1/projects/${project.id}/dead-letters/${letter.number}`, { action });
+      setAsked(true);
+      again();
+    });
   const skip = () =>
     modal.confirm({
       title: t('letters.askSkip', { number: letter.number, table: letter.source }),
@@ -122,23 +122,19 @@ function Decide({ letter, project, again }: { letter: DeadLetter; project: Proje
   return (
     <>
       <Space wrap>
-        <Button size="small" onClick={() => void decide('retry')}>
+        <Button size="small" loading={busy} onClick={() => void decide('retry')}>
           {t('letters.retry')}
         </Button>
         <Button size="small" danger onClick={skip}>
           {t('letters.skip')}
         </Button>
       </Space>
-      {outcome === 'asked' && (
+      {asked && !failure && (
         <span role="status" className="block small">
           {t('letters.asked')}
         </span>
       )}
-      {outcome && outcome !== 'asked' && (
-        <span role="alert" className="block small bad">
-          <Words code={outcome.code} text={outcome.message} />
-        </span>
-      )}
+      {failure && <Failed failure={failure} />}
     </>
   );
 }

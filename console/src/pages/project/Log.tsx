@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { ProjectEvent } from '../../api/types';
 import { known, useLanguage, useText } from '../../i18n';
+import { useSaid } from '../../i18n/said';
 import { moment } from '../../logic/format';
 import { Nothing, Panel } from '../../parts/States';
 import { Button, Input, Select } from '../../ui';
@@ -11,11 +12,12 @@ const SHOWN = 200;
 export function Log({ events }: { events: readonly ProjectEvent[] }) {
   const t = useText();
   const language = useLanguage();
+  const said = useSaid();
   const [level, setLevel] = useState<string | undefined>();
   const [search, setSearch] = useState('');
   const [most, setMost] = useState(SHOWN);
   const found = events.filter(
-    (event) => (!level || event.level === level) && `${event.step} ${event.message}`.toLowerCase().includes(search.toLowerCase()),
+    (event) => (!level || event.level === level) && `${event.step} ${event.message} ${said(event.message)}`.toLowerCase().includes(search.toLowerCase()),
   );
   return (
     <Panel extra={<span className="dim small">{t('log.follow')}</span>}>
@@ -39,7 +41,7 @@ export function Log({ events }: { events: readonly ProjectEvent[] }) {
               <time dateTime={event.at}>{moment(event.at, language)}</time>
               <span className="tag">{known(t, 'log.level', event.level)}</span>
               {event.step && <span className="tag">{known(t, 'step', event.step)}</span>}
-              <span className="wrap">{event.message}</span>
+              <span className="wrap">{said(event.message)}</span>
             </li>
           ))}
         </ol>

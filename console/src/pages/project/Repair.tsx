@@ -1,6 +1,7 @@
 /** Making the target equal where verification found it to differ: pause, repair, compare again, go on. */
 import { useState } from 'react';
-import { failureOf, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post } from '../../api/client';
 import { useOwns } from '../../api/session';
 import type { Project, RepairOutcome } from '../../api/types';
 import { useText } from '../../i18n';
@@ -25,13 +26,10 @@ export function Repair({ project }: { project: Project }) {
 function Question({ project, onClose }: { project: Project; onClose: () => void }) {
   const t = useText();
   const { message } = App.useApp();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run } = useAct();
   const running = project.status === 'RUNNING';
   const path = `/api/v1/projects/${project.id}`;
-  const run = async () => {
-    setBusy(true);
-    setFailure(null);
+  const repair = async () => {
     let paused = false;
     try {
       if (running) {
@@ -45,9 +43,8 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
       message.success(t(project.switchover ? 'switch.repaired' : 'repair.done', { rows }));
       onClose();
     } catch (problem) {
-      setFailure(failureOf(problem));
       if (paused) await post(`${path}/resume`).catch(() => undefined); // its status is on the page
-      setBusy(false);
+      throw problem;
     }
   };
   return (
@@ -58,7 +55,7 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
       danger
       busy={busy}
       failure={failure}
-      onYes={() => void run()}
+      onYes={() => void run(repair)}
       onNo={onClose}
     >
       <p>{t('repair.text')}</p>

@@ -9,6 +9,7 @@ import { known, useText } from '../../i18n';
 import { stepOf } from '../../logic/state';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
+import { Said } from '../../parts/Words';
 import { Input, Pagination, Segmented } from '../../ui';
 import { FailedObject } from './FailedObject';
 
@@ -93,7 +94,7 @@ function Both({ item }: { item: ObjectSchema }) {
   return (
     <div>
       <h3 className="wrap">{item.object}</h3>
-      {item.message && <p className={item.state === 'failed' ? 'bad wrap' : 'hint wrap'}>{item.message}</p>}
+      {item.message && <p className={item.state === 'failed' ? 'bad wrap' : 'hint wrap'}><Said text={item.message} /></p>}
       {item.conversions.length === 0 ? (
         <p className="dim">{t('schema.noConversion')}</p>
       ) : (
@@ -102,7 +103,7 @@ function Both({ item }: { item: ObjectSchema }) {
             <li key={place}>
               <code>{String(each['path'])}</code>{' '}
               <span className={each['lossy'] ? 'tag bad' : 'tag'}>{t(each['lossy'] ? 'schema.lossy' : 'schema.lossless')}</span>
-              <span className="block wrap">{String(each['message'])}</span>
+              <span className="block wrap"><Said text={String(each['message'])} /></span>
             </li>
           ))}
         </ul>

@@ -1,6 +1,7 @@
 /** Changing a project: name, labels and limits while it lives; what moves while it is a draft. */
 import { useState } from 'react';
-import { failureOf, patch, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { patch, post } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import type { Label, Project, ProjectSettings } from '../../api/types';
 import { useText, type Key } from '../../i18n';
@@ -30,21 +31,14 @@ function Editor({ project, settings, again, onDone }: EditorProps) {
   const t = useText();
   const { message } = App.useApp();
   const [form, setForm] = useState<Fields>(() => formOf(settings));
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, failure, run } = useAct();
   const set: Set = (part) => setForm((before) => ({ ...before, ...part }));
   const wrong = wrongLines(form);
   const save = async () => {
-    setBusy(true);
-    try {
-      const asked = changesOf(settings, form);
-      if (Object.keys(asked).length > 1) await patch(`/api/v1/projects/${project.id}/settings`, asked);
-      message.success(t('edit.saved', { name: form.name }));
-      onDone();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-      setBusy(false);
-    }
+    const asked = changesOf(settings, form);
+    if (Object.keys(asked).length > 1) await patch(`/api/v1/projects/${project.id}/settings`, asked);
+    message.success(t('edit.saved', { name: form.name }));
+    onDone();
   };
   return (
     <Form layout="vertical" component="div" className="narrow-form">
@@ -66,7 +60,7 @@ function Editor({ project, settings, again, onDone }: EditorProps) {
       <Space wrap>
         <Button onClick={onDone}>{t('app.cancel')}</Button>
         {failure?.code === 'project.changed_meanwhile' && <Button onClick={again}>{t('edit.reload')}</Button>}
-        <Button type="primary" loading={busy} disabled={wrong.length > 0 || !/^\S{1,64}$/.test(form.name.trim())} onClick={() => void save()}>
+        <Button type="primary" loading={busy} disabled={wrong.length > 0 || !/^\S{1,64}$/.test(form.name.trim())} onClick={() => void run(save)}>
           {t('app.save')}
         </Button>
       </Space>
@@ -110,18 +104,13 @@ function Numbers({ project, form, set }: { project: Project; form: Fields; set: 
 function Labels({ chosen, onChange }: { chosen: string[]; onChange: (ids: string[]) => void }) {
   const t = useText();
   const { data, again } = useLoaded<Label[]>('/api/v1/labels');
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { failure, run } = useAct();
   const known = data ?? [];
   const take = async (values: string[]) => {
     const fresh = values.filter((value) => !known.some((label) => label.id === value));
-    try {
-      const made = await Promise.all(fresh.map((name) => post<Label>('/api/v1/labels', { name })));
-      onChange([...values.filter((value) => !fresh.includes(value)), ...made.map((label) => label.id)]);
-      setFailure(null);
-      if (made.length) again();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
+    const made = await Promise.all(fresh.map((name) => post<Label>('/api/v1/labels', { name })));
+    onChange([...values.filter((value) => !fresh.includes(value)), ...made.map((label) => label.id)]);
+    if (made.length) again();
   };
   return (
     <Form.Item label={t('edit.labels')} htmlFor="edit-labels" extra={t('edit.labelsHint')}>
@@ -132,7 +121,7 @@ function Labels({ chosen, onChange }: { chosen: string[]; onChange: (ids: string
         loading={!data}
         optionFilterProp="label"
         options={known.map((label) => ({ value: label.id, label: label.name }))}
-        onChange={(values: string[]) => void take(values)}
+        onChange={(values: string[]) => void run(() => take(values))}
       />
       {failure && <Failed failure={failure} />}
     </Form.Item>

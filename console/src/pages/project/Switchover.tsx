@@ -1,15 +1,15 @@
 /** The application goes over: where the switchover stands, who may write where, what is to be done next. */
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
-import { failureOf, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post } from '../../api/client';
 import type { NewSwitchover, Project, Switchover } from '../../api/types';
 import { useLanguage, useText } from '../../i18n';
 import { moment } from '../../logic/format';
 import { nextOf, offeredActions, readiness, TYPED, writerOf, type SwitchAction } from '../../logic/switchover';
 import { AskByName } from '../../parts/AskByName';
-import { Panel } from '../../parts/States';
-import { Words } from '../../parts/Words';
-import { Alert, App, Button, Input, Radio, Space } from '../../ui';
+import { Failed, Panel } from '../../parts/States';
+import { App, Button, Input, Radio, Space } from '../../ui';
 
 interface Props {
   project: Project;
@@ -53,15 +53,7 @@ function UnderWay({ project, found, may }: Props & { found: Switchover }) {
           </dd>
         </div>
       </dl>
-      {found.error && (
-        <Alert
-          role="alert"
-          type="error"
-          showIcon
-          message={<><Words code={found.error.code} text={found.error.message} /> <code className="dim">{found.error.code}</code></>}
-          description={found.error.hint && <p className="hint">→ {found.error.hint}</p>}
-        />
-      )}
+      {found.error && <Failed failure={found.error} />}
       <SubSteps found={found} />
     </Panel>
   );
@@ -123,21 +115,14 @@ function Question({ project, action, onClose }: { project: Project; action: Swit
   const { message } = App.useApp();
   const [proof, setProof] = useState<NewSwitchover['proof']>('verify');
   const [skip, setSkip] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run } = useAct();
   const yes = t(action === 'begin' ? 'switch.begin' : `switch.action.${action}`);
-  const run = async () => {
-    setBusy(true);
+  const decide = async () => {
     const path = `/api/v1/projects/${project.id}/switchover`;
     const items = skip.split(',').map((item) => item.trim()).filter(Boolean);
-    try {
-      await (action === 'begin' ? post(path, { proof, skip: items }) : post(`${path}/${action}`, action === 'retry' ? { skip: items } : {}));
-      message.success(t('switch.done', { name: project.name, action: yes }));
-      onClose();
-    } catch (problem) {
-      setFailure(failureOf(problem));
-      setBusy(false);
-    }
+    await (action === 'begin' ? post(path, { proof, skip: items }) : post(`${path}/${action}`, action === 'retry' ? { skip: items } : {}));
+    message.success(t('switch.done', { name: project.name, action: yes }));
+    onClose();
   };
   return (
     <AskByName
@@ -147,7 +132,7 @@ function Question({ project, action, onClose }: { project: Project; action: Swit
       danger={action === 'accept' || action === 'cancel'}
       busy={busy}
       failure={failure}
-      onYes={() => void run()}
+      onYes={() => void run(decide)}
       onNo={onClose}
     >
       <p>{t(`switch.ask.${action}Text`)}</p>

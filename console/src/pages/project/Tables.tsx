@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react';
 import type { Project, TableOfStep } from '../../api/types';
 import { useLanguage, useText } from '../../i18n';
+import { useSaid } from '../../i18n/said';
 import { bytes, count, duration, percent } from '../../logic/format';
 import { linesOfTables, type TableLine } from '../../logic/live';
 import { useRates } from '../../logic/rates';
@@ -64,13 +65,14 @@ export function Tables({ project, tables }: { project: Project; tables: TableOfS
 
 function Line({ line, rate }: { line: TableLine; rate: number }) {
   const t = useText();
+  const said = useSaid();
   const language = useLanguage();
   const left = line.total > line.rows && rate > 0 ? (line.total - line.rows) / rate : null;
   return (
     <tr data-table={line.table} data-state={line.state}>
-      <th scope="row" className="clip" title={line.message ? `${line.table}: ${line.message}` : line.table}>
+      <th scope="row" className="clip" title={line.message ? `${line.table}: ${said(line.message)}` : line.table}>
         {line.table}
-        {line.message && <span className="dim small"> · {line.message}</span>}
+        {line.message && <span className="dim small"> · {said(line.message)}</span>}
       </th>
       <td className={`state-${line.state}`}>{t(`table.${line.state}` as 'table.done')}</td>
       <td>

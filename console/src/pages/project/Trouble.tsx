@@ -1,14 +1,15 @@
 /** The error a project has stopped at, in place, with what can be done about it. */
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
-import { failureOf, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post } from '../../api/client';
 import { useLoaded } from '../../api/load';
 import type { Check, Project, SchemaPage } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
 import { Sql } from '../../parts/Sql';
-import { Words } from '../../parts/Words';
-import { Alert, App, Button, Input, Radio, Space } from '../../ui';
+import { Said } from '../../parts/Words';
+import { App, Button, Input, Radio, Space } from '../../ui';
 import { Checks } from '../../parts/Checks';
 
 export function Trouble({ project, may }: { project: Project; may: boolean }) {
@@ -22,18 +23,7 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
   const items = (step?.name === 'precheck' ? step.info['items'] : undefined) as Check[] | undefined;
   return (
     <div className="trouble">
-      <Alert
-        role="alert"
-        type="error"
-        showIcon
-        message={<><Words code={error.code} text={error.message} /> <code className="dim">{error.code}</code></>}
-        description={
-          <>
-            {error.hint && <p className="hint">→ {error.hint}</p>}
-            {may && project.status === 'FAILED' && !choices && <Again project={project} />}
-          </>
-        }
-      />
+      <Failed failure={error}>{may && project.status === 'FAILED' && !choices && <Again project={project} />}</Failed>
       {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} conflict={conflict} choices={choices} may={may} />}
       {step?.name === 'schema' && <FailedObjects project={project} />}
       {items && <Checks items={items} />}
@@ -55,7 +45,7 @@ function FailedObjects({ project }: { project: Project }) {
         {data.items.map((each) => (
           <li key={`${each.kind} ${each.object}`} data-failed={each.object}>
             <strong className="wrap">{each.object}</strong>
-            <span className="dim wrap grow">{each.message}</span>
+            <span className="dim wrap grow"><Said text={each.message} /></span>
             <Link to={`/projects/${project.id}/schema?only=failed&object=${encodeURIComponent(`${each.kind} ${each.object}`)}`}>{t('project.decide')}</Link>
           </li>
         ))}
@@ -67,15 +57,10 @@ function FailedObjects({ project }: { project: Project }) {
 
 function Again({ project }: { project: Project }) {
   const t = useText();
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const retry = () =>
-    post(`/api/v1/projects/${project.id}/resume`).then(
-      () => setFailure(null),
-      (problem) => setFailure(failureOf(problem)),
-    );
+  const { busy, failure, run } = useAct();
   return (
     <>
-      <Button type="primary" onClick={() => void retry()}>
+      <Button type="primary" loading={busy} onClick={() => void run(() => post(`/api/v1/projects/${project.id}/resume`))}>
         {t('action.retry')}
       </Button>
       {failure && <Failed failure={failure} />}
@@ -97,18 +82,12 @@ function Choices({ project, sql, conflict, choices, may }: ChoiceProps) {
   const { modal } = App.useApp();
   const [choice, setChoice] = useState(choices[0] ?? 'skip');
   const [own, setOwn] = useState('');
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const [busy, setBusy] = useState(false);
-  const decide = async () => {
-    setBusy(true);
-    try {
+  const { busy, failure, run } = useAct();
+  const decide = () =>
+    run(async () => {
       if (choice !== 'retry') await post(`/api/v1/projects/${project.id}/choose`, { choice, sql: choice === 'apply' ? own : '' });
       await post(`/api/v1/projects/${project.id}/resume`);
-    } catch (problem) {
-      setFailure(failureOf(problem));
-    }
-    setBusy(false);
-  };
+    });
   const confirm = () => {
     if (choice !== 'overwrite') return void decide();
     modal.confirm({

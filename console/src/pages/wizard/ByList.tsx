@@ -1,6 +1,7 @@
 /** Objects from a CSV as OMS's console exports it; the service reads it. */
-import { useState, type ChangeEvent } from 'react';
-import { failureOf, postText, type Failure } from '../../api/client';
+import type { ChangeEvent } from 'react';
+import { useAct } from '../../api/act';
+import { postText } from '../../api/client';
 import type { ObjectList } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
@@ -8,17 +9,12 @@ import type { PageProps } from './Wizard';
 
 export function ByList({ form, change }: Pick<PageProps, 'form' | 'change'>) {
   const t = useText();
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { failure, run } = useAct();
   const take = async (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.target.files?.[0];
     if (!file) return;
-    try {
-      change({ list: await postText<ObjectList>('/api/v1/objects/import', await file.text(), 'text/csv') });
-      setFailure(null);
-    } catch (problem) {
-      change({ list: null });
-      setFailure(failureOf(problem));
-    }
+    const read = async () => change({ list: await postText<ObjectList>('/api/v1/objects/import', await file.text(), 'text/csv') });
+    if (!(await run(read))) change({ list: null });
   };
   return (
     <div className="narrow-form">

@@ -1,7 +1,8 @@
 /** From two endpoints to a running project, in five pages. */
 import { useEffect, useRef, useState } from 'react';
 import { useNavigate } from 'react-router-dom';
-import { failureOf, post, type Failure } from '../../api/client';
+import { useAct } from '../../api/act';
+import { post } from '../../api/client';
 import { useMay } from '../../api/session';
 import type { Check, Project } from '../../api/types';
 import { useText } from '../../i18n';
@@ -31,8 +32,7 @@ export default function Wizard() {
   const [form, setForm] = useState(keptForm);
   const [page, setPage] = useState(0);
   const [strict, setStrict] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { busy, failure, run, forget } = useAct();
   const [ready, setReady] = useState(false);
   const heading = useRef<HTMLDivElement>(null);
 
@@ -42,23 +42,17 @@ export default function Wizard() {
     const bad = next > page ? PAGES.findIndex((_, place) => place < next && problemsOf(form, place).length > 0) : -1;
     setStrict(bad >= 0);
     setPage(bad >= 0 ? bad : next);
-    setFailure(null);
+    forget();
     setReady(false);
     heading.current?.focus();
   };
-  const create = async (start: boolean) => {
-    setBusy(true);
-    setFailure(null);
-    try {
+  const create = (start: boolean) =>
+    run(async () => {
       const made = await post<Project>('/api/v1/projects', requestOf(form));
       keepForm(null);
       if (start) await post(`/api/v1/projects/${made.id}/start`);
       navigate(`/projects/${made.id}`);
-    } catch (problem) {
-      setFailure(failureOf(problem));
-      setBusy(false);
-    }
-  };
+    });
   const judged = (checks: Check[] | null) =>
     setReady(checks !== null && checks.every((check) => check.verdict !== 'FAILED'));
 
