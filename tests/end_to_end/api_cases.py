@@ -105,12 +105,15 @@ class Fuzz:
                     if name in self.known and chance.random() < 0.7:
                         place[name] = chance.choice(self.known[name])
                     elif isinstance(place[name], str) and chance.random() < 0.1:
-                        place[name] = _fit(chance.choice(NASTY), place is case.body)
+                        place[name] = _fit(chance.choice(NASTY), case, place)
 
 
-def _fit(text: str, in_body: bool) -> str:
-    """Halves of characters can be written in JSON, but in no URL; a path cannot be endless."""
-    return text if in_body else text[:2000].replace("\ud800", "\ufffd")
+def _fit(text: str, case: Any, place: object) -> str:
+    """Halves of characters can be written in JSON, but in no URL; a path is not endless, and clients fold ``../`` in it."""
+    if place is case.body:
+        return text
+    shown = text[:2000].replace("\ud800", "\ufffd")
+    return shown.replace("/", "%2F") if place is case.path_parameters else shown
 
 
 def oms_document() -> dict[str, Any]:

@@ -225,6 +225,7 @@ class ConnectionOutcome(TypedDict):
 class ConnectionTest(TypedDict):
     """What to connect to: a URL, or the id of an endpoint."""
 
+    ssh: NotRequired[SshDocument | None]
     url: str
 
 
@@ -276,6 +277,7 @@ class EndpointChange(TypedDict):
     description: NotRequired[str | None]
     name: NotRequired[str | None]
     region: NotRequired[str | None]
+    ssh: NotRequired[SshDocument | None]
     url: NotRequired[str | None]
 
 
@@ -495,6 +497,7 @@ class NewEndpoint(TypedDict):
     description: NotRequired[str]
     name: str
     region: NotRequired[str]
+    ssh: NotRequired[SshDocument | None]
     url: str
 
 
@@ -923,6 +926,19 @@ class SilenceDocument(TypedDict):
     reason: str
     rule: str
     until: str
+
+
+class SshDocument(TypedDict):
+    """An SSH server on the way to a database; secrets are sealed and never answered."""
+
+    host: str
+    host_key: NotRequired[str]
+    key: NotRequired[str]
+    key_file: NotRequired[str]
+    key_password: NotRequired[str]
+    password: NotRequired[str]
+    port: NotRequired[int]
+    user: str
 
 
 class StepDocument(TypedDict):

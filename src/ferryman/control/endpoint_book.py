@@ -17,7 +17,7 @@ from ferryman.metadb import endpoints, projects
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.store import MetaDb
 from ferryman.model.project import Endpoint
-from ferryman.spi.url import SECRET_OPTIONS
+from ferryman.spi.url import with_secrets_of
 
 
 class EndpointBook:
@@ -105,7 +105,7 @@ class EndpointBook:
             UsageError: ``endpoint.unknown``, ``endpoint.name_taken``, ``endpoint.invalid``; and those of connecting.
         """
         old = self.endpoint(endpoint_id)
-        wanted = old.endpoint if endpoint is None else _with_password(endpoint, old.endpoint)
+        wanted = old.endpoint if endpoint is None else with_secrets_of(endpoint, old.endpoint)
         check_endpoint_name(name if name is not None else old.name)
         if check and wanted != old.endpoint:
             check_endpoint(wanted)
@@ -131,14 +131,6 @@ class EndpointBook:
             if user is not None:
                 raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
             endpoints.delete(tx, endpoint_id)
-
-
-def _with_password(new: Endpoint, old: Endpoint) -> Endpoint:
-    """Give a new address without a password the secrets of the old one, if it is the same server by the same way."""
-    secrets = {name: value for name, value in old.options.items() if name in SECRET_OPTIONS}
-    whole = replace(new, password=old.password, options={**secrets, **new.options})
-    same = replace(whole, database=old.database) == old
-    return whole if same and not new.password else new
 
 
 def _document(row: EndpointRow, new: Endpoint) -> dict[str, Any]:

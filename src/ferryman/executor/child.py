@@ -30,6 +30,7 @@ from ferryman.metadb.store import URL_VARIABLE, MetaDb
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.project import ProjectSpec
 from ferryman.spi.task import METADB_AWAY
+from ferryman.spi.url import SECRET_OPTIONS
 
 LOCK_SECONDS = 30.0
 """How long to wait for the process before us to be gone."""
@@ -173,8 +174,10 @@ def _known(problem: Exception, context: ChildContext) -> FerrymanError:
 def without_passwords(lines: list[str], context: ChildContext) -> str:
     """Join the lines of a traceback; foreign messages may quote what we connect with."""
     text = "".join(lines)
-    for password in (context.spec.source.password, context.spec.target.password, context.spec.hash_key):
-        text = text.replace(password, "******") if password else text
+    ends = (context.spec.source, context.spec.target)
+    options = (value for end in ends for name, value in end.options.items() if name in SECRET_OPTIONS)
+    for secret in (*(end.password for end in ends), context.spec.hash_key, *options):
+        text = text.replace(secret, "******") if secret else text
     return text
 
 

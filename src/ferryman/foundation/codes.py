@@ -7,20 +7,12 @@ Keep the table sorted by code; one line each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ferryman.foundation.code import Code
+from ferryman.foundation.codes_endpoint import ENDPOINT_CODES
 
+__all__ = ["CODES", "Code"]
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One line of the register."""
-
-    exit_code: int
-    retry: str
-    oms: str
-    hint: str = ""
-
-
-CODES: dict[str, Code] = {
+_OTHERS: dict[str, Code] = {
     "account.invalid": Code(2, "never", "PARAM_ERROR"),
     "account.last_admin": Code(2, "never", "PARAM_ERROR", "make another account an admin first"),
     "account.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
@@ -128,15 +120,6 @@ CODES: dict[str, Code] = {
     ),
     "embedded.missing": Code(3, "never", "INNER_ERROR"),
     "embedded.not_started": Code(3, "manual", "INNER_ERROR", "read the log; is there memory and disk space left?"),
-    "endpoint.access_denied": Code(3, "manual", "GHANA-OPERAT000101", "check user name and password of the endpoint"),
-    "endpoint.connection_lost": Code(3, "auto", "GHANA-PCHKNP000010"),
-    "endpoint.in_use": Code(2, "never", "PARAM_ERROR", "release or delete that project first"),
-    "endpoint.invalid": Code(2, "never", "PARAM_ERROR"),
-    "endpoint.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
-    "endpoint.query_failed": Code(1, "manual", "INNER_ERROR"),
-    "endpoint.unknown": Code(2, "never", "PARAM_ERROR", "ListDataSource shows all endpoints"),
-    "endpoint.unknown_database": Code(3, "manual", "PARAM_ERROR", "make the database, or name another one in the URL"),
-    "endpoint.unreachable": Code(3, "manual", "GHANA-PCHKNP000010", "check host, port, and that the server runs"),
     "internal.error": Code(1, "manual", "INNER_ERROR", "this is a defect of ferryman: please report it with the log"),
     "label.limit": Code(2, "never", "PARAM_ERROR", "use an existing label"),
     "label.name_taken": Code(2, "never", "PARAM_ERROR", "choose another name"),
@@ -187,16 +170,6 @@ CODES: dict[str, Code] = {
     "metadb.unreachable": Code(
         3, "auto", "INNER_ERROR", "check that the server of --metadb runs and lets us in; it is tried again"
     ),
-    "network.forbidden": Code(
-        3, "manual", "PARAM_ERROR", "ask who runs the service to name the network in FERRYMAN_ALLOWED_NETWORKS"
-    ),
-    "network.invalid": Code(
-        3,
-        "manual",
-        "PARAM_ERROR",
-        "FERRYMAN_ALLOWED_NETWORKS is a list like 10.0.0.0/8,192.0.2.7; start the service again",
-    ),
-    "network.unknown_host": Code(3, "manual", "PARAM_ERROR", "check the name of the host"),
     "oidc.expired": Code(2, "never", "PARAM_ERROR", "begin the login again, in one browser"),
     "oidc.no_role": Code(3, "manual", "GHANA-OPERAT000101", "ask an admin for a group that may use the service"),
     "oidc.provider": Code(
@@ -389,3 +362,6 @@ CODES: dict[str, Code] = {
         1, "auto", "INNER_ERROR", "is that a server of this family? a proxy in between may have cut the answer"
     ),
 }
+
+CODES: dict[str, Code] = dict(sorted({**_OTHERS, **ENDPOINT_CODES}.items()))
+"""All of them, sorted."""

@@ -18,12 +18,25 @@ VARIABLE = "FERRYMAN_ALLOWED_NETWORKS"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def allowed_address(host: str, port: int, *, what: str) -> str:
+def is_restricted() -> bool:
+    """Whether the operator has named networks."""
+    return bool(_networks(os.environ.get(VARIABLE, "")))
+
+
+def allowed_address(host: str, port: int, *, what: str, resolve: bool = True) -> str:
     """Return an address of a host that may be connected to.
 
+    Args:
+        host: A name or an address.
+        port: Where it will be connected to.
+        what: Whose host it is, for messages.
+        resolve: Whether a name is looked up where no networks are named; else it is returned as it is.
+
     Raises:
-        FerrymanError: ``network.unknown_host``, ``network.forbidden``; `what` says whose host it is.
+        FerrymanError: ``network.unknown_host``, ``network.forbidden``.
     """
+    if not resolve and not is_restricted():
+        return host
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ferryman.foundation.errors import UsageError
 from ferryman.foundation.secrets import SecretBox
 from ferryman.metadb.database import Database, Transaction
 from ferryman.metadb.server_database import ServerDatabase
+from ferryman.spi.ssh import ssh_server_of
 from ferryman.spi.url import format_url, parse_url
 
 DATABASE_FILE = "ferryman.db"
@@ -43,6 +45,8 @@ class MetaDb:
         if not url:
             return cls(data_dir, Database(data_dir / DATABASE_FILE), box)
         endpoint = parse_url(url)
+        if ssh_server_of(endpoint) is not None:
+            raise UsageError("usage.bad_url", "the metadb is reached straight, not through an SSH server")
         if not endpoint.password:
             endpoint = replace(endpoint, password=os.environ.get(PASSWORD_VARIABLE, ""))
         return cls(data_dir, ServerDatabase(endpoint), box, format_url(endpoint, password=True))

@@ -7,20 +7,22 @@ or ``%`` in a user name or password must be, and a ``:`` in a user name.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint
 from ferryman.spi.publishing import PUBLISH_OPTIONS
+from ferryman.spi.ssh import SSH_OPTIONS, SSH_SECRETS, ssh_server_of
 
 DEFAULT_PORTS = {
     "mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000, "postgresql": 5432, "postgres": 5432
 }  # fmt: skip
 """Known schemes and their ports."""
 
-OPTIONS = frozenset(
-    {"unix_socket", "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "connect_timeout", "server_id"}
-)
+OPTIONS = SSH_OPTIONS | {
+    "unix_socket", "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "connect_timeout", "server_id"
+}  # fmt: skip
 """Options an endpoint may have; any other is refused, lest a misspelt ``ssl_mode`` pass unseen."""
 
 QUEUE_PORTS = {"kafka": 9092, "rocketmq": 9876}
@@ -33,7 +35,13 @@ QUEUE_OPTIONS = PUBLISH_OPTIONS | {
 }  # fmt: skip
 """Options of a queue, and of what is published there."""
 
-SECRET_OPTIONS = frozenset({"ssl_key_password", "registry_password"})
+SECRET_OPTIONS = SSH_SECRETS | {"ssl_key_password", "registry_password"}
+
+_WAY_OPTIONS = SSH_OPTIONS | SECRET_OPTIONS | {
+    "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_check_host", "security_protocol", "sasl_mechanism",
+    "registry_user", "registry_ca", "connect_timeout",
+}  # fmt: skip
+"""How a server is reached and who we are there, not which one it is."""
 
 _DEFAULT_HOST = "127.0.0.1"
 
@@ -64,7 +72,7 @@ def parse_url(text: str) -> Endpoint:
         host, port = _queue_address(address, scheme, path, options)
     else:
         host, port = _address(address, DEFAULT_PORTS[scheme])
-    return Endpoint(
+    endpoint = Endpoint(
         scheme=scheme,
         host=host,
         port=port,
@@ -73,6 +81,8 @@ def parse_url(text: str) -> Endpoint:
         database=_database(path),
         options=options,
     )
+    ssh_server_of(endpoint)
+    return endpoint
 
 
 def format_url(endpoint: Endpoint, *, password: bool = False) -> str:
@@ -89,6 +99,24 @@ def format_url(endpoint: Endpoint, *, password: bool = False) -> str:
     address = endpoint.options.get("servers") or f"{host}:{endpoint.port}"
     place = f"{login}@{address}/" if login else f"{address}/"
     return f"{endpoint.scheme}://{place}{quote(endpoint.database, safe='')}" + (f"?{query}" if query else "")
+
+
+def same_place(one: Endpoint, two: Endpoint) -> bool:
+    """Whether two endpoints are one database, user and all, whatever the secrets and the way there."""
+    return _place(one) == _place(two)
+
+
+def _place(endpoint: Endpoint) -> Endpoint:
+    options = {name: value for name, value in endpoint.options.items() if name not in _WAY_OPTIONS}
+    return replace(endpoint, password="", options=options)
+
+
+def with_secrets_of(new: Endpoint, old: Endpoint) -> Endpoint:
+    """Give an endpoint without a password the secrets of the old one, if it is the same server by the same way."""
+    secrets = {name: value for name, value in old.options.items() if name in SECRET_OPTIONS}
+    whole = replace(new, password=old.password, options={**secrets, **new.options})
+    same = replace(whole, database=old.database) == old
+    return whole if same and not new.password else new
 
 
 def _bad(problem: str) -> UsageError:
@@ -159,6 +187,10 @@ def _options(query: str, known: frozenset[str]) -> dict[str, str]:
     for part in filter(None, query.split("&")):
         name, found, value = part.partition("=")
         name = unquote_to_bytes(name).decode("utf-8", "replace")
+        if name in SSH_OPTIONS - known:
+            raise _bad(
+                f"{name}: only databases are reached through an SSH server (brokers name addresses of their own)"
+            )
         if name not in known:
             shown = repr(name) if name.isidentifier() else "(unreadable)"  # it may be a piece of a password
             raise _bad(f"unknown option {shown}; known are {', '.join(sorted(known))}")

@@ -16,6 +16,7 @@ from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
+from ferryman.spi.url import parse_url
 
 FILE = {
     "name": "shop",
@@ -211,3 +212,48 @@ def test_the_committed_schema_of_files_is_current():
         "run `ferryman apply --schema > docs/project.schema.json`"
     )
     assert json.loads(file_schema())["additionalProperties"] is False
+
+
+HOST_KEY = f"SHA256:{'A' * 43}"
+TUNNEL = f"mysql://mover:secret@127.0.0.1:1/?ssh_host=h&ssh_user=u&ssh_key=hush&ssh_host_key={HOST_KEY}"
+
+
+def test_a_login_and_the_way_to_a_server_change_while_a_project_is_stopped(client, running, monkeypatch):
+    monkeypatch.setattr("ferryman.control.endpoint_book.check_endpoint", lambda _endpoint: None)
+    kept = running.create_endpoint("shop", parse_url(TUNNEL)).id
+    project = apply(client, source=kept)["project"]
+    running.start_project(project)
+    assert plan(client, source=kept)["action"] == "none"
+    other = TUNNEL.replace("hush", "new").replace("A" * 43, "B" * 43)
+    running.change_endpoint(kept, endpoint=parse_url(other))
+    wanted = plan(client, source=kept)
+    assert (wanted["action"], [c["path"] for c in wanted["changes"]]) == ("refuse", ["source login"]), "it runs"
+    running.stop_project(project)
+    assert apply(client, source=kept)["action"] == "change"
+    assert running.project(project, tables=False).spec.source == parse_url(other)
+    running.change_endpoint(kept, endpoint=parse_url(other.replace("127.0.0.1", "127.0.0.9")))
+    assert plan(client, source=kept)["action"] == "none", "another server is another project"
+
+
+def test_an_exported_file_keeps_the_secrets_of_a_tunnel(client, running):
+    project = apply(client, source=TUNNEL)["project"]
+    text = client.get(f"/api/v1/projects/{project}/export").text
+    assert "hush" not in text
+    exported = yaml.safe_load(text)
+    answer = client.post("/api/v1/configuration/plan", json=exported)
+    assert answer.json()["action"] == "none", answer.text
+
+
+def test_an_ssh_server_as_members_of_an_endpoint(client, running, monkeypatch):
+    monkeypatch.setattr("ferryman.control.endpoint_book.check_endpoint", lambda _endpoint: None)
+    ssh = {"host": "h", "user": "u", "key": "hush", "host_key": HOST_KEY}
+    asked = {"name": "behind", "url": "mysql://mover:secret@127.0.0.1:1/", "ssh": ssh}
+    answer = client.post("/api/v1/endpoints", json=asked)
+    assert answer.status_code == 201, answer.text
+    assert "hush" not in answer.text
+    assert running.endpoint(answer.json()["id"]).endpoint == parse_url(TUNNEL.replace("?", "?ssh_port=22&"))
+    for wrong in ({"url": "kafka://h:1/"}, {"ssh": ssh | {"host_key": "SHA256:no"}}, {"ssh": ssh | {"key_file": "/k"}}):
+        refused = client.post("/api/v1/endpoints", json=asked | {"name": "other"} | wrong)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage.bad_url")
+    alone = client.patch(f"/api/v1/endpoints/{answer.json()['id']}", json={"ssh": ssh})
+    assert alone.json()["error"]["code"] == "api.wrong_parameter"

@@ -52,7 +52,7 @@ def test_the_process_is_started_again_once_and_knows_what_was_given(monkeypatch)
 
 
 def test_a_real_process_shows_none(tmp_path):
-    source = "mysql://u:geheim@127.0.0.1:9/d?ssl_key_password=geheim"
+    source = "mysql://u:geheim@127.0.0.1:9/d?ssl_key_password=geheim&ssh_host=h&ssh_user=u&ssh_password=geheim&ssh_key=geheim"
     command = [
         sys.executable,
         "-m",

@@ -13,6 +13,7 @@ from pydantic import Field
 from ferryman.api.native import documents
 from ferryman.api.native.naming import project_id_of
 from ferryman.api.native.routes import PageNumber, PageSize, endpoint_of, spec_of_request
+from ferryman.api.native.ssh_documents import SshDocument, endpoint_asked
 from ferryman.control.reachability import check_endpoint
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
@@ -32,6 +33,7 @@ class ConnectionTest(documents.Model):
     """What to connect to: a URL, or the id of an endpoint."""
 
     url: str
+    ssh: SshDocument | None = Field(default=None, description="The SSH server a URL is reached through.")
 
 
 class ConnectionOutcome(documents.Model):
@@ -159,7 +161,7 @@ def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
     @router.post("/endpoints/test", tags=["endpoints"])
     def test_connection(asked: ConnectionTest) -> ConnectionOutcome:
         """Connect and log in, keep nothing."""
-        endpoint, _ = endpoint_of(service, asked.url)
+        endpoint = endpoint_of(service, asked.url)[0] if asked.ssh is None else endpoint_asked(asked.url, asked.ssh)
         began = time.monotonic()
         error = None
         try:

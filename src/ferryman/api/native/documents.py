@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ferryman.api.native.ssh_documents import SshDocument
 from ferryman.api.native.switchover_documents import SwitchoverDocument, switchover_document
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
@@ -215,6 +216,7 @@ class NewEndpoint(Model):
 
     name: str = Field(min_length=1, max_length=128)
     url: str
+    ssh: SshDocument | None = Field(default=None, description="The SSH server it is reached through.")
     description: str = Field(default="", max_length=128)
     region: str = ""
 

@@ -6,8 +6,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from ferryman.api.native.documents import EndpointDocument, Model, endpoint_document
+from ferryman.api.native.ssh_documents import SshDocument, endpoint_asked
 from ferryman.control.service import Service
-from ferryman.spi.url import parse_url
+from ferryman.foundation.errors import UsageError
+from ferryman.model.project import Endpoint
 
 
 class EndpointChange(Model):
@@ -16,6 +18,9 @@ class EndpointChange(Model):
     name: str | None = Field(default=None, min_length=1, max_length=128)
     url: str | None = Field(
         default=None, description="Without a password, the old one stays where server, user and options do."
+    )
+    ssh: SshDocument | None = Field(
+        default=None, description="Only together with a `url`: what that is reached through."
     )
     description: str | None = Field(default=None, max_length=128)
     region: str | None = None
@@ -30,7 +35,7 @@ def add_endpoint_changes(router: APIRouter, service: Service) -> None:
         changed = service.change_endpoint(
             endpoint_id,
             name=asked.name,
-            endpoint=None if asked.url is None else parse_url(asked.url),
+            endpoint=_endpoint(asked),
             description=asked.description,
             region=asked.region,
         )
@@ -40,3 +45,11 @@ def add_endpoint_changes(router: APIRouter, service: Service) -> None:
     def delete_endpoint(endpoint_id: str) -> None:
         """Remove an endpoint that no living project uses."""
         service.delete_endpoint(endpoint_id)
+
+
+def _endpoint(asked: EndpointChange) -> Endpoint | None:
+    if asked.url is not None:
+        return endpoint_asked(asked.url, asked.ssh)
+    if asked.ssh is not None:
+        raise UsageError("api.wrong_parameter", "ssh: it changes together with the url only")
+    return None

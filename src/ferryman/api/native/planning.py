@@ -27,6 +27,7 @@ from ferryman.model.project import (
 )
 from ferryman.model.rules import ColumnRules
 from ferryman.model.serial import from_json
+from ferryman.spi.url import same_place, with_secrets_of
 
 Effect = Literal["now", "step-restart", "when-stopped", "re-creation"]
 
@@ -161,13 +162,23 @@ def _without_name(spec: ProjectSpec, old: ProjectSpec) -> Endpoint:
 
 
 def _end(service: Service, text: str, old: Endpoint | None, old_id: str) -> tuple[Endpoint, str]:
-    """Return the endpoint a file names; the one the project has where the file names just that, without a password."""
+    """Return the endpoint a file names; the one the project has where the file names just that, without its secrets."""
     if old is not None and text == place_of(old, old_id):
-        return old, old_id
+        return _renewed(service, old, old_id), old_id
     endpoint, endpoint_id = endpoint_of(service, text)
-    if old is not None and not endpoint.password and replace(endpoint, password=old.password) == old:
+    if old is not None and with_secrets_of(endpoint, old) == old:
         return old, old_id
     return endpoint, endpoint_id
+
+
+def _renewed(service: Service, old: Endpoint, old_id: str) -> Endpoint:
+    """Return the end of a project with the login and the way that its endpoint has by now, if that is the same server."""
+    try:
+        kept = service.endpoint(old_id).endpoint if old_id else old
+    except UsageError:  # it is gone; the project has what it needs
+        return old
+    kept = replace(kept, database=old.database)
+    return kept if same_place(kept, old) else old
 
 
 def _changes(project: ProjectView, old: ProjectFile, asked: ProjectFile, spec: ProjectSpec) -> Iterator[PlannedChange]:
@@ -178,17 +189,30 @@ def _changes(project: ProjectView, old: ProjectFile, asked: ProjectFile, spec: P
     if asked.publish is None:
         new = new.model_copy(update={"publish": old.publish})
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    logins = set(_changed_logins(project.spec, spec))
     for path in dict.fromkeys([*before, *after]):
-        if before.get(path) != after.get(path):
+        if before.get(path) != after.get(path) and path not in logins:
             yield _change(project, path, before.get(path), after.get(path))
-    for side, one, two in (
-        ("source", project.spec.source, spec.source),
-        ("target", project.spec.target, spec.target),
-    ):
-        if place_of(one, "") == place_of(two, "") and one.password != two.password:
-            yield _change(project, f"{side} login", "(kept)", "(as given)")
+    for side in sorted(logins):
+        yield _change(project, f"{side} login", "(kept)", "(as given)")
     if project.spec.hash_key != spec.hash_key:
         yield _change(project, "hash_key", "(kept)", "(as given)")
+
+
+def _changed_logins(old: ProjectSpec, new: ProjectSpec) -> Iterator[str]:
+    """Yield the sides that are what they were, but for secrets and the way there."""
+    if (
+        old.source_endpoint_id == new.source_endpoint_id
+        and same_place(old.source, new.source)
+        and old.source != new.source
+    ):
+        yield "source"
+    if (
+        old.target_endpoint_id == new.target_endpoint_id
+        and same_place(old.target, new.target)
+        and old.target != new.target
+    ):
+        yield "target"
 
 
 def _change(project: ProjectView, path: str, old: Any, new: Any) -> PlannedChange:

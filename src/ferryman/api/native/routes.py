@@ -13,6 +13,7 @@ from ferryman.api.native.endpoint_routes import add_endpoint_changes
 from ferryman.api.native.naming import project_id_of as project_id_of
 from ferryman.api.native.object_routes import add_object_routes
 from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
+from ferryman.api.native.ssh_documents import endpoint_asked
 from ferryman.api.native.switchover_routes import add_switchover_routes
 from ferryman.control.service import Service
 from ferryman.foundation.errors import UsageError
@@ -160,7 +161,7 @@ def _add_endpoint_routes(router: APIRouter, service: Service) -> None:
     def create_endpoint(asked: documents.NewEndpoint) -> documents.EndpointDocument:
         """Keep an endpoint; it is connected to first."""
         view = service.create_endpoint(
-            asked.name, parse_url(asked.url), description=asked.description, region=asked.region
+            asked.name, endpoint_asked(asked.url, asked.ssh), description=asked.description, region=asked.region
         )
         return documents.endpoint_document(view)
 

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
+from ferryman.foundation.networks import allowed_address
 from ferryman.model.project import Endpoint
 
 _OPTIONS = {
@@ -36,6 +37,9 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        for server in self.servers.split(","):
+            host, _, port = server.rpartition(":")
+            allowed_address(host.strip("[]"), int(port), what="Kafka", resolve=False)
         self._refusal: KafkaError | None = None
 
     @property

@@ -24,6 +24,7 @@ from pymysql.constants import CLIENT
 
 from ferryman.connectors.mysql_family.errors import convert, convert_connect
 from ferryman.connectors.mysql_family.packets import send_command
+from ferryman.connectors.sql_family.ways import socket_to
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint
 
@@ -235,8 +236,10 @@ def _connect(endpoint: Endpoint, client_flags: int = 0) -> Raw:
             client_flag=CLIENT.FOUND_ROWS
             | client_flags,  # an UPDATE counts the rows it matched, not those that changed by it
             unix_socket=endpoint.options.get("unix_socket"),
+            defer_connect=True,
             **_tls(endpoint),
         )
+        raw.connect(socket_to(endpoint, _connect_timeout(endpoint)))
     except (pymysql.err.Error, OSError, ValueError) as error:
         raise convert_connect(error, where=where_of(endpoint)) from error
     _watch_peer(raw)

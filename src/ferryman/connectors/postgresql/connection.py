@@ -16,6 +16,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from ferryman.connectors.postgresql import exchange
 from ferryman.connectors.postgresql.errors import convert, convert_connect
+from ferryman.connectors.sql_family.ways import address_of
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint
 
@@ -174,9 +175,8 @@ def open_connection(endpoint: Endpoint, *, role: str = "source", writer: bool = 
         FerrymanError: ``endpoint.unreachable``, ``endpoint.access_denied``, ``endpoint.unknown_database``,
             `UsageError` ``usage.bad_url`` for options that cannot be.
     """
-    settings = SETTINGS | (_WRITER if writer else {})
     try:
-        raw = psycopg.connect("", autocommit=True, **parameters(endpoint, settings))
+        raw = connect(endpoint, SETTINGS | (_WRITER if writer else {}))
     except (psycopg.Error, UnicodeError) as error:
         failed = error if isinstance(error, psycopg.Error) else psycopg.OperationalError(str(error))
         raise convert_connect(failed, where=where_of(endpoint)) from error
@@ -186,8 +186,15 @@ def open_connection(endpoint: Endpoint, *, role: str = "source", writer: bool = 
     return connection
 
 
-def parameters(endpoint: Endpoint, settings: dict[str, str]) -> dict[str, Any]:
-    """Return libpq's parameters for an endpoint and session settings; also for a replication connection."""
+def connect(endpoint: Endpoint, settings: dict[str, str], **more: Any) -> psycopg.Connection[Any]:
+    """Connect with session settings and `more` parameters of libpq; `psycopg.Error`, and the errors of `ways`."""
+    with address_of(endpoint, _connect_timeout(endpoint)) as address:
+        place = {} if address is None else {"hostaddr": address[0], "port": address[1]}
+        return psycopg.connect("", autocommit=True, **(_parameters(endpoint, settings) | place | more))
+
+
+def _parameters(endpoint: Endpoint, settings: dict[str, str]) -> dict[str, Any]:
+    """Return libpq's parameters for an endpoint and session settings."""
     options = endpoint.options
     return {
         "host": options.get("unix_socket") or endpoint.host,

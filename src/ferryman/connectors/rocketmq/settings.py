@@ -12,6 +12,7 @@ from typing import Any
 
 from ferryman.connectors.rocketmq import wire
 from ferryman.foundation.errors import FerrymanError, Retry
+from ferryman.foundation.networks import allowed_address
 from ferryman.model.project import Endpoint
 
 ANSWER_SECONDS = 15.0
@@ -92,7 +93,8 @@ class Wire:
 def _connected(address: str, endpoint: Endpoint, timeout: float) -> socket.socket:
     host, _, port = address.rpartition(":")
     try:
-        made = socket.create_connection((host.strip("[]"), int(port)), timeout=timeout)
+        allowed = allowed_address(host.strip("[]"), int(port), what="RocketMQ", resolve=False)
+        made = socket.create_connection((allowed, int(port)), timeout=timeout)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return _tls(endpoint).wrap_socket(made, server_hostname=host) if _wants_tls(endpoint) else made
     except (OSError, ValueError) as error:
@@ -166,6 +168,8 @@ class Connection:
             except FerrymanError as error:
                 lost, self._names = error, None
         assert lost is not None
+        if lost.code.startswith("network."):
+            raise lost
         raise FerrymanError("endpoint.unreachable", lost.message, retry=Retry.AUTO) from lost
 
     def refused(self, found: wire.Answer, what: str) -> FerrymanError:

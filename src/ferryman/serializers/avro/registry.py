@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ferryman.foundation.errors import FerrymanError, Retry, UsageError
+from ferryman.foundation.networks import allowed_address
+from ferryman.foundation.web import host_and_port
 
 ANSWER_SECONDS = 15.0
 _KIND = "application/vnd.schemaregistry.v1+json"
@@ -32,6 +34,8 @@ class Registry:
         self._urls = [url.strip().rstrip("/") for url in options["registry"].split(",") if url.strip()]
         if not self._urls or not all(url.startswith(("http://", "https://")) for url in self._urls):
             raise UsageError("usage.wrong_option", "registry= takes URLs that begin with http:// or https://")
+        for url in self._urls:
+            allowed_address(*host_and_port(url), what="the schema registry", resolve=False)
         self._register = register
         self._headers = {"Content-Type": _KIND, "Accept": f"{_KIND}, application/json"}
         if user := options.get("registry_user"):

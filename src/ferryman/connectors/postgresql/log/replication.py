@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import pq
 
-from ferryman.connectors.postgresql.connection import SETTINGS, parameters, where_of
+from ferryman.connectors.postgresql.connection import SETTINGS, connect, where_of
 from ferryman.connectors.postgresql.errors import convert, convert_connect
 from ferryman.connectors.postgresql.log.messages import EPOCH_SECONDS, corrupt
 from ferryman.connectors.postgresql.log.position import lsn_text
@@ -52,9 +52,7 @@ class Replication:
         """Connect; errors as of `connection.open_connection`, and ``source.privilege`` without REPLICATION."""
         self.where = where_of(endpoint)
         try:
-            self._connection = psycopg.connect(
-                "", replication="database", autocommit=True, **parameters(endpoint, SETTINGS)
-            )
+            self._connection = connect(endpoint, SETTINGS, replication="database")
         except psycopg.Error as error:
             raise _refused(error, self.where) from error
         self._raw = self._connection.pgconn
