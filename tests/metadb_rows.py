@@ -129,6 +129,19 @@ def test_table_reports_are_merged_and_keep_their_order(metadb):
     assert [(table.table, table.rows) for table in found] == [("z", 0), ("a", 2), ("m", 0)]
 
 
+def test_samples_of_a_span_of_time_with_both_its_ends(metadb):
+    keep(metadb)
+    with metadb.writing() as tx:
+        for moment in (100.0, 104.0, 110.0, 120.0):
+            samples.add(tx, "np_1", StepName.LOAD, StepProgress(rows_per_second=moment), moment)
+    spans = {(110, 110): [110], (100, 119): [100, 110], (111, 119): [], (0, 2**53): [100, 110, 120], (121, 130): []}
+    with metadb.reading() as tx:
+        for (begin, end), taken in spans.items():
+            found = samples.between(tx, "np_1", StepName.LOAD, begin, end)
+            assert [sample.taken_at for sample in found] == taken, "a second sample within ten seconds is dropped"
+        assert samples.between(tx, "np_1", StepName.APPLY, 0, 2**53) == []
+
+
 def test_the_foremost_tables_are_found_among_many(metadb):
     keep(metadb)
     states = {"a": "done", "b": "waiting", "c": "running", "d": "failed", "e": "running", "f": "waiting"}

@@ -295,6 +295,8 @@ def test_as_a_real_client_drives_it(service: Service, mariadb: MariaDb, oceanbas
     precheck = service.do("SubmitPreCheck", **request)
     outcome = until(lambda: _precheck(service, precheck), "the precheck")
     assert outcome["preCheckStatus"] == "FINISHED", outcome
+    estimate = next(item for item in outcome["preCheckResults"] if item["checkType"] == "ESTIMATE")
+    assert "rows and" in estimate["message"]
     project = service.do("CreateProject", **request)
     service.do("StartProject", id=project)
     until(lambda: _is_done(service, project), "the client's rule of done")

@@ -20,6 +20,7 @@ from ferryman.api.incidents import internal_error
 from ferryman.api.labels import Labels
 from ferryman.api.native.access_routes import access_router
 from ferryman.api.native.alert_routes import alert_router
+from ferryman.api.native.assessment_routes import assessment_router
 from ferryman.api.native.browsing import browsing_router
 from ferryman.api.native.configuration import configuration_router
 from ferryman.api.native.editing import editing_router
@@ -69,6 +70,7 @@ def routed_application(
     app.include_router(oms_router(Surroundings(service, labels, prechecks, USER)))
     for router in (
         browsing_router(service),
+        assessment_router(service),
         configuration_router(service, labels),
         native_router(service),
         editing_router(service, labels),

@@ -168,6 +168,13 @@ class Calls:
         )
         return found
 
+    def assess(self, body: d.NewProject, *, idempotency_key: str | None = None) -> d.AssessmentDocument:
+        """Check and estimate a project without making it; the source's log is watched for two seconds."""
+        found: d.AssessmentDocument = self._call(
+            Request(method="POST", path="/api/v1/assessment", headers={"Idempotency-Key": idempotency_key}, body=body)
+        )
+        return found
+
     def list_audit(
         self, *, before: int | None = None, limit: int | None = None, account: str | None = None
     ) -> list[d.AuditDocument]:
@@ -941,6 +948,13 @@ class AsyncCalls:
         """Show an alert, and what became of its notices."""
         found: d.AlertDetail = await self._call(
             Request(method="GET", path="/api/v1/alerts/{alert_id}", within={"alert_id": alert_id})
+        )
+        return found
+
+    async def assess(self, body: d.NewProject, *, idempotency_key: str | None = None) -> d.AssessmentDocument:
+        """Check and estimate a project without making it; the source's log is watched for two seconds."""
+        found: d.AssessmentDocument = await self._call(
+            Request(method="POST", path="/api/v1/assessment", headers={"Idempotency-Key": idempotency_key}, body=body)
         )
         return found
 

@@ -132,6 +132,14 @@ class ApplySettings(TypedDict):
     window_changes: NotRequired[int]
 
 
+class AssessmentDocument(TypedDict):
+    """All that can be said before anything is touched."""
+
+    estimate: EstimateDocument
+    items: list[CheckDocument]
+    risks: list[RiskDocument]
+
+
 class AuditDocument(TypedDict):
     """A change: who made it, from where, what was asked for without secrets, how it ended."""
 
@@ -317,6 +325,20 @@ class ErrorDocument(TypedDict):
     hint: str
     message: str
     retry: str
+
+
+class EstimateDocument(TypedDict):
+    """What a project will take, by the source's catalog alone; times as measured on one machine of two cores."""
+
+    bytes: int
+    load_seconds: RangeDocument | None
+    log_bytes_per_second: float | None
+    log_store_bytes: RangeDocument | None
+    rows: int
+    secondary_indexes: int
+    tables: list[TableEstimateDocument]
+    unknown: int
+    verify_seconds: RangeDocument | None
 
 
 class EventDocument(TypedDict):
@@ -837,6 +859,13 @@ class PublishSettings(TypedDict):
     with_schema: NotRequired[bool]
 
 
+class RangeDocument(TypedDict):
+    """From the best to the worst that is likely."""
+
+    least: float
+    most: float
+
+
 class RepairOutcome(TypedDict):
     """Rows corrected, by source table; verification proves it."""
 
@@ -848,6 +877,17 @@ class RepairRequest(TypedDict):
 
     name: str
     table: NotRequired[str | None]
+
+
+class RiskDocument(TypedDict):
+    """What may go wrong, or make it slow."""
+
+    hint: str
+    is_item: bool
+    level: Literal["BLOCKS", "HIGH", "MEDIUM", "LOW"]
+    message: str
+    objects: list[str]
+    subject: str
 
 
 class RuleChange(TypedDict):
@@ -1020,6 +1060,15 @@ class TableDocument(TypedDict):
     rows_total: int
     state: str
     table: str
+
+
+class TableEstimateDocument(TypedDict):
+    """What the source's catalog guesses of a table; 0 rows and 0 bytes: it does not know, or the table is empty."""
+
+    bytes: int
+    rows: int
+    table: str
+    values: int
 
 
 class TestOutcome(TypedDict):

@@ -14,7 +14,12 @@ from ferryman.metadb import precheck_runs
 from ferryman.metadb.store import MetaDb
 from ferryman.model.project import ProjectSpec
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.precheck.estimate import Estimate
+from ferryman.pipeline.precheck.risks import Risk
 from ferryman.spi.precheck import CheckResult, Verdict
+
+KEPT = 100
+"""So many tables of an estimate and objects of a risk are kept with a run; `POST /api/v1/assessment` answers all."""
 
 AT_ONCE = 4
 """So many prechecks run beside each other; the others wait as PENDING."""
@@ -27,6 +32,8 @@ class PrecheckRun:
     """One precheck: ``PENDING``, ``RUNNING``, ``FINISHED`` (all items pass), or ``FAILED``.
 
     Attributes:
+        estimate: What the project will take, with its largest tables; `None` before the end.
+        risks: Those that repeat no item.
         error: Why it stopped before all items were asked.
     """
 
@@ -34,6 +41,8 @@ class PrecheckRun:
     project_id: str = ""
     status: str = "PENDING"
     results: tuple[CheckResult, ...] = ()
+    estimate: Estimate | None = None
+    risks: tuple[Risk, ...] = ()
     error: dict[str, Any] | None = None
 
 
@@ -69,18 +78,22 @@ class Prechecks:
             self._keep(self._checked(run, spec))
 
     def _checked(self, run: PrecheckRun, spec: ProjectSpec) -> PrecheckRun:
-        from ferryman.pipeline.precheck import check_project
+        from ferryman.pipeline.precheck.assessment import assess_project
 
         try:
-            results = tuple(check_project(spec))
+            assessment = assess_project(spec)
         except FerrymanError as error:
             return replace(run, status="FAILED", error=error.to_json())
         except Exception:  # the thread's edge: the run must not stay RUNNING for ever
             _LOGGER.exception("precheck %s met a defect", run.id)
             defect = FerrymanError("internal.error", "the precheck met a defect")
             return replace(run, status="FAILED", error=defect.to_json())
+        results = assessment.results
         failed = any(result.verdict is Verdict.FAILED for result in results)
-        return replace(run, status="FAILED" if failed else "FINISHED", results=results)
+        estimate = replace(assessment.estimate, tables=assessment.estimate.tables[:KEPT])
+        risks = tuple(replace(risk, objects=risk.objects[:KEPT]) for risk in assessment.risks if not risk.is_item)
+        status = "FAILED" if failed else "FINISHED"
+        return replace(run, status=status, results=results, estimate=estimate, risks=risks)
 
     def _keep(self, run: PrecheckRun) -> None:
         try:

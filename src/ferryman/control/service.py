@@ -37,6 +37,7 @@ from ferryman.metadb import events, migration, mismatches, notes, object_changes
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
 from ferryman.metadb.store import MetaDb
+from ferryman.metadb.switchovers import of_project as switchover_of
 from ferryman.metadb.switchovers import reverse_projects
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.dead_letter import DeadLetter
@@ -296,8 +297,14 @@ class Service(EndpointBook):
             return notes.get(tx, project_id, name)
 
     def samples(self, project_id: str, step: StepName, begin: float, end: float) -> list[samples.Sample]:
-        """Return rates and latency of a step between two Unix seconds, one every 10 s, older than a day one every 5 min."""
+        """Return rates and latency of a step between two Unix seconds, one every 10 s, older than a day one every 5 min.
+
+        Those of the reverse step are what the apply step of the way back took.
+        """
         with self._metadb.reading() as tx:
+            if step is StepName.REVERSE:
+                switchover = switchover_of(tx, project_id)
+                project_id, step = switchover.reverse_id if switchover else "", StepName.APPLY
             return samples.between(tx, project_id, step, begin, end)
 
     def wait(self, project_id: str, timeout_seconds: float | None = None) -> ProjectView:

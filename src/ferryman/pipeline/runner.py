@@ -72,17 +72,25 @@ def drain_watched(context: TaskContext) -> Iterator[None]:
 
 
 def _watch_drain(context: TaskContext, ended: threading.Event) -> None:
+    said = ""
     while not ended.wait(DRAIN_LOOK_SECONDS) and not context.stop_requested():
         try:
-            if settle_stop(context):
-                return
+            stands = settle_stop(context)
         except LeaseLostError:
             return
         except FerrymanError as error:
             # the source is away or the metadb busy: apply itself says so when it lasts; ask again
-            context.event("warning", f"where to stop could not be asked for: {error}")
+            if said != error.code:
+                context.event("warning", f"where to stop could not be asked for (asked again): {error}")
+            said = error.code
             if ended.wait(5 * DRAIN_LOOK_SECONDS):
                 return
+            continue
+        if said:
+            context.event("info", "where to stop can be asked for again")
+        said = ""
+        if stands:
+            return
 
 
 def settle_stop(context: TaskContext) -> bool:

@@ -141,3 +141,18 @@ def test_clones_and_new_names_and_many_at_once(client, service, project_id):
     ]
     assert client.post("/api/v1/projects/batch", json={"action": "start"}).status_code == 400
     assert client.post("/api/v1/projects/shop/rename", json={"name": " "}).status_code == 422
+
+
+def test_a_project_is_assessed_without_being_made(client, service):
+    found = client.post("/api/v1/assessment", json=NEW | {"source": "mysql://u:secret@127.0.0.1:1/shop"})
+    assert found.status_code == 200, found.text
+    document = found.json()
+    assert "secret" not in found.text
+    assert {item["item"] for item in document["items"] if item["verdict"] == "FAILED"} >= {"RDB_CONNECT"}
+    assert document["risks"][0]["level"] == "BLOCKS"
+    assert document["estimate"] | {"tables": []} == {
+        "tables": [], "rows": 0, "bytes": 0, "load_seconds": {"least": 0.0, "most": 0.0},
+        "verify_seconds": {"least": 0.0, "most": 0.0}, "log_bytes_per_second": None, "log_store_bytes": None,
+        "unknown": 0, "secondary_indexes": 0,
+    }  # fmt: skip
+    assert client.get("/api/v1/projects").json()["total"] == 0

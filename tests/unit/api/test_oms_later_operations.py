@@ -176,6 +176,39 @@ def test_a_metric_over_time(call, service, running):
     assert averaged["metrics"][0]["dataPoints"][0] == {"timestamp": 1090, "value": 2.25}
 
 
+@pytest.mark.parametrize(
+    ("span", "most", "stamps"),
+    [
+        ((1000, 1000), None, [1000]),
+        ((1001, 1009), None, []),
+        ((0, 999), None, []),
+        ((1990, 2000), None, [1990]),
+        ((0, 2**53), 4, [1240, 1490, 1740, 1990]),
+        ((0, 2**53), 1, [1990]),
+        ((0, 2**53), 2**40, [1000 + 10 * place for place in range(100)]),
+    ],
+)
+def test_a_metric_over_any_span(call, service, running, span, most, stamps):
+    service.kept_samples[StepName.APPLY] = samples(100)
+    body = {"projectId": running, "stepName": "INCR_TRANSFER", "metricType": "RPS"}
+    extra = {} if most is None else {"maxPointNum": most}
+    answer = call("DescribeProjectStepMetric", **body, beginTimestamp=span[0], endTimestamp=span[1], **extra)
+    validate("DescribeProjectStepMetric", answer)
+    assert [point["timestamp"] for point in answer["data"]["metrics"][0]["dataPoints"]] == stamps
+
+
+def test_a_metric_has_a_thousand_points_unless_more_are_asked_for_and_never_more_than_a_week_of_minutes(
+    call, service, running
+):
+    service.kept_samples[StepName.APPLY] = samples(25_000)
+    body = {"projectId": running, "stepName": "INCR_TRANSFER", "metricType": "RPS", "beginTimestamp": 0}
+    for asked, most in ({}, 1000), ({"maxPointNum": "2000000"}, 10_080):
+        answer = call("DescribeProjectStepMetric", **body, endTimestamp=2**40, **asked)
+        points = answer["data"]["metrics"][0]["dataPoints"]
+        assert most // 2 < len(points) <= most
+        assert points[-1]["timestamp"] == 1000 + 24_999 * 10, "the youngest is always there"
+
+
 def test_every_metric_of_every_step_answers(call, running):
     for step, metrics in document()["enums"]["metrics_by_step"].items():
         for metric in metrics:
@@ -278,16 +311,24 @@ def test_a_postgresql_data_source(call, service):
 
 
 def test_a_precheck_is_submitted_and_answers(call, project_request, monkeypatch):
-    from ferryman.pipeline import precheck
+    from ferryman.model.schema import Schema
+    from ferryman.pipeline.precheck import Assessment, assessment
+    from ferryman.pipeline.precheck.estimate import estimate_of
+    from ferryman.pipeline.precheck.risks import Risk, RiskLevel
     from ferryman.spi.precheck import CheckResult, Verdict
 
     asked = []
 
-    def check(spec):
+    def assess(spec):
         asked.append(spec)
-        return [CheckResult(item="RDB_CONNECT", side="target", verdict=Verdict.FAILED, title="reach", message="no")]
+        result = CheckResult(item="RDB_CONNECT", side="target", verdict=Verdict.FAILED, title="reach", message="no")
+        risks = (
+            Risk(level=RiskLevel.BLOCKS, subject="RDB_CONNECT", message="target: no", is_item=True),
+            Risk(level=RiskLevel.MEDIUM, subject="no-key", message="one stream", objects=("shop.t",), hint="a key"),
+        )
+        return Assessment(results=(result,), estimate=estimate_of(spec, Schema(), 2e6), risks=risks)
 
-    monkeypatch.setattr(precheck, "check_project", check)
+    monkeypatch.setattr(assessment, "assess_project", assess)
     made = call("SubmitPreCheck", **project_request)["data"]
     deadline = time.monotonic() + 30
     while (result := call("GetPreCheckResult", id=made)["data"])["preCheckStatus"] in {"PENDING", "RUNNING"}:
@@ -296,6 +337,11 @@ def test_a_precheck_is_submitted_and_answers(call, project_request, monkeypatch)
     assert result["preCheckStatus"] == "FAILED"
     assert result["preCheckResults"][0]["endpointType"] == "DEST"
     assert result["preCheckResults"][0]["checkType"] == "RDB_CONNECT"
+    notes = {item["checkType"]: item for item in result["preCheckResults"][1:]}
+    assert list(notes) == ["ESTIMATE", "RISK_NO_KEY"], "a risk that is an item is told once"
+    assert "grows by 2.000 MB/s" in notes["ESTIMATE"]["message"]
+    assert notes["RISK_NO_KEY"]["message"] == "MEDIUM: one stream; shop.t; a key"
+    assert all(item["status"] == "FINISHED" and item["skippable"] for item in notes.values())
     assert asked[0].name == project_request["name"]
     unknown = call("GetPreCheckResult", id="pc_nope")
     assert unknown["errorDetail"]["extraContext"]["code"] == "precheck.unknown"

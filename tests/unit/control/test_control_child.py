@@ -232,15 +232,18 @@ def test_drain_takes_the_sources_place_once(context, end):
     assert context.note("apply.stop_at") == to_json(FakeEnd().current_position())
 
 
-def test_drain_is_heard_while_apply_runs_even_if_the_source_is_away_for_a_moment(context, end):
+def test_drain_is_heard_while_apply_runs_even_if_the_source_is_away_for_a_moment(metadb, context, end):
     end.error = FerrymanError("endpoint.connection_lost", "away")
     with runner.drain_watched(context):
         context.set_note("apply.drain", True)
-        until(lambda: end.asked >= 2)
+        until(lambda: end.asked >= 3)
         assert context.note("apply.stop_at") is None
         end.error = None
         until(lambda: context.note("apply.stop_at") is not None)
     assert end.closed == end.asked
+    with metadb.reading() as tx:
+        levels = [event["level"] for event in events.after(tx, "np_1", 0, 10)]
+    assert levels == ["warning", "info"], "said once, and once when it is over"
 
 
 def test_release_names_what_it_leaves(metadb, context, end, tmp_path):

@@ -81,7 +81,7 @@ class StepDocument(Model):
     info: dict[str, Any]
     started_at: datetime | None
     finished_at: datetime | None
-    seconds: float
+    seconds: float = Field(description="Time under way over all its runs, as rows are; pauses are not counted.")
     restarts: int
     error: ErrorDocument | None
     tables: list[TableDocument]

@@ -48,11 +48,11 @@ _VERIFY: dict[str, Reading] = {
     "FULL_VERIFY_DEST_READ_IOPS": _bytes,
 }
 
-METRICS: dict[str, tuple[StepName | None, dict[str, Reading]]] = {
+METRICS: dict[str, tuple[StepName, dict[str, Reading]]] = {
     "FULL_TRANSFER": (StepName.LOAD, {**_LOAD, **_TIME}),
     "INCR_TRANSFER": (StepName.APPLY, {**_APPLY, **_TIME}),
     "FULL_VERIFIER": (StepName.VERIFY, _VERIFY),
-    "REVERSE_INCR_TRANSFER": (None, {**_APPLY, **_TIME}),
+    "REVERSE_INCR_TRANSFER": (StepName.REVERSE, {**_APPLY, **_TIME}),
 }
 """OMS step → our step and its metrics: rates in rows/s and bytes/s, delay in s."""
 
@@ -66,7 +66,7 @@ def metric_document(service: Service, request: Metric) -> dict[str, Any]:
     step, reading = _metric(request)
     if request.begin_timestamp > request.end_timestamp:
         raise UsageError("api.wrong_parameter", "parameter endTimestamp: lies before beginTimestamp")
-    samples = service.samples(project_id, step, request.begin_timestamp, request.end_timestamp) if step else []
+    samples = service.samples(project_id, step, request.begin_timestamp, request.end_timestamp)
     points = [(s.taken_at, value) for s in samples if (value := reading(s)) is not None]
     most = min(request.max_point_num or DEFAULT_POINTS, MOST_POINTS)
     average = request.aggregator == "AVG"
@@ -90,7 +90,7 @@ def thinned(points: Sequence[tuple[int, float]], most: int, *, average: bool) ->
     ]
 
 
-def _metric(request: Metric) -> tuple[StepName | None, Reading]:
+def _metric(request: Metric) -> tuple[StepName, Reading]:
     if request.step_name not in METRICS:
         raise UsageError("api.wrong_parameter", f"parameter stepName: must be one of {', '.join(METRICS)}")
     step, metrics = METRICS[request.step_name]

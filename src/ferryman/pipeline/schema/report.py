@@ -67,7 +67,8 @@ class Report:
         settled = [each for each in self.states if each.state != WAITING]
         percent = 100 if not self.states else max(1, 100 * len(settled) // len(self.states))
         failed = sum(each.state == FAILED for each in self.states)
-        message = f"{len(settled)} of {len(self.states)} objects" + (f", {failed} failed" if failed else "")
+        noun = "object" if len(self.states) == 1 else "objects"
+        message = f"{len(settled)} of {len(self.states)} {noun}" + (f", {failed} failed" if failed else "")
         info = {
             "objects": [
                 {

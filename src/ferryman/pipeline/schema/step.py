@@ -95,4 +95,4 @@ def _settle(context: TaskContext, report: Report) -> None:
     shown = "; ".join(f"{each.statement.kind} {each.statement.object}: {each.message}" for each in fatal[:5])
     more = f"; and {len(fatal) - 5} more" if len(fatal) > 5 else ""
     code = "target.table_differs" if all("differs" in each.message for each in fatal) else "schema.failed"
-    raise FerrymanError(code, f"{len(fatal)} objects could not be made: {shown}{more}")
+    raise FerrymanError(code, f"{len(fatal)} object{'' if len(fatal) == 1 else 's'} could not be made: {shown}{more}")
