@@ -21,6 +21,9 @@ from ferryman.api.credentials import PASSWORD_VARIABLE, OpenedAccess, open_acces
 from ferryman.api.deadline import DeadlineProtocol
 from ferryman.api.events import STREAMS
 from ferryman.api.labels import Labels
+from ferryman.api.metrics import Exposition
+from ferryman.api.telemetry import Telemetry
+from ferryman.api.telemetry import settings_of as telemetry_settings
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.alerts.watch import AlertWatch
 from ferryman.control.oidc.logins import OidcLogins
@@ -55,14 +58,17 @@ def serve(
 
     Raises:
         FerrymanError: ``serve.address_in_use``, ``oidc.settings``, ``serve.certificate``, ``serve.password_not_set``,
-            ``service.data_dir_in_use``.
+            ``service.data_dir_in_use``, ``telemetry.settings``, ``telemetry.not_installed``.
     """
     if tls is not None:
         tls.check()
-    oidc = settings_of()
+    oidc, sending = settings_of(), telemetry_settings()
     with listening_socket(host, port) as listener:
         service = Service(data_dir, executor=executor, metadb_url=metadb_url)
         watch = AlertWatch(service.metadb, leads=service.leads)
+        telemetry = (
+            None if sending is None else Telemetry(sending, Exposition(Alerts(service.metadb)).render, service.leads)
+        )
         try:
             opened = open_access(service.metadb, os.environ.get(PASSWORD_VARIABLE))
             _require_password(host, opened)
@@ -73,10 +79,14 @@ def serve(
             )
             service.start()
             watch.start()
+            if telemetry is not None:
+                telemetry.start()
             url = _url(host, listener.getsockname()[1], secure=tls is not None)
             server = _Server(_config(application, tls), lambda: ready(url, opened))
             server.run(sockets=[listener])
         finally:
+            if telemetry is not None:
+                telemetry.close()
             watch.close()
             service.close()
 

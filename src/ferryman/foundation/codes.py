@@ -356,6 +356,12 @@ _OTHERS: dict[str, Code] = {
     ),
     "task.crashed": Code(1, "manual", "CM-SCHEOR000002", "read the step's log; resume goes on from the checkpoint"),
     "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
+    "telemetry.not_installed": Code(
+        3, "manual", "PARAM_ERROR", "pip install 'ferryman[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT"
+    ),
+    "telemetry.settings": Code(
+        2, "never", "PARAM_ERROR", "docs/operations.md names OpenTelemetry's variables that are read"
+    ),
     "usage.unknown_executor": Code(2, "never", "PARAM_ERROR", "`local` is the executor there is"),
     "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
     "wire.malformed": Code(
