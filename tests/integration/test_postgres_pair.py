@@ -10,9 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from ferryman.connectors.postgresql.precheck.checks import PostgresChecks
+from ferryman.connectors.postgresql.source import PostgresSource
 from ferryman.embedded import Postgres
 from ferryman.model.project import Endpoint, StepName, VerifyOptions
 from ferryman.pipeline import schema
+from ferryman.spi.precheck import CheckResult, Verdict
 from postgres_project import PostgresProject, connected
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
@@ -62,6 +65,9 @@ COLUMNS = {
     "o": ("oid", ["4294967295"]),
     "path": ("jsonpath", ["'$.a[*] ? (@ > 1)'"]),
     "lsn": ("pg_lsn", ["'16/B374D848'"]),
+    "ci": ("public.citext", ["'Straße'", "'a '", "''"]),
+    "hs": ("public.hstore", ["'a=>1, \"b c\"=>NULL'", "''"]),
+    "hss": ("public.hstore[]", ["ARRAY['a=>1'::public.hstore, NULL]"]),
 }  # fmt: skip
 MOST = max(len(values) for _, values in COLUMNS.values())
 
@@ -79,9 +85,13 @@ def _rows(table: str, first: int) -> str:
 def _setup() -> str:
     columns = ", ".join(f'"{name}" {type_}' for name, (type_, _) in COLUMNS.items())
     return f"""
+    CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public; CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public;
     CREATE TYPE mood AS ENUM ('sad', 'it''s', 'happy');
     CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
     CREATE TABLE every (id integer PRIMARY KEY, {columns});
+    CREATE TABLE loose (name public.citext PRIMARY KEY, n numeric UNIQUE);
+    ALTER TABLE loose REPLICA IDENTITY FULL;
+    INSERT INTO loose VALUES ('a', 1.0), ('b', 2.50), ('c', 3);
     CREATE TABLE bag (n integer, f double precision, d date, p point);
     ALTER TABLE bag REPLICA IDENTITY FULL;
     INSERT INTO bag VALUES (1, 'NaN', 'infinity', '(1,2)'), (1, 'NaN', 'infinity', '(1,2)'), (2, '-0', '0044-03-15 BC', NULL);
@@ -137,6 +147,9 @@ def _work(project: PostgresProject) -> None:
         {_rows("every", 100)}
         UPDATE every SET i2 = 5 WHERE id > 100; UPDATE every SET id = id + 1000 WHERE id = 2;
         DELETE FROM bag WHERE ctid = (SELECT ctid FROM bag WHERE n = 1 LIMIT 1); UPDATE bag SET n = 3 WHERE n = 2;
+        UPDATE loose SET name = 'A', n = 1 WHERE name = 'a';
+        DELETE FROM loose WHERE name = 'B'; INSERT INTO loose VALUES ('B', 2.5);
+        UPDATE loose SET n = 9 WHERE name = 'c'; INSERT INTO loose VALUES ('d', 3.000); UPDATE loose SET name = 'D' WHERE n = 3;
         INSERT INTO numbered (code, price) VALUES ('d', 7), ('e', 8);
         DELETE FROM numbered WHERE code = 'a';
         ALTER TABLE numbered ADD COLUMN feeling mood DEFAULT 'happy'; ALTER TABLE numbered ADD COLUMN ranges int4range;
@@ -153,6 +166,7 @@ def test_postgresql_moves_into_postgresql_with_every_value_as_it_is(project: Pos
     text = ", ".join(f'"{name}"::text' for name in COLUMNS)
     for sql in (
         f"SELECT id, {text} FROM every ORDER BY id",
+        "SELECT t::text FROM loose t ORDER BY name",
         "SELECT n, f::text, d::text, p::text FROM bag ORDER BY n, 2",
         "SELECT t::text FROM numbered t ORDER BY id",
         "SELECT t::text FROM child t ORDER BY id",
@@ -179,3 +193,16 @@ def test_the_target_goes_on_numbering_behind_the_source(project: PostgresProject
     sql = "INSERT INTO numbered (code) VALUES ('next') RETURNING id"
     source, target = _shown(project, sql)
     assert target == source
+
+
+def test_types_that_nobody_makes_are_named_by_the_precheck(project: PostgresProject) -> None:
+    def check() -> CheckResult:
+        read = PostgresSource(project.spec.source).read_schema(project.spec.selection)
+        results = PostgresChecks(project.target.endpoint).target_checks(project.spec, read)
+        (found,) = (result for result in results if result.item == "DB_DATA_TYPE")
+        return found
+
+    assert (check().verdict, check().message) == (Verdict.PASSED, "extensions will be made: citext, hstore")
+    project.sql("CREATE TYPE pair AS (a integer, b text); CREATE TABLE pairs (id integer PRIMARY KEY, p pair)")
+    assert check().verdict is Verdict.FAILED
+    assert check().message == f"the target has no type {project.name}.pair"

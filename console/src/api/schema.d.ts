@@ -278,6 +278,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assessment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assess
+         * @description Check and estimate a project without making it; the source's log is watched for two seconds.
+         */
+        post: operations["assess_api_v1_assessment_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1549,7 +1569,14 @@ export interface components {
              */
             lanes: number;
             /**
+             * Log Kept Bytes
+             * @description Above this size it lets go what is applied, however young; what is not applied yet it never does.
+             * @default 53687091200
+             */
+            log_kept_bytes: number;
+            /**
              * Log Kept Hours
+             * @description So long the log store keeps what is applied.
              * @default 168
              */
             log_kept_hours: number;
@@ -1575,6 +1602,20 @@ export interface components {
              * @default 5000
              */
             window_changes: number;
+        };
+        /**
+         * AssessmentDocument
+         * @description All that can be said before anything is touched.
+         */
+        AssessmentDocument: {
+            estimate: components["schemas"]["EstimateDocument"];
+            /** Items */
+            items: components["schemas"]["CheckDocument"][];
+            /**
+             * Risks
+             * @description The worst first.
+             */
+            risks: components["schemas"]["RiskDocument"][];
         };
         /**
          * AuditDocument
@@ -1792,6 +1833,8 @@ export interface components {
          * @description What to connect to: a URL, or the id of an endpoint.
          */
         ConnectionTest: {
+            /** @description The SSH server a URL is reached through. */
+            ssh?: components["schemas"]["SshDocument"] | null;
             /** Url */
             url: string;
         };
@@ -1892,6 +1935,8 @@ export interface components {
             name?: string | null;
             /** Region */
             region?: string | null;
+            /** @description Only together with a `url`: what that is reached through. */
+            ssh?: components["schemas"]["SshDocument"] | null;
             /**
              * Url
              * @description Without a password, the old one stays where server, user and options do.
@@ -1970,6 +2015,38 @@ export interface components {
             message: string;
             /** Retry */
             retry: string;
+        };
+        /**
+         * EstimateDocument
+         * @description What a project will take, by the source's catalog alone; times as measured on one machine of two cores.
+         */
+        EstimateDocument: {
+            /** Bytes */
+            bytes: number;
+            /** @description Null: not part of it, or never measured for such a target. */
+            load_seconds: components["schemas"]["RangeDocument"] | null;
+            /**
+             * Log Bytes Per Second
+             * @description Growth of the source's log just now; null: cannot be told.
+             */
+            log_bytes_per_second: number | null;
+            /** @description What the log store may hold when the load ends. */
+            log_store_bytes: components["schemas"]["RangeDocument"] | null;
+            /** Rows */
+            rows: number;
+            /** Secondary Indexes */
+            secondary_indexes: number;
+            /**
+             * Tables
+             * @description The largest first.
+             */
+            tables: components["schemas"]["TableEstimateDocument"][];
+            /**
+             * Unknown
+             * @description Tables of which the catalog has no figures.
+             */
+            unknown: number;
+            verify_seconds: components["schemas"]["RangeDocument"] | null;
         };
         /**
          * EventDocument
@@ -2342,6 +2419,8 @@ export interface components {
              * @default
              */
             region: string;
+            /** @description The SSH server it is reached through. */
+            ssh?: components["schemas"]["SshDocument"] | null;
             /** Url */
             url: string;
         };
@@ -2451,6 +2530,16 @@ export interface components {
              * @enum {string}
              */
             importance: "HIGH" | "MEDIUM" | "LOW" | "IGNORE";
+            /**
+             * Log Kept Bytes
+             * @default 53687091200
+             */
+            log_kept_bytes: number;
+            /**
+             * Log Kept Hours
+             * @default 168
+             */
+            log_kept_hours: number;
             /** Name */
             name: string;
             /**
@@ -3817,6 +3906,7 @@ export interface components {
              *       "conflicts": "stop",
              *       "conflicts_of": {},
              *       "lanes": 4,
+             *       "log_kept_bytes": 53687091200,
              *       "log_kept_hours": 168,
              *       "rows_per_second": 0,
              *       "start_timestamp": 0,
@@ -4249,6 +4339,16 @@ export interface components {
             with_schema: boolean;
         };
         /**
+         * RangeDocument
+         * @description From the best to the worst that is likely.
+         */
+        RangeDocument: {
+            /** Least */
+            least: number;
+            /** Most */
+            most: number;
+        };
+        /**
          * RepairOutcome
          * @description Rows corrected, by source table; verification proves it.
          */
@@ -4270,6 +4370,30 @@ export interface components {
              * @description A source table (``database.table``); else all.
              */
             table?: string | null;
+        };
+        /**
+         * RiskDocument
+         * @description What may go wrong, or make it slow.
+         */
+        RiskDocument: {
+            /** Hint */
+            hint: string;
+            /**
+             * Is Item
+             * @description Whether it repeats an item of the precheck.
+             */
+            is_item: boolean;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "BLOCKS" | "HIGH" | "MEDIUM" | "LOW";
+            /** Message */
+            message: string;
+            /** Objects */
+            objects: string[];
+            /** Subject */
+            subject: string;
         };
         /**
          * Role
@@ -4422,6 +4546,50 @@ export interface components {
             until: string;
         };
         /**
+         * SshDocument
+         * @description An SSH server on the way to a database; secrets are sealed and never answered.
+         */
+        SshDocument: {
+            /** Host */
+            host: string;
+            /**
+             * Host Key
+             * @description SHA256:… fingerprints the server may have, separated by commas. Without one, the call is refused and says which one the server shows.
+             * @default
+             */
+            host_key: string;
+            /**
+             * Key
+             * @description Private key, OpenSSH or PEM.
+             * @default
+             */
+            key: string;
+            /**
+             * Key File
+             * @description Where the service reads the key from instead.
+             * @default
+             */
+            key_file: string;
+            /**
+             * Key Password
+             * @description What the key is encrypted with.
+             * @default
+             */
+            key_password: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
+            /**
+             * Port
+             * @default 22
+             */
+            port: number;
+            /** User */
+            user: string;
+        };
+        /**
          * StepDocument
          * @description A step as it stands.
          */
@@ -4459,7 +4627,10 @@ export interface components {
             rows_per_second: number;
             /** Rows Total */
             rows_total: number;
-            /** Seconds */
+            /**
+             * Seconds
+             * @description Time under way over all its runs, as rows are; pauses are not counted.
+             */
             seconds: number;
             /** Started At */
             started_at: string | null;
@@ -4620,6 +4791,23 @@ export interface components {
             state: string;
             /** Table */
             table: string;
+        };
+        /**
+         * TableEstimateDocument
+         * @description What the source's catalog guesses of a table; 0 rows and 0 bytes: it does not know, or the table is empty.
+         */
+        TableEstimateDocument: {
+            /** Bytes */
+            bytes: number;
+            /** Rows */
+            rows: number;
+            /** Table */
+            table: string;
+            /**
+             * Values
+             * @description Rows times columns, as far as that is known.
+             */
+            values: number;
         };
         /**
          * TestOutcome
@@ -5392,6 +5580,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description The call cannot be done; `error` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The service or its state is in trouble; `error` says what to do. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    assess_api_v1_assessment_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProject"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssessmentDocument"];
                 };
             };
             /** @description The call cannot be done; `error` says why. */

@@ -62,6 +62,21 @@ app.add_typer(alerts, name="alerts")
 app.add_typer(dead_letters, name="dead-letters")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What every command takes; its help is the application's."""
+
+
 @app.command()
 def run(
     source: Source,

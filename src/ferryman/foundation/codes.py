@@ -252,7 +252,10 @@ _OTHERS: dict[str, Code] = {
     "schema.nothing_selected": Code(2, "manual", "GHANA-PCHKNP002010", "check --objects; `*` and `?` are wildcards"),
     "schema.unknown_object": Code(2, "manual", "GHANA-PCHKNP002010", "check the names of the objects"),
     "schema.unsupported_type": Code(
-        2, "manual", "GHANA-PCHKNP003010", "leave the table out (--exclude), or change the column's type at the source"
+        2,
+        "manual",
+        "GHANA-PCHKNP003010",
+        "leave the column or the table out (--leave-out, --exclude), or change the column at the source",
     ),
     "serve.address_in_use": Code(3, "manual", "INNER_ERROR", "choose another --port, or stop what listens there"),
     "serve.certificate": Code(

@@ -91,6 +91,7 @@ class ColumnType:
         values: ENUM and SET labels in definition order.
         zerofill: INTEGER or DECIMAL shown padded with zeros (the value itself is not padded).
         geometry: GEOMETRY: the declared sub-type, e.g. ``point``.
+        extension: The extension of the server that brings the type (PostgreSQL: ``citext``, ``hstore``, ``vector`` …).
     """
 
     kind: Kind
@@ -106,3 +107,4 @@ class ColumnType:
     values: tuple[str, ...] = ()
     zerofill: bool = False
     geometry: str | None = None
+    extension: str | None = None

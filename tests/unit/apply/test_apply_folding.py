@@ -63,3 +63,14 @@ def test_prefix_counts_characters_of_text_and_bytes_of_binaries():
     assert prefixed(fold_of(type_), type_, 2)("äöü".encode()) == "äö".encode()
     binary = ColumnType(kind=Kind.BLOB)
     assert prefixed(None, binary, 2)(b"\xff\xfe\xfd") == b"\xff\xfe"
+
+
+def test_types_of_postgresql_that_equal_in_other_ways_than_by_bytes():
+    default = "pg_catalog.default"
+    assert fold_of(ColumnType(kind=Kind.TEXT, native="text", collation=default)) is None
+    assert same(ColumnType(kind=Kind.TEXT, native="public.citext", collation=default), "a", "A")
+    assert same(ColumnType(kind=Kind.DECIMAL, native="numeric"), "1.0", "1.00")
+    assert same(ColumnType(kind=Kind.DECIMAL, native="numeric"), "1", "1.00")
+    assert not same(ColumnType(kind=Kind.DECIMAL, native="numeric"), "1", "10")
+    assert fold_of(ColumnType(kind=Kind.DECIMAL, native="numeric(9,2)", precision=9, scale=2)) is None
+    assert same(ColumnType(kind=Kind.JSON, native="jsonb"), '{"a": 1.0}', '{"a": 1.00}')

@@ -23,7 +23,8 @@ def test_help_loads_nothing_heavy():
 
 
 def test_the_version():
-    done = subprocess.run([sys.executable, "-m", "ferryman", "version"], capture_output=True, text=True, check=True)
+    for word in ("version", "--version"):
+        done = subprocess.run([sys.executable, "-m", "ferryman", word], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("ferryman ")
 
 

@@ -36,11 +36,15 @@ def fold_of(type_: ColumnType) -> Fold | None:
     """Return how to fold values of a column, or `None` when equal means equal bytes."""
     if type_.kind in (Kind.FLOAT, Kind.DOUBLE):
         return _fold_zero
+    if type_.kind is Kind.DECIMAL and type_.precision is None:
+        return _fold_scale
+    if type_.kind is Kind.JSON:
+        return _fold_wild  # PostgreSQL's jsonb: {"a": 1.0} equals {"a": 1.00}
     if type_.kind not in CHARACTER_KINDS:
         return None
     collation = (type_.collation or "").casefold()
-    if collation.startswith("pg_catalog."):
-        return None  # PostgreSQL's own collations are deterministic: equal means equal bytes
+    if collation.startswith("pg_catalog.") and "." not in type_.native:
+        return None  # PostgreSQL's own collations are deterministic; types of others (citext) have rules of their own
     if collation == "binary" or collation.endswith(("_bin", "_nopad_bin")):
         return _fold_blanks
     if _GENERIC.fullmatch(collation):
@@ -61,6 +65,11 @@ _ASCII_SAFE = frozenset({"latin1_swedish_ci", "ascii_general_ci"})
 
 def _fold_zero(value: bytes) -> bytes:
     return b"0" if value == b"-0" else value
+
+
+def _fold_scale(value: bytes) -> bytes:
+    """PostgreSQL's numeric without a scale keeps the zeros it was given: 1.0 and 1.00 are one key."""
+    return value.rstrip(b"0").rstrip(b".") if b"." in value else value
 
 
 def _fold_blanks(value: bytes) -> bytes:

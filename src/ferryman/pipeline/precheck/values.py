@@ -5,6 +5,7 @@ Only columns are looked at whose types make it possible. What was not looked at 
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -87,8 +88,17 @@ def value_checks(
     misfits = tuple(finding.misfit for finding in found)
     if not refused:
         return [_item(Verdict.WARNED, message, misfits=misfits)]
-    hint = "change them at the source, or say what they shall become: --on-value 'database.table.column:MISFIT=null' (or clamp)"
-    return [_item(Verdict.FAILED, message, hint, misfits)]
+    return [_item(Verdict.FAILED, message, _hint([finding.misfit for finding in refused]), misfits)]
+
+
+def _hint(refused: Sequence[FoundMisfit]) -> str:
+    """Name the very options, where a policy can be had."""
+    options = [f"--on-value {shlex.quote(f'{each.policy}={each.actions[0]}')}" for each in refused if each.actions]
+    if not options:
+        return "change them at the source"
+    more = " …" if len(options) > _SHOWN else ""
+    clamp = " (or clamp)" if any("clamp" in each.actions for each in refused) else ""
+    return f"change them at the source, or say what they shall become: {' '.join(options[:_SHOWN])}{more}{clamp}"
 
 
 def _answers(

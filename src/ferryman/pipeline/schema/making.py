@@ -18,7 +18,7 @@ from ferryman.spi.task import TaskContext
 
 PARALLEL = 4
 OBJECTS_NOTE = "schema.objects"
-_ONE_BY_ONE = frozenset({"database", "type", "view", "foreign_key"})
+_ONE_BY_ONE = frozenset({"database", "extension", "type", "view", "foreign_key"})
 """Kinds whose statements need each other, or lock two tables: in order. The others run side by side."""
 _STOPS = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "endpoint.access_denied", "target.full"})
 """Errors of the surroundings, not of the object: the step ends with them and is resumed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ferryman.connectors.postgresql.catalog.typemap import BOOLEAN_BITS, column_type
@@ -19,6 +20,10 @@ SELECT a.attrelid, a.attname,
        coalesce(col_description(a.attrelid, a.attnum), ''),
        (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e
         WHERE e.enumtypid IN (CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END, t.typelem)),
+       (SELECT x.extname FROM pg_depend p JOIN pg_extension x ON x.oid = p.refobjid
+        WHERE p.classid = 'pg_type'::regclass AND p.deptype = 'e' AND p.objid = (
+          SELECT CASE WHEN b.typcategory = 'A' THEN b.typelem ELSE b.oid END FROM pg_type b
+          WHERE b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END)),
        EXISTS (SELECT 1 FROM pg_depend s JOIN pg_class q ON q.oid = s.objid AND q.relkind = 'S'
                WHERE s.classid = 'pg_class'::regclass AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -44,9 +49,9 @@ def read_columns(connection: Connection, oids: Sequence[int]) -> dict[int, tuple
 
 def _column(
     name: str, native: str, nullable: bool, expression: str | None, identity: str, generated: str,
-    collation: str | None, comment: str, labels: list[str] | None, has_sequence: bool,
+    collation: str | None, comment: str, labels: list[str] | None, extension: str | None, has_sequence: bool,
 ) -> Column:  # fmt: skip
-    type_ = column_type(native, labels=tuple(labels or ()), collation=collation)
+    type_ = replace(column_type(native, labels=tuple(labels or ()), collation=collation), extension=extension)
     counts = bool(identity) or (has_sequence and (expression or "").startswith("nextval("))
     if generated:
         made = Generated(expression=expression or "", stored=generated == "s")

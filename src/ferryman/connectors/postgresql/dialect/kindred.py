@@ -12,7 +12,7 @@ from dataclasses import replace
 from ferryman.connectors.mysql_family.dialect.columns import Notes
 from ferryman.connectors.postgresql.catalog.typemap import CHARSET
 from ferryman.connectors.postgresql.dialect import keys
-from ferryman.connectors.postgresql.quoting import quote_text
+from ferryman.connectors.postgresql.quoting import quote, quote_text
 from ferryman.model.names import TableName
 from ferryman.model.schema import Check, Column, Default, DefaultKind, Index, Table
 from ferryman.model.selection import Selection
@@ -51,7 +51,7 @@ def _column(column: Column, selection: Selection, notes: Notes) -> Column:
     type_ = target_type(column.type, selection)
     if type_.native != column.type.native:
         notes.add(column.name, f"{column.type.native} becomes {type_.native}")
-    if _OWN_TYPE.fullmatch(type_.native) and not type_.values:
+    if is_foreign(type_):
         notes.add(column.name, f"the type {type_.native} must be at the target: it is not made")
     if column.generated is not None and not column.generated.stored:
         notes.add(column.name, "the generated column is stored: not every PostgreSQL has virtual ones")
@@ -91,9 +91,9 @@ def _is_enforced(check: Check, notes: Notes) -> bool:
 
 
 def target_type(type_: ColumnType, selection: Selection) -> ColumnType:
-    """Return a type under the target's name: types of users live in schemas, which may be renamed."""
+    """Return a type under the target's name: types of users live in schemas, which may be renamed; those of extensions stay."""
     found = _OWN_TYPE.fullmatch(type_.native)
-    if found is None or _bare(found[1]) in _SYSTEM:
+    if found is None or type_.extension is not None or _bare(found[1]) in _SYSTEM:
         return type_
     home = selection.target_name(TableName(_bare(found[1]), "")).database
     if home == _bare(found[1]):
@@ -106,14 +106,25 @@ def _bare(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
+def type_name(type_: ColumnType) -> str | None:
+    """Return the name, with its schema, of a type that is not the server's own: without length or ``[]``."""
+    found = _OWN_TYPE.fullmatch(type_.native)
+    return None if found is None or _bare(found[1]) in _SYSTEM else f"{found[1]}.{found[2]}"
+
+
+def is_foreign(type_: ColumnType) -> bool:
+    """Whether a type is neither the server's own nor one that `type_statements` make: a composite, a range, a base type."""
+    return type_name(type_) is not None and not type_.values and type_.extension is None
+
+
 def type_statements(tables: Iterable[Table]) -> list[DdlStatement]:
-    """Return what makes the enumerations that (converted) tables use, where they are missing."""
+    """Return what makes the enumerations that (converted) tables use, and their types' extensions, where they are missing."""
     made: dict[str, DdlStatement] = {}
-    for table in tables:
-        for type_ in (column.type for column in table.columns if column.type.values):
-            name = type_.native.removesuffix("[]")
-            if is_kindred(table) and _OWN_TYPE.fullmatch(name):
-                made[name] = DdlStatement(kind="type", object=name, sql=_enumeration(name, type_.values))
+    for table in filter(is_kindred, tables):
+        for type_ in (column.type for column in table.columns):
+            if (name := type_name(type_)) is not None and not is_foreign(type_):
+                kind = "type" if type_.extension is None else "extension"
+                made[name] = DdlStatement(kind=kind, object=name, sql=_where_missing(name, _making(name, type_)))
     return list(made.values())
 
 
@@ -123,9 +134,17 @@ def type_schemas(tables: Iterable[Table]) -> list[str]:
     return list(dict.fromkeys(_bare(match[1]) for match in found if match is not None))
 
 
-def _enumeration(name: str, labels: Iterable[str]) -> str:
-    listed = ", ".join(quote_text(label) for label in labels)
-    made = quote_text(f"CREATE TYPE {name} AS ENUM ({listed})")
+def _making(name: str, type_: ColumnType) -> str:
+    if type_.extension is not None:
+        schema = _OWN_TYPE.fullmatch(name)
+        return (
+            f"CREATE EXTENSION IF NOT EXISTS {quote(type_.extension)} WITH SCHEMA {schema[1] if schema else 'public'}"
+        )
+    return f"CREATE TYPE {name} AS ENUM ({', '.join(quote_text(label) for label in type_.values)})"
+
+
+def _where_missing(name: str, sql: str) -> str:
+    made = quote_text(sql)
     return (
         f"DO $made$ BEGIN IF pg_catalog.to_regtype({quote_text(name)}) IS NULL THEN EXECUTE {made}; END IF; END $made$"
     )

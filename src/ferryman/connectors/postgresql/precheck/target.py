@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ferryman.connectors.postgresql.dialect.kindred import is_foreign, is_kindred, target_type, type_name
 from ferryman.connectors.postgresql.precheck.items import Item, Look, listed, passed, refused, warned
 from ferryman.connectors.postgresql.quoting import quote, quote_table
 from ferryman.foundation.errors import FerrymanError
@@ -63,6 +64,36 @@ def _existing(look: Look) -> list[TableName]:
         [_schemas(look)],
     )
     return [name for row in rows if (name := TableName(*row)) in wanted]
+
+
+def check_types(look: Look) -> list[CheckResult]:
+    """Ask for the types that tables of another PostgreSQL use and the schema step does not make, and for their extensions."""
+    columns = [column for table in look.schema.tables if is_kindred(table) for column in table.columns]
+    types = [target_type(column.type, look.spec.selection) for column in columns]
+    missing = _missing_types(look, [name for each in types if is_foreign(each) and (name := type_name(each))])
+    extensions = {name: each.extension for each in types if each.extension and (name := type_name(each))}
+    lacking = {name: str(extensions[name]) for name in _missing_types(look, list(extensions))}
+    known = look.connection.query(
+        "SELECT name FROM pg_available_extensions WHERE name = ANY(%s)", [list(lacking.values())]
+    )
+    absent = sorted(set(lacking.values()) - {str(name) for (name,) in known})
+    if absent:
+        hint = "install them on the target's machine, or leave the columns out (--leave-out)"
+        return refused(f"the server has no extension {listed(absent)}", hint, code="schema.unsupported_type")
+    if missing:
+        hint = "make them there (pg_dump --schema-only writes the statements), or leave the columns out (--leave-out)"
+        return refused(f"the target has no type {listed(missing)}", hint, code="schema.unsupported_type")
+    if lacking and not look.has_step(StepName.SCHEMA):
+        fix = "; ".join(f"CREATE EXTENSION {quote(name)}" for name in sorted(set(lacking.values())))
+        return refused(f"the target has no type {listed(lacking)}", fix_sql=fix, code="schema.unsupported_type")
+    return passed(f"extensions will be made: {listed(sorted(set(lacking.values())))}" if lacking else "")
+
+
+def _missing_types(look: Look, names: list[str]) -> list[str]:
+    rows = look.connection.query(
+        "SELECT DISTINCT n FROM unnest(%s::text[]) AS n WHERE to_regtype(n) IS NULL ORDER BY n", [names]
+    )
+    return [str(name) for (name,) in rows]
 
 
 def check_tables(look: Look) -> list[CheckResult]:
@@ -160,6 +191,7 @@ ITEMS = (
     Item("DB_CHARSET", "the database holds every character", check_encoding),
     Item("RDB_SCHEMA_EXIST", "the schemas exist or can be made", check_schemas),
     Item("RDB_TABLE_EXIST", "the tables exist", check_tables),
+    Item("DB_DATA_TYPE", "types of users and of extensions are there", check_types),
     Item("DB_TABLE_NOT_EMPTY", "the tables are empty", check_empty),
     Item("DB_ACCOUNT_WRITER_PRIVILEGE", "we may write rows", check_write_privilege),
     Item("DB_ACCOUNT_CREATE_PRIVILEGE", "we may make tables", check_create_privilege),
