@@ -24,7 +24,15 @@ import pymysql
 
 from ferryman.embedded import Server
 from ferryman.model.names import TableName
-from ferryman.model.project import Endpoint, LoadOptions, ProjectSpec, ProjectType, PublishOptions, StepName
+from ferryman.model.project import (
+    ApplyOptions,
+    Endpoint,
+    LoadOptions,
+    ProjectSpec,
+    ProjectType,
+    PublishOptions,
+    StepName,
+)
 from ferryman.model.schema import Table
 from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
@@ -145,6 +153,7 @@ class Stage:
             selection=Selection(objects=(f"{database}.*",)),
             steps=STEPS,
             load=LoadOptions(chunk_rows=max(200, ROWS // 20)),
+            apply=ApplyOptions(window_changes=20),  # transactions of 30 statements come in parts
             publish=publish,
         )
         (directory / "spec.json").write_text(json.dumps(to_json(self.spec)))
@@ -252,7 +261,7 @@ class Consumer:
 
     def take(self, message: dict[str, Any]) -> None:
         meta, kind = message["allMetaData"], message["recordType"]
-        if kind in {"DDL", "HEARTBEAT"}:
+        if kind in {"DDL", "HEARTBEAT", "BEGIN", "COMMIT"}:
             return
         table, names = meta["table_name"], meta["record_primary_key"]
         before, after = message["prevStruct"], message["postStruct"]
@@ -315,6 +324,27 @@ def check(stage: Stage, *, kills: int, seed: int, exactly_once: bool) -> None:
     print(f"{sum(n - 1 for n in consumer.repeated().values())} messages came again")
     if exactly_once:
         assert not consumer.repeated()
+    if stage.spec.publish.transactions:
+        print(f"{sum(map(whole_transactions, partitions))} times a transaction in a partition, each whole")
+
+
+def whole_transactions(messages: Sequence[bytes]) -> int:
+    """Return how many transactions one partition holds: each BEGIN has its COMMIT, and only its own changes between."""
+    open_one, count = None, 0
+    for message in messages:
+        found = json.loads(message)
+        kind, name = found["recordType"], found["allMetaData"]["transId"]
+        if kind == "BEGIN":
+            assert open_one is None, (open_one, name)
+            open_one, changes = name, 0
+        elif kind == "COMMIT":
+            assert (open_one, changes > 0) == (name, True)
+            open_one, count = None, count + 1
+        elif found["allMetaData"]["timestamp"] is not None and kind != "DDL":
+            assert name == open_one
+            changes += 1
+    assert open_one is None
+    return count
 
 
 __all__ = ["Stage", "TableName", "check"]

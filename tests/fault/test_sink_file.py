@@ -119,5 +119,5 @@ def test_parquet_files_rebuild_every_table(mariadb: MariaDb, tmp_path: Path, dat
 @pytest.mark.mariadb
 def test_files_rebuild_every_table(mariadb: MariaDb, tmp_path: Path, database_name: str) -> None:
     files = Files(tmp_path / "out")
-    stage = sink_stage.Stage(mariadb, files, tmp_path / "project", database_name, PublishOptions())
+    stage = sink_stage.Stage(mariadb, files, tmp_path / "project", database_name, PublishOptions(transactions=True))
     sink_stage.check(stage, kills=KILLS, seed=SEED, exactly_once=True)

@@ -68,5 +68,5 @@ def test_topics_rebuild_every_table(
     mariadb: MariaDb, kafka: Kafka, tmp_path: Path, database_name: str, rule: PartitionRule
 ) -> None:
     topics = Topics(kafka, database_name)
-    stage = sink_stage.Stage(mariadb, topics, tmp_path, database_name, PublishOptions(rule=rule))
+    stage = sink_stage.Stage(mariadb, topics, tmp_path, database_name, PublishOptions(rule=rule, transactions=True))
     sink_stage.check(stage, kills=KILLS, seed=SEED, exactly_once=True)

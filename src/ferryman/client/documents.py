@@ -826,6 +826,7 @@ class PublishDocument(TypedDict):
     format: NotRequired[str]
     heartbeat_seconds: NotRequired[float]
     key_columns: NotRequired[dict[str, list[str]]]
+    message_trace: NotRequired[bool]
     partition: NotRequired[int]
     partitions: NotRequired[int]
     producer_group: NotRequired[str]
@@ -833,6 +834,7 @@ class PublishDocument(TypedDict):
     rule: NotRequired[Literal["HASH", "TABLE", "ONE"]]
     tags: NotRequired[str]
     topic: NotRequired[str]
+    transactions: NotRequired[bool]
     with_schema: NotRequired[bool]
 
 
@@ -844,6 +846,7 @@ class PublishSettings(TypedDict):
     format: NotRequired[str]
     heartbeat_seconds: NotRequired[float]
     key_columns: NotRequired[dict[str, list[str]]]
+    message_trace: NotRequired[bool]
     partition: NotRequired[int]
     partitions: NotRequired[int]
     producer_group: NotRequired[str]
@@ -856,6 +859,7 @@ class PublishSettings(TypedDict):
     times_as_text: NotRequired[bool]
     topic: NotRequired[str]
     topic_options: NotRequired[dict[str, str]]
+    transactions: NotRequired[bool]
     with_schema: NotRequired[bool]
 
 

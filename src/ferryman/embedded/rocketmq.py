@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 from ferryman.embedded.kafka import jars, java
@@ -17,6 +18,7 @@ SETTINGS = {
     "brokerId": "0",
     "brokerIP1": "127.0.0.1",
     "autoCreateTopicEnable": "false",
+    "traceTopicEnable": "true",
     "mappedFileSizeCommitLog": "67108864",
     "mappedFileSizeConsumeQueue": "600000",
     "maxIndexNum": "40000",
@@ -85,6 +87,11 @@ class RocketMq(Server):
         path = self.directory / "broker.conf"
         path.touch(mode=0o600)
         path.write_text("".join(f"{name}={value}\n" for name, value in {**SETTINGS, **own}.items()))
+
+    def tool(self, home: Path, *arguments: str) -> str:
+        """Return what RocketMQ's own ``mqadmin`` says; it logs in as ``home/conf/tools.yml`` tells."""
+        command = _java(home, 96, "org.apache.rocketmq.tools.command.MQAdminStartup", *arguments)
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
     def _launch(self) -> None:
         self.names.start()

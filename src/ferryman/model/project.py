@@ -224,10 +224,12 @@ class PublishOptions:
         topic_options: The queue's own options of a topic that is made.
         exactly_once: Messages and position commit together, where the queue can.
         heartbeat_seconds: A heartbeat message after so long without another; 0 = none.
+        transactions: Records of where transactions begin and end, in formats that have them.
         key_columns: Source table → columns that stand for its key (sharding columns).
         business: DATAWORKS_V2: the business system's name.
         producer_group: RocketMQ.
         tags: RocketMQ.
+        message_trace: RocketMQ: a trace of each message, where its own clients write them.
         send_timeout_ms: How long a message may be under way.
         subjects: AVRO: what a schema is called in the registry.
         register_schemas: AVRO: whether schemas are registered; else they must be there.
@@ -244,10 +246,12 @@ class PublishOptions:
     topic_options: dict[str, str] = field(default_factory=dict)
     exactly_once: bool = True
     heartbeat_seconds: float = 0.0
+    transactions: bool = False
     key_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     business: str = ""
     producer_group: str = "OMS"
     tags: str = ""
+    message_trace: bool = False
     send_timeout_ms: int = 3000
     subjects: Subjects = Subjects.TOPIC
     register_schemas: bool = True

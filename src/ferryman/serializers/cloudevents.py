@@ -54,9 +54,19 @@ class CloudEventsSerializer:
         """Return a heartbeat."""
         return _alone(origin, "", "ferryman.heartbeat", "", b"null")
 
+    def border(self, origin: Origin, *, begins: bool) -> bytes:
+        """Return the event of a transaction's begin or end."""
+        kind = "ferryman.transaction.begin" if begins else "ferryman.transaction.end"
+        data = b'{"transaction":%b}' % quote(identity.transaction(origin) or "")
+        return _event(origin, "", kind, "", data, identity.border_text(origin, begins=begins))
+
 
 def _alone(origin: Origin, database: str, kind: str, subject: str, data: bytes) -> bytes:
     name = f"{identity.place_text(origin)}:{kind}" + (f":{int(origin.seconds)}" if not database else "")
+    return _event(origin, database, kind, subject, data, name)
+
+
+def _event(origin: Origin, database: str, kind: str, subject: str, data: bytes, name: str) -> bytes:
     return _HEAD % (quote(name), quote(_source(origin, database)), quote(kind), _about(origin, subject), data)
 
 

@@ -25,6 +25,15 @@ class Serializer(Protocol):
 
 
 @runtime_checkable
+class TransactionSerializer(Protocol):
+    """A format with records for the begin and the end of a transaction."""
+
+    def border(self, origin: Origin, *, begins: bool) -> bytes:
+        """Return the record of a begin or an end."""
+        ...
+
+
+@runtime_checkable
 class KeySerializer(Protocol):
     """A format with a form of its own for keys, too; the others' are JSON objects. Partitions are chosen by these."""
 

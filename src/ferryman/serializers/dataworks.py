@@ -57,6 +57,13 @@ class DataworksSerializer:
         moment = int(origin.seconds * 1000)
         return b'{"version":"2.0","payload":{"timestamp":{"eventTime":%d},"op":"HEARTBEAT"}}' % moment
 
+    def border(self, origin: Origin, *, begins: bool) -> bytes:
+        """Return the record of a transaction's begin or end."""
+        operation = b"TRANSACTION_BEGIN" if begins else b"TRANSACTION_END"
+        payload = b'{"before":null,"after":null,"op":"%b",%b,"ddl":null,"scn":"%d"}'
+        filled = payload % (operation, _moments(origin), origin.sequence)
+        return b'{"version":"2.0","payload":%b,%b}' % (filled, self._extend)
+
 
 def _wrapped(image: Piece) -> Piece:
     return image if image == b"null" else woven([b'{"data":', image, b"}"])

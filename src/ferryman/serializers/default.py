@@ -74,14 +74,20 @@ class DefaultSerializer:
         meta = _meta_alone(origin, None, None, b"")
         return b'{"prevStruct":null,"postStruct":null,%b,"recordType":"HEARTBEAT"}' % meta
 
+    def border(self, origin: Origin, *, begins: bool) -> bytes:
+        """Return a record without images, as the log's own records of a transaction's begin and end."""
+        meta = _meta_alone(origin, None, None, b"", identity.border_text(origin, begins=begins))
+        kind = b"BEGIN" if begins else b"COMMIT"
+        return b'{"prevStruct":null,"postStruct":null,%b,"recordType":"%b"}' % (meta, kind)
 
-def _meta_alone(origin: Origin, table: str | None, database: str | None, more: bytes) -> bytes:
+
+def _meta_alone(origin: Origin, table: str | None, database: str | None, more: bytes, named: str = "") -> bytes:
     place = identity.place_text(origin)
     texts = [constant(text) for text in (database and place and database, origin.database_type)]
     sequence = b"%d" % origin.sequence if place else b"null"
-    named = [constant(text) for text in (table, database)]
-    identified = [constant(text) for text in (place, identity.transaction(origin))]
-    filled = (_checkpoint(origin), b"null", b"null", *texts, sequence, *named, _seconds(origin), *identified, more)
+    tables = [constant(text) for text in (table, database)]
+    identified = [constant(text) for text in (named or place, identity.transaction(origin))]
+    filled = (_checkpoint(origin), b"null", b"null", *texts, sequence, *tables, _seconds(origin), *identified, more)
     return (_META % filled).replace(b"%%", b"%")
 
 

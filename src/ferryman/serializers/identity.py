@@ -66,6 +66,11 @@ def place_text(origin: Origin) -> str | None:
     return None if origin.position is None else ":".join(map(str, origin.position.order))
 
 
+def border_text(origin: Origin, *, begins: bool) -> str:
+    """Return what names the begin or the end of a transaction in one partition for good."""
+    return f"{place_text(origin)}:{'begin' if begins else 'commit'}"
+
+
 def sequences(event: RowEvent) -> Piece:
     """Return the growing number of each row; ``null`` for rows of the load."""
     if event.origin.position is None:
@@ -74,10 +79,10 @@ def sequences(event: RowEvent) -> Piece:
 
 
 def transaction(origin: Origin) -> str | None:
-    """Return what names the transaction: a checkpoint, for the MySQL family."""
+    """Return what names the transaction, in the source's words (a GTID, a number, a window); else the place."""
     if origin.position is None:
         return None
-    return origin.position.token.get("gtid") or str(origin.position)
+    return origin.transaction or str(origin.position)
 
 
 def joined(names: Sequence[str]) -> bytes:

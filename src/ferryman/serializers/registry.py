@@ -8,7 +8,7 @@ from typing import cast
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, PublishOptions
-from ferryman.serializers.contract import Serializer
+from ferryman.serializers.contract import Serializer, TransactionSerializer
 
 _MAKERS: dict[str, tuple[str, str]] = {
     "DEFAULT": ("default", "make"),
@@ -33,7 +33,22 @@ FORMATS = tuple(sorted(_MAKERS))
 
 
 def serializer_for(options: PublishOptions, endpoint: Endpoint | None = None) -> Serializer:
-    """Return the serializer of a project that publishes there; ``usage.wrong_option`` for an unknown format."""
+    """Return the serializer of a project that publishes there.
+
+    Raises:
+        UsageError: ``usage.wrong_option`` for an unknown format, or one that has no records of transactions, wanted.
+    """
+    serializer = _made(options, endpoint)
+    if options.transactions and not isinstance(serializer, TransactionSerializer):
+        raise UsageError(
+            "usage.wrong_option",
+            f"{options.format} has no records of where transactions begin and end",
+            hint="choose DEFAULT, DEFAULT_WITH_SCHEMA, DATAWORKS_V2 or CLOUDEVENTS, or leave transactions= away",
+        )
+    return serializer
+
+
+def _made(options: PublishOptions, endpoint: Endpoint | None) -> Serializer:
     try:
         module, maker = _MAKERS[options.format.upper()]
     except KeyError:

@@ -32,12 +32,14 @@ class Origin:
         seconds: When they were committed, Unix seconds; 0 for rows read by the load.
         database_type: The source in OMS's words: ``MYSQL``, ``OB_MYSQL``.
         sequence: A number that grows from message to message while the task runs.
+        transaction: What the source calls the transaction.
     """
 
     position: Position | None
     seconds: float
     database_type: str
     sequence: int = 0
+    transaction: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

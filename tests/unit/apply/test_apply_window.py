@@ -4,10 +4,10 @@ import pytest
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch
-from ferryman.model.changes import ChangeBatch, Operation, Rollback, Savepoint, SchemaStatement
+from ferryman.model.changes import Begin, ChangeBatch, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
-from ferryman.pipeline.apply.window import Cutter, Part
+from ferryman.pipeline.apply.window import Border, Cutter, Part
 from ferryman.spi.source import LogRecord
 
 
@@ -194,3 +194,19 @@ def test_reading_for_long_is_told_from_having_read_all(monkeypatch):
     assert found.next(0) is None
     assert found.drained
     assert found.idle_border == place(2)
+
+
+def test_a_part_tells_where_its_transactions_end_and_what_they_are_called():
+    def begin(number, name):
+        return Begin(position=place(number), transaction_id=name)
+
+    log = Log(([begin(1, "a"), rows(1)], False), ([rows(2)], True), ([], True), ([begin(4, "b"), rows(1)], True))
+    found = cutter(log)
+    part = found.next(0)
+    assert part.borders == [Border(2, place(2), "a"), Border(3, place(4), "b")]
+    assert [placed.transaction for placed in part.changes] == ["a", "a", "b"]
+    log = Log(([begin(1, "a"), rows(6)], False), ([rows(6)], False), ([], True))
+    found = cutter(log)
+    assert found.next(0).borders == []
+    last = found.next(0)
+    assert (last.changes, last.borders) == ([], [Border(0, place(3), "a")])

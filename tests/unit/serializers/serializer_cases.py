@@ -12,6 +12,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import PublishOptions
 from ferryman.model.schema import Column, Index, KeyPart, Table
 from ferryman.model.types import ColumnType, Kind
+from ferryman.serializers.contract import TransactionSerializer
 from ferryman.serializers.registry import serializer_for
 from ferryman.spi.sink import Origin, RowEvent, StatementEvent
 
@@ -92,6 +93,12 @@ def ddl(name: str, **options: Any) -> Any:
 def heartbeat(name: str, **options: Any) -> Any:
     value = serializer_for(PublishOptions(format=name, **options)).heartbeat(CHANGE)
     return None if value is None else json.loads(value)
+
+
+def border(name: str, *, begins: bool, **options: Any) -> Any:
+    serializer = serializer_for(PublishOptions(format=name, transactions=True, **options))
+    assert isinstance(serializer, TransactionSerializer)
+    return json.loads(serializer.border(CHANGE, begins=begins))
 
 
 PLAIN = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from serializer_cases import LOAD, NAME, PLAIN, PLAIN_AFTER, TABLE, ddl, event, heartbeat, message
+from serializer_cases import LOAD, NAME, PLAIN, PLAIN_AFTER, TABLE, border, ddl, event, heartbeat, message
 
 from ferryman.model.changes import Operation
 from ferryman.model.project import PublishOptions
@@ -54,3 +54,13 @@ def test_statements_and_heartbeats() -> None:
         "type": "ferryman.heartbeat",
         "data": None,
     }
+
+
+def test_begin_and_end_of_a_transaction() -> None:
+    for begins, word, kind in ((True, "begin", "begin"), (False, "commit", "end")):
+        assert border("CLOUDEVENTS", begins=begins) == HEAD | TIME | {
+            "id": f"2:77:{word}",
+            "source": "/ferryman/MYSQL",
+            "type": f"ferryman.transaction.{kind}",
+            "data": {"transaction": "b.000002/77"},
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from serializer_cases import LOAD, NAME, PLAIN, PLAIN_AFTER, ddl, heartbeat, message
+from serializer_cases import LOAD, NAME, PLAIN, PLAIN_AFTER, border, ddl, heartbeat, message
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.changes import Operation
@@ -79,3 +79,11 @@ def test_with_schema_each_image_tells_its_types() -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown format"):
         serializer_for(PublishOptions(format="XML"))
+
+
+def test_begin_and_end_of_a_transaction() -> None:
+    for begins, kind in ((True, "BEGIN"), (False, "COMMIT")):
+        found = border("DEFAULT", begins=begins)
+        assert (found["prevStruct"], found["postStruct"], found["recordType"]) == (None, None, kind)
+        assert found["allMetaData"]["uniqueId"] == f"2:77:{kind.lower()}"
+        assert found["allMetaData"]["transId"] == "b.000002/77"

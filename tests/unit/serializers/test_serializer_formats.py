@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from serializer_cases import COLUMNS, LOAD, NAME, PLAIN, PLAIN_AFTER, ddl, heartbeat, message
+from serializer_cases import COLUMNS, LOAD, NAME, PLAIN, PLAIN_AFTER, border, ddl, heartbeat, message
 
+from ferryman.foundation.errors import UsageError
 from ferryman.model.changes import Operation
+from ferryman.model.project import PublishOptions
 from ferryman.serializers import canal, dataworks, debezium, shareplex
+from ferryman.serializers.registry import FORMATS, serializer_for
 
 NOW = 1609344700.5
+WITH_TRANSACTIONS = {"DEFAULT", "DEFAULT_WITH_SCHEMA", "DATAWORKS_V2", "CLOUDEVENTS"}
 TRANSACTION = "b.000002/77"
 SQL = "ALTER TABLE `every%type` ADD c INT"
 DEBEZIUM = PLAIN | {
@@ -93,6 +97,25 @@ def test_dataworks_statement_and_heartbeat() -> None:
     assert (found["payload"]["op"], found["payload"]["ddl"], found["extend"]) == ("ALTER", {"text": SQL}, {})
     beat = {"timestamp": {"eventTime": 1609344671000}, "op": "HEARTBEAT"}
     assert heartbeat("DATAWORKS_V2") == {"version": "2.0", "payload": beat}
+
+
+def test_dataworks_begin_and_end_of_a_transaction() -> None:
+    for begins, operation in ((True, "TRANSACTION_BEGIN"), (False, "TRANSACTION_END")):
+        assert border("DATAWORKS_V2", begins=begins, business="erp") == {
+            "version": "2.0",
+            "payload": {
+                "before": None, "after": None, "op": operation, "ddl": None, "scn": "160934467100003",
+                "timestamp": {"eventTime": 1609344671000, "systemTime": 1609344700500, "checkpointTime": 1609344671},
+            },
+            "extend": {"load_fm": "erp"},
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - WITH_TRANSACTIONS - {"AVRO", "PARQUET"}))
+def test_a_format_without_records_of_transactions_is_refused_where_they_are_wanted(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} has no records") as refused:
+        serializer_for(PublishOptions(format=name, transactions=True))
+    assert refused.value.code == "usage.wrong_option"
 
 
 META = {

@@ -108,10 +108,12 @@ class PublishDocument(Model):
     replication: int = Field(default=1, ge=1, le=100)
     exactly_once: bool = True
     heartbeat_seconds: float = Field(default=0.0, ge=0, le=86_400)
+    transactions: bool = False
     key_columns: dict[str, list[str]] = Field(default={}, description="Source table → columns that stand for its key.")
     business: str = ""
     producer_group: str = "OMS"
     tags: str = ""
+    message_trace: bool = False
 
 
 class ProjectDocument(Model):

@@ -91,10 +91,12 @@ class PublishSettings(Model):
     topic_options: dict[str, str] = Field(default={})
     exactly_once: bool = _PUBLISH.exactly_once
     heartbeat_seconds: float = Field(default=_PUBLISH.heartbeat_seconds, ge=0, le=86_400)
+    transactions: bool = _PUBLISH.transactions
     key_columns: dict[str, list[str]] = Field(default={})
     business: str = ""
     producer_group: str = _PUBLISH.producer_group
     tags: str = ""
+    message_trace: bool = _PUBLISH.message_trace
     subjects: Subjects = _PUBLISH.subjects
     register_schemas: bool = _PUBLISH.register_schemas
     times_as_text: bool = _PUBLISH.times_as_text

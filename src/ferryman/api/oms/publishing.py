@@ -32,6 +32,7 @@ def _wanted(common: CommonTransferConfig | None) -> dict[str, Any]:
         "business": common.data_works_business_name,
         "producer_group": common.rocket_mq_producer_group,
         "tags": common.rocket_mq_msg_tags,
+        "message_trace": common.rocket_mq_enable_msg_trace,
         "send_timeout_ms": common.rocket_mq_send_msg_timeout,
     }
     return {name: value for name, value in said.items() if value is not None}

@@ -29,7 +29,33 @@ _DENIED = {
 }
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
+_PASSING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.CONCURRENT_TRANSACTIONS,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._WAIT_COORD,
+}
+"""A leader that moves, a coordinator that wakes: over in a moment. The client says so only of calls on transactions."""
 _AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+
+
+def is_passing(error: KafkaException) -> bool:
+    """Whether an error says that a topic, which is there, has no leader yet that answers."""
+    return error.args[0].code() in _PASSING | {KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 
 class Connection:
@@ -87,6 +113,6 @@ class Connection:
             return FerrymanError("sink.topic_missing", f"{what}: {reason}")
         if code in _AWAY:
             return FerrymanError("endpoint.unreachable", f"Kafka at {self.servers} does not answer: {what}: {reason}")
-        if cause.retriable() or cause.txn_requires_abort():
+        if code in _PASSING or cause.retriable() or cause.txn_requires_abort():
             return FerrymanError("endpoint.connection_lost", f"{what}: {reason}", retry=Retry.AUTO)
         return FerrymanError("sink.refused", f"{what}: {reason}")

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from ferryman.connectors.kafka.marks import SETTINGS, read_marks
-from ferryman.connectors.kafka.settings import Connection
+from ferryman.connectors.kafka.settings import Connection, is_passing
 from ferryman.connectors.kafka.tails import last_names
 from ferryman.connectors.kafka.writer import IdempotentWriter, TransactionalWriter
 from ferryman.foundation.errors import FerrymanError, UsageError
@@ -83,10 +83,25 @@ class KafkaSink:
                 code = "sink.topic_refused" if converted.code == "sink.refused" else converted.code
                 raise FerrymanError(code, converted.message) from error
         deadline = time.monotonic() + MADE_SECONDS
-        while not self.topics([name]):
+        while not self._is_led(name, self.topics([name]).get(name, 0)):
             if time.monotonic() > deadline:
                 raise FerrymanError("sink.topic_missing", f"the topic {name} was made but does not appear")
             time.sleep(0.1)
+
+    def _is_led(self, name: str, partitions: int) -> bool:
+        """Whether all partitions answer: a broker tells of a topic before it has begun to serve it."""
+        newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        places = {TopicPartition(name, number): newest for number in range(partitions)}
+        if not places:
+            return False
+        try:
+            for answer in self._admin.list_offsets(places, request_timeout=ANSWER_SECONDS).values():
+                answer.result()
+        except KafkaException as error:
+            if is_passing(error):
+                return False
+            raise self._connection.converted(error, f"asking for the topic {name}") from error
+        return True
 
     def writer(self, task: str, epoch: int, lane: int) -> SinkWriter:
         """Open a writer; a transactional one shuts out its predecessor."""
@@ -136,6 +151,9 @@ class KafkaSink:
                 self._admin.delete_topics([topic], operation_timeout=ANSWER_SECONDS)[topic].result()
             except KafkaException as error:
                 raise self._connection.converted(error, f"removing {topic}") from error
+            deadline = time.monotonic() + ANSWER_SECONDS
+            while self.topics([topic]) and time.monotonic() < deadline:  # it goes a bit behind the answer
+                time.sleep(0.1)
         self._made_marks.discard(topic)
 
     def close(self) -> None:

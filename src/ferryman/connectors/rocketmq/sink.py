@@ -12,12 +12,14 @@ from typing import Any
 
 from ferryman.connectors.rocketmq import settings, wire
 from ferryman.connectors.rocketmq.settings import Connection, Queue
+from ferryman.connectors.rocketmq.trace import trace_queues
 from ferryman.connectors.rocketmq.writer import ID, RocketMqWriter
 from ferryman.foundation.errors import FerrymanError, Retry, UsageError
 from ferryman.model.project import Endpoint, PublishOptions
 from ferryman.spi.sink import SinkWriter, TopicPlan
 
 MADE_SECONDS = 60.0
+INDEX_SECONDS, INDEX_WAIT = 30.0, 0.02
 _LEGAL = re.compile(r"[%|a-zA-Z0-9_-]{1,127}\Z")
 _ATTRIBUTES = "+message.type=FIFO"
 """What 5.x brokers ask of topics whose order counts; older ones do not read it."""
@@ -46,6 +48,8 @@ class RocketMqSink:
                 refused = self._connection.refused(found, "logging in")
                 if found.code != wire.OK and refused.code == "endpoint.access_denied":
                     raise refused
+            if self._options.message_trace:
+                trace_queues(self._connection)
 
     def prepare(self) -> None:
         """Nothing: there are no marks."""
@@ -107,9 +111,13 @@ class RocketMqSink:
     def latest(self, topics: Iterable[str]) -> dict[tuple[str, int], str]:
         """Return the name of the last message of each queue that has one."""
         found: dict[tuple[str, int], str] = {}
+        settled = set[str]()
         with closing(Connection(self._endpoint)) as connection:
             for topic in topics:
                 queues, addresses = connection.queues(topic)
+                for address in set(addresses.values()) - settled:
+                    wait_for_index(connection, address)
+                    settled.add(address)
                 for partition, queue in enumerate(queues):
                     name = _last_name(connection, addresses[queue.broker], topic, queue)
                     if name is not None:
@@ -128,6 +136,24 @@ class RocketMqSink:
         """Let the connections go."""
         with self._lock:
             self._connection.close()
+
+
+def wait_for_index(connection: Connection, address: str) -> None:
+    """Return once all that a broker has stored can be read: it enters messages into their queues behind the answer.
+
+    An account that may not ask how far the broker is does not wait.
+    """
+    wanted, deadline = -1, time.monotonic() + INDEX_SECONDS
+    while time.monotonic() < deadline:
+        found = connection.broker(address).call(wire.RUNTIME, {})
+        if found.code != wire.OK:
+            return
+        figures = wire.document(found.body).get("table") or {}
+        stored = int(figures.get("commitLogMaxOffset", 0))
+        wanted = stored if wanted < 0 else wanted
+        if stored - int(figures.get("dispatchBehindBytes", 0)) >= wanted:
+            return
+        time.sleep(INDEX_WAIT)
 
 
 def _last_name(connection: Connection, address: str, topic: str, queue: Queue) -> str | None:

@@ -10,6 +10,7 @@ import base64
 import hmac
 import json
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ VERSION = 317
 """What we say we are (4.9): a broker uses nothing newer on us."""
 
 SEND, SEND_BATCH, PULL = 310, 320, 11
-MAKE_TOPIC, ROUTE, CLUSTER, GREATEST_OFFSET = 17, 105, 106, 30
+MAKE_TOPIC, ROUTE, CLUSTER, GREATEST_OFFSET, RUNTIME = 17, 105, 106, 30, 28
 """Codes of requests."""
 
 OK, FAILED, BUSY, FLUSH_TIMEOUT, NO_REPLICA, REPLICA_TIMEOUT = 0, 1, 2, 10, 11, 12
@@ -103,6 +104,26 @@ def property_text(properties: Mapping[str, str]) -> str:
     return "".join(f"{name}{_NAME_END}{value}{_PROPERTY_END}" for name, value in properties.items())
 
 
+def sending(
+    group: str, topic: str, queue: int, properties: Mapping[str, str], *, batch: bool = False
+) -> dict[str, str]:
+    """Return the fields of a request that sends; a topic that is missing is not made by it."""
+    return {
+        "a": group,
+        "b": topic,
+        "c": "_",
+        "d": "1",
+        "e": str(queue),
+        "f": "0",
+        "g": str(int(time.time() * 1000)),
+        "h": "0",
+        "i": property_text(properties),
+        "j": "0",
+        "k": "false",
+        "m": "true" if batch else "false",
+    }
+
+
 def stored(body: bytes) -> Iterator[Stored]:
     """Read what a pull brought; raises `ValueError` or `struct.error` when it is damaged."""
     place = 0
@@ -125,10 +146,11 @@ def _stored(text: bytes) -> Stored:
     wide = magic == _MAGIC_V2
     place += struct.unpack_from(">h" if wide else ">b", text, place)[0] + (2 if wide else 1)
     size = struct.unpack_from(">h", text, place)[0]
-    return Stored(offset, body, _properties(text[place + 2 : place + 2 + size].decode()))
+    return Stored(offset, body, properties(text[place + 2 : place + 2 + size].decode()))
 
 
-def _properties(text: str) -> dict[str, str]:
+def properties(text: str) -> dict[str, str]:
+    """Read properties as they travel."""
     pairs = (part.partition(_NAME_END) for part in text.split(_PROPERTY_END) if part)
     return {name: value for name, _, value in pairs}
 

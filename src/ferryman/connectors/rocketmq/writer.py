@@ -14,6 +14,7 @@ from typing import Any
 
 from ferryman.connectors.rocketmq import wire
 from ferryman.connectors.rocketmq.settings import Connection, Queue
+from ferryman.connectors.rocketmq.trace import Sent, Traces
 from ferryman.foundation.errors import FerrymanError, Retry
 from ferryman.model.project import PublishOptions
 from ferryman.spi.sink import Messages
@@ -67,6 +68,7 @@ class RocketMqWriter:
         self._addresses: dict[str, str] = {}
         self._lines: dict[tuple[str, int], _Line] = {}
         self._size = 0
+        self._traces = Traces(connection, options.producer_group) if options.message_trace else None
 
     def begin(self) -> None:
         """Begin; what was given up before is forgotten."""
@@ -138,34 +140,30 @@ class RocketMqWriter:
         for line in waiting:
             bodies, properties = line.batch()
             broker = self._connection.broker(self._addresses[line.queue.broker])
-            body, fields = self._request(line, bodies, properties)
-            under_way.append((line, len(bodies), broker, broker.send(wire.SEND_BATCH, fields, body)))
+            fields = wire.sending(
+                self._options.producer_group, line.topic, line.queue.number, {"WAIT": "true"}, batch=True
+            )
+            opaque = broker.send(wire.SEND_BATCH, fields, wire.batch(bodies, properties))
+            under_way.append((line, bodies, properties, broker, opaque, int(fields["g"])))
         taken = False
-        for line, count, broker, opaque in under_way:
+        for line, bodies, properties, broker, opaque, began in under_way:
             found = broker.answer(opaque)
             if found.code == wire.OK:
-                line.done(count)
+                line.done(len(bodies))
+                self._trace(line, bodies, properties, began, found)
                 taken = True
             elif found.code != wire.BUSY:
                 raise self._connection.refused(found, f"publishing into {line.topic}")
+        if self._traces is not None:
+            self._traces.send()
         return taken
 
-    def _request(self, line: _Line, bodies: list[bytes], properties: list[bytes]) -> tuple[bytes, dict[str, str]]:
-        fields = {
-            "a": self._options.producer_group,
-            "b": line.topic,
-            "c": "_",  # no topic to copy from: a missing one is not made by sending
-            "d": "1",
-            "e": str(line.queue.number),
-            "f": "0",
-            "g": str(int(time.time() * 1000)),
-            "h": "0",
-            "i": "WAIT\x01true\x02",
-            "j": "0",
-            "k": "false",
-            "m": "true",
-        }
-        return wire.batch(bodies, properties), fields
+    def _trace(
+        self, line: _Line, bodies: list[bytes], properties: list[bytes], began: int, answer: wire.Answer
+    ) -> None:
+        if self._traces is not None:
+            sizes = [len(body) for body in bodies]
+            self._traces.note(Sent(line.topic, self._addresses[line.queue.broker], began, sizes, properties, answer))
 
     def rollback(self) -> None:
         """Give up what has not been sent; what has been will come again."""
@@ -176,6 +174,8 @@ class RocketMqWriter:
     def _forget(self) -> None:
         self._lines.clear()
         self._size = 0
+        if self._traces is not None:
+            self._traces.forget()
 
     def close(self) -> None:
         """Let the connections go."""

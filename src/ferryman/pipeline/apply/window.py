@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.changes import ChangeBatch, LogItem, Pulse, Rollback, Savepoint, SchemaStatement
+from ferryman.model.changes import Begin, ChangeBatch, LogItem, Pulse, Rollback, Savepoint, SchemaStatement
 from ferryman.model.position import Position
 from ferryman.spi.source import LogDecoder, LogRecord, RecordLog
 
@@ -18,10 +18,20 @@ _LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A change and the place behind its record."""
+    """A change, the place behind its record, and what the source calls its transaction."""
 
     change: ChangeBatch
     position: Position
+    transaction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """The end of a transaction: behind how many changes of its part, the place, and what the source calls it."""
+
+    changes: int
+    position: Position
+    transaction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +43,14 @@ class Part:
         end: The place behind the last change.
         whole: Whether `end` lies between two transactions, so that the checkpoint may go there.
         changes: In log order.
+        borders: Where transactions end that changed something, in order.
     """
 
     start: Position
     end: Position
     whole: bool
     changes: Sequence[Placed]
+    borders: Sequence[Border] = ()
 
     @property
     def row_count(self) -> int:
@@ -48,9 +60,10 @@ class Part:
 
 @dataclass(slots=True)
 class _Pile:
-    """Changes with their size."""
+    """Changes with their size, and the ends of transactions among them."""
 
     changes: list[Placed] = field(default_factory=list)
+    borders: list[Border] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
 
@@ -115,6 +128,7 @@ class Cutter:
         self._applied = start
         self._forced_end: Position | None = None
         self._ready, self._open = _Pile(), _Pile()
+        self._transaction = ""
         self._savepoints: dict[str, int] = {}
         """Of the open transaction: how many changes of `_open` came before each."""
         self._held: SchemaStatement | None = None
@@ -206,7 +220,9 @@ class Cutter:
         for item in items:
             if isinstance(item, ChangeBatch):
                 if record.position > self._applied:  # else: it is in already, by a part before the crash
-                    self._open.add(Placed(item, record.position))
+                    self._open.add(Placed(item, record.position, self._transaction))
+            elif isinstance(item, Begin):
+                self._transaction = item.transaction_id
             elif isinstance(item, SchemaStatement):
                 statement = item
             elif isinstance(item, Pulse):
@@ -238,7 +254,10 @@ class Cutter:
     def _close(self, border: Position) -> None:
         """The open transaction is whole."""
         self._savepoints = {}
+        ends = self._open.changes or self._border < self._applied
         self._ready.take(self._open)
+        if ends:
+            self._ready.borders.append(Border(len(self._ready.changes), border, self._transaction))
         self._open = _Pile()
         self._border = border
         self.handed_rows = self.handed_bytes = 0
@@ -255,7 +274,7 @@ class Cutter:
         return self._cut(pile, record.position, whole=False)
 
     def _cut(self, pile: _Pile, end: Position, *, whole: bool) -> Part:
-        part = Part(start=self._applied, end=end, whole=whole, changes=pile.changes)
+        part = Part(start=self._applied, end=end, whole=whole, changes=pile.changes, borders=pile.borders)
         self._applied = end
         return part
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from ferryman.foundation.errors import FerrymanError
@@ -32,6 +33,12 @@ class Checkpoints:
         self._schema: Schema | None = None
         self._name = _FIRST
 
+    @property
+    def begun(self) -> list[tuple[str, int]]:
+        """Topics and partitions in which the transaction behind the checkpoint has begun already."""
+        mark = self._marks.all().get(_MARK) or {}
+        return [(str(topic), int(partition)) for topic, partition in mark.get("begun") or ()]
+
     def read(self) -> tuple[Checkpoint, Position | None]:
         """Return the checkpoint, and up to where the transaction behind it is published already."""
         mark = self._marks.all().get(_MARK)
@@ -47,13 +54,16 @@ class Checkpoints:
         applied = mark.get("applied")
         return checkpoint, from_json(Position, applied) if applied else None
 
-    def commit(self, checkpoint: Checkpoint, applied: Position | None = None) -> None:
+    def commit(
+        self, checkpoint: Checkpoint, applied: Position | None = None, begun: Iterable[tuple[str, int]] = ()
+    ) -> None:
         """Make what was published durable, the checkpoint behind it (I1, I2)."""
         mark: dict[str, Any] = {
             "position": to_json(checkpoint.position),
             "applied": to_json(applied) if applied is not None else None,
             "schema": self._noted(checkpoint.schema),
             "skipped": list(checkpoint.skipped),
+            "begun": sorted(map(list, begun)) if applied is not None else [],
         }
         self._marks.commit(self.writer, {_MARK: mark})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ferryman.foundation.errors import FerrymanError
@@ -16,6 +16,7 @@ from ferryman.model.schema import Column, Table
 from ferryman.model.selection import Selection
 from ferryman.pipeline.apply.statement import Outcome, Statements
 from ferryman.pipeline.apply.window import Part, Placed
+from ferryman.pipeline.publish.borders import Borders
 from ferryman.pipeline.publish.checkpoints import Checkpoints
 from ferryman.pipeline.publish.routing import Router
 from ferryman.pipeline.publish.statements import verb_of
@@ -71,6 +72,7 @@ class Publisher:
         """Begin at a checkpoint."""
         self._around = around
         self._router = around.router
+        self._borders = Borders(around.checkpoints.begun) if around.options.transactions else None
         self._shapes: dict[tuple[TableName, tuple[str, ...]], _Shape] = {}
         self._last_message = around.clock()
         self.idle_since: Callable[[], float | None] = lambda: None
@@ -121,16 +123,36 @@ class Publisher:
         del prepared
         after = replace(self.checkpoint, position=part.end) if part.whole else self.checkpoint
         with self._committing(after, None if part.whole else part.end) as publish:
-            for event in self._events(part):
-                publish(self._router.rows(event))
+            for messages in self._messages(part):
+                publish(messages)
         self._last_message = self._around.clock()
 
-    def _events(self, part: Part) -> Iterator[RowEvent]:
-        ordinals = _Ordinals()
-        for placed in part.changes:
+    def _messages(self, part: Part) -> Iterator[Messages]:
+        ordinals, start = _Ordinals(), 0
+        for border in part.borders:
+            yield from self._stretch(part.changes[start : border.changes], ordinals)
+            yield from self._ended(border.position, border.transaction)
+            start = border.changes
+        yield from self._stretch(part.changes[start:], ordinals)
+
+    def _stretch(self, changes: Sequence[Placed], ordinals: _Ordinals) -> Iterator[Messages]:
+        """Yield the messages of one transaction, or of a part of it."""
+        for placed in changes:
             first = ordinals.take(placed)
             if not self._is_loaded(placed):
-                yield self._event(placed, first)
+                yield from self._changed(placed, first)
+
+    def _changed(self, placed: Placed, first: int) -> Iterator[Messages]:
+        """Yield the messages of a change, and in front of them that its transaction begins."""
+        if self._borders is None:
+            yield self._router.rows(self._event(placed, first))
+            return
+        begin = self._origin(placed.position, self._router.next_sequence(placed.position.time), placed.transaction)
+        yield from self._borders.around(self._router, self._router.rows(self._event(placed, first)), begin)
+
+    def _ended(self, position: Position, transaction: str) -> Iterator[Messages]:
+        if self._borders is not None:
+            yield from self._borders.end(self._router, self._origin(position, transaction=transaction))
 
     def _is_loaded(self, placed: Placed) -> bool:
         """Whether a change of a table without a key is in the rows loaded already (algorithms.md §4)."""
@@ -147,7 +169,7 @@ class Publisher:
             columns=shape.columns,
             before=_known(change, shape),
             after=_projected(change.after, shape),
-            origin=self._origin(placed.position),
+            origin=self._origin(placed.position, transaction=placed.transaction),
             ordinals=range(first, first + change.row_count),
         )
 
@@ -170,12 +192,13 @@ class Publisher:
         columns = [column for column in table.written_columns if column.name.casefold() in places]
         return _Shape(table, tuple(columns), tuple(places[column.name.casefold()] for column in columns))
 
-    def _origin(self, position: Position, sequence: int = 0) -> Origin:
+    def _origin(self, position: Position, sequence: int = 0, transaction: str = "") -> Origin:
         return Origin(
             position=position,
             seconds=position.time,
             database_type=self._around.database_type,
             sequence=sequence,
+            transaction=transaction,
         )
 
     # Schema statements ------------------------------------------------------------------------------------------------
@@ -189,6 +212,8 @@ class Publisher:
         touched = self._touched(outcome)
         self._admit(touched, outcome)
         with self._committing(after) as publish:
+            for messages in self._ended(statement.position, ""):  # it stands amid a transaction, as PostgreSQL's may
+                publish(messages)
             for event in self._statement_events(statement, outcome, touched):
                 for messages in self._router.statement(event):
                     publish(messages)
@@ -235,6 +260,11 @@ class Publisher:
             with self._committing(replace(self.checkpoint, position=border)):
                 pass
 
+    @property
+    def begun(self) -> Iterable[tuple[str, int]]:
+        """Topics and partitions in which the transaction behind the checkpoint has begun."""
+        return self._borders.begun if self._borders is not None else ()
+
     def _committing(self, after: Checkpoint, applied: Position | None = None) -> _Committing:
         return _Committing(self, self._around.checkpoints, after, applied)
 
@@ -255,7 +285,7 @@ class _Committing:
     def __exit__(self, kind: object, *_rest: object) -> None:
         try:
             if kind is None:
-                self._checkpoints.commit(self._after, self._applied)
+                self._checkpoints.commit(self._after, self._applied, self._publisher.begun)
                 self._publisher.checkpoint = self._after
                 return
         except BaseException:

@@ -16,8 +16,8 @@ from ferryman.model.batch import Batch, ColumnData
 from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
 from ferryman.model.project import PartitionRule, PublishOptions
-from ferryman.serializers.contract import ColumnarFormat, KeySerializer, Serializer
-from ferryman.serializers.identity import key_places, place_text
+from ferryman.serializers.contract import ColumnarFormat, KeySerializer, Serializer, TransactionSerializer
+from ferryman.serializers.identity import border_text, key_places, place_text
 from ferryman.serializers.values import Family, Objects
 from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Messages, Origin, RowEvent, RowImages, StatementEvent
@@ -97,6 +97,12 @@ class Router:
             return []
         return [self._everywhere(topic, None, value) for topic in self._partitions]
 
+    def border(self, topic: str, partitions: Sequence[int], origin: Origin, *, begins: bool) -> Messages:
+        """Return the record of a transaction's begin or end, for these partitions of a topic."""
+        assert isinstance(self._serializer, TransactionSerializer)
+        value = self._serializer.border(origin, begins=begins)
+        return self._same(topic, partitions, value, border_text(origin, begins=begins))
+
     def next_sequence(self, seconds: float, count: int = 1) -> int:
         """Return the first of `count` growing numbers: the second, then a counter of five digits."""
         first = max(int(seconds) * 100_000, self._last + 1)
@@ -122,7 +128,9 @@ class Router:
 
     def _everywhere(self, topic: str, name: TableName | None, value: bytes, change: str | None = None) -> Messages:
         places = self._places(topic, name) if name is not None else None
-        places = places or list(range(self._count(topic)))
+        return self._same(topic, places or list(range(self._count(topic))), value, change)
+
+    def _same(self, topic: str, places: Sequence[int], value: bytes, change: str | None) -> Messages:
         count = len(places)
         names = [change] * count if self._named else ()
         return Messages(topic=topic, partitions=places, keys=[None] * count, values=[value] * count, names=names)
