@@ -31,6 +31,7 @@ from ferryman.spi.target import Lease, Target, TargetSession
 from ferryman.spi.task import TaskContext
 
 _CHUNK = "chunk/"
+FIRST_EPOCH = 1
 
 
 def run(context: TaskContext) -> None:
@@ -57,6 +58,7 @@ class RowsTarget:
         self._sink = sink
         self.marks = Marks(context, sink)
         self._writers: dict[int, SinkWriter] = {}
+        self._holder = "", 0
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -64,8 +66,14 @@ class RowsTarget:
         self._sink.prepare()
 
     def raise_epoch(self, task: str, epoch: int, lanes: int) -> None:
-        """Take all lanes over (I7), at once: each waits for its answer."""
+        """Take all lanes over (I7), at once: each waits for its answer.
+
+        The task's first holder has nobody to shut out: its lanes are opened as they are used, while rows are being read.
+        """
         self.close()
+        self._holder = task, epoch
+        if epoch == FIRST_EPOCH:
+            return
         with ThreadPoolExecutor(lanes) as pool:
             opening = [pool.submit(self._sink.writer, task, epoch, lane) for lane in range(lanes)]
         self._writers = {lane: one.result() for lane, one in enumerate(opening) if one.exception() is None}
@@ -82,9 +90,14 @@ class RowsTarget:
         return found
 
     def writer(self, lane: int) -> SinkWriter:
-        """Return the writer of a lane."""
+        """Return the writer of a lane; a lane is used by one thread."""
         with self._lock:
-            return self._writers[lane]
+            found = self._writers.get(lane)
+        if found is None:
+            found = self._sink.writer(*self._holder, lane)
+            with self._lock:
+                self._writers[lane] = found
+        return found
 
     def show(self) -> None:
         """Show everything to readers, where writers gather."""
