@@ -218,13 +218,14 @@ def is_floating(kind: str) -> bool:
 class Move:
     """`ferryman run` from a new database of the source until it has caught up; again and again."""
 
-    def __init__(self, source: Server, target: Server, database: str, directory: Path) -> None:
+    def __init__(self, source: Server, target: Server, database: str, directory: Path, scheme: str = "mysql") -> None:
         self.source, self.target, self.database, self.directory = source, target, database, directory
+        self.source_url = source.url.replace("mysql://", f"{scheme}://", 1)
         with pymysql.connect(host="127.0.0.1", port=source.port, user=source.user, password=source.password) as one:
             one.cursor().execute(f"CREATE DATABASE {database} CHARACTER SET latin1")
 
     def run(self) -> None:
-        command = [sys.executable, "-m", "ferryman", "run", "--source", self.source.url, "--target", self.target.url]
+        command = [sys.executable, "-m", "ferryman", "run", "--source", self.source_url, "--target", self.target.url]
         command += ["--objects", f"{self.database}.*", "--name", self.database, "--data-dir", str(self.directory)]
         done = subprocess.run(
             [*command, "--stop-when", "caught-up"], capture_output=True, text=True, timeout=300, check=False
@@ -273,6 +274,21 @@ def test_rows_and_schema_changes_arrive(move: Move, before: str, after: str, tab
     execute(move.source, move.database, *script(after))
     move.run()
     assert len(move.tables(move.source)) == tables
+    assert_same_tables(move)
+
+
+def test_a_mysql_in_the_place_of_oceanbases_binlog_service(
+    mysql56: MySql56, oceanbase: OceanBase, database_name: str, tmp_path: Path
+) -> None:
+    """The service speaks MySQL's protocol and its older events, with GTIDs and without names of columns, as this one does."""
+    move = Move(mysql56, oceanbase, database_name, tmp_path, scheme="obbinlog")
+    execute(mysql56, database_name, *(sql for sql in script(SHOP) if " bag " not in sql))
+    move.run()
+    assert_same_tables(move)
+    changes = [sql for sql in script(TRAFFIC) if " bag " not in sql]
+    execute(mysql56, database_name, *changes)
+    move.run()
+    assert len(move.tables(mysql56)) == 7
     assert_same_tables(move)
 
 

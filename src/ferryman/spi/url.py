@@ -16,7 +16,8 @@ from ferryman.spi.publishing import PUBLISH_OPTIONS
 from ferryman.spi.ssh import SSH_OPTIONS, SSH_SECRETS, ssh_server_of
 
 DEFAULT_PORTS = {
-    "mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000, "postgresql": 5432, "postgres": 5432
+    "mysql": 3306, "mariadb": 3306, "oceanbase": 2881, "tidb": 4000, "postgresql": 5432, "postgres": 5432,
+    "obbinlog": 2883,
 }  # fmt: skip
 """Known schemes and their ports."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ferryman.connectors.mysql_family.log.binlog import current_position
 from ferryman.connectors.mysql_family.precheck.checks import MySqlChecks
-from ferryman.connectors.mysql_family.precheck.items import Item, Look, passed, refused, warned
+from ferryman.connectors.mysql_family.precheck.items import Item, Look, listed, passed, refused, warned
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.connectors.oceanbase.scn.history import DdlLog, history_of
 from ferryman.connectors.oceanbase.scn.moments import begin_snapshot, current_scn, retention_seconds
@@ -73,6 +74,42 @@ def check_history(look: Look) -> list[CheckResult]:
             "ALTER SYSTEM SET undo_retention = 21600",
         )
     return passed(f"rows are remembered for {kept} s, schema statements are shown")
+
+
+def check_service(look: Look) -> list[CheckResult]:
+    """Ask for the log of the Binlog Service, and whether it holds whole rows."""
+    if not look.has_step(*_LOG_STEPS):
+        return []
+    try:
+        current_position(look.connection)
+    except FerrymanError as error:
+        hint = "create the tenant's binlog (CREATE BINLOG), and let the URL name ODP, not an observer"
+        return refused(f"no log of the Binlog Service: {error.message}", hint, code="source.no_log")
+    image = look.variables("binlog_row_image").get("binlog_row_image", "FULL")
+    if image.upper() != "FULL":
+        fix = "SET GLOBAL binlog_row_image = 'FULL'"
+        return refused(f"binlog_row_image is {image}, not FULL", fix_sql=fix, code="source.log_settings")
+    return passed("the Binlog Service has a log, with whole rows")
+
+
+def check_service_keys(look: Look) -> list[CheckResult]:
+    """Ask for a key: the place of a snapshot in the service's log cannot be told, so tables without one cannot join it."""
+    without = [table.name for table in look.schema.tables if table.row_key is None]
+    if without and look.has_step(*_LOG_STEPS):
+        message = f"{len(without)} tables have no primary key nor a unique one without NULL: {listed(without)}"
+        return refused(message, "leave them out, or follow the database without a log (oceanbase://)")
+    return passed("every table has a key") if not without else []
+
+
+@dataclass(frozen=True, slots=True)
+class BinlogServiceChecks(MySqlChecks):
+    """The items of an OceanBase tenant whose changes come from the Binlog Service."""
+
+    def source_items(self) -> Sequence[Item]:
+        """Return what is asked of a source."""
+        ours = {"DB_INCR_LOG": check_service, "DB_UK_INDEX": check_service_keys}
+        items = [item for item in MySqlChecks.source_items(self) if item.name != "DB_ACCOUNT_INCR_READ_PRIVILEGE"]
+        return tuple(replace(item, look=ours.get(item.name, item.look)) for item in items)
 
 
 @dataclass(frozen=True, slots=True)

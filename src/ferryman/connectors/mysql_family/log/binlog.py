@@ -20,7 +20,13 @@ from ferryman.connectors.mysql_family.errors import convert
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.groups import GroupTracker
 from ferryman.connectors.mysql_family.log.gtid_sets import GtidSet
-from ferryman.connectors.mysql_family.log.identity import is_same_server, other_log, server_identity, uses_gtids
+from ferryman.connectors.mysql_family.log.identity import (
+    is_same_server,
+    other_log,
+    server_identity,
+    uses_gtids,
+    variable,
+)
 from ferryman.connectors.mysql_family.log.packets import PacketReader
 from ferryman.connectors.mysql_family.log.position import (
     FIRST_OFFSET,
@@ -69,7 +75,8 @@ def current_position(connection: Connection) -> Position:
     seconds = float(connection.query("SELECT UNIX_TIMESTAMP(NOW(6))")[0][0])
     if connection.server.flavor == "mariadb":
         return binlog_position(file, offset, gtid=_gtid_at(connection, file, offset), time=seconds)
-    executed = GtidSet.read(str(rest[2] or "")) if len(rest) > 2 and uses_gtids(connection) else None
+    told = len(rest) > 2 and (connection.server.flavor == "oceanbase" or uses_gtids(connection))
+    executed = GtidSet.read(str(rest[2] or "")) if told else None
     gtid = executed.text if executed is not None else None
     return binlog_position(file, offset, gtid=gtid, server=server_identity(connection), time=seconds)
 
@@ -119,14 +126,16 @@ def _gtids_before(endpoint: Endpoint, place: Position) -> str | None:
 
 
 @contextlib.contextmanager
-def stream(endpoint: Endpoint, start: Position) -> Iterator[Iterator[LogRecord | None]]:
+def stream(endpoint: Endpoint, start: Position, *, behind: float = 0.0) -> Iterator[Iterator[LogRecord | None]]:
     """Stream the log from a position without end; see `spi.source.Source.log`.
+
+    A log that is written some time after the commits, at most `behind` seconds while it is quiet, has pulses of that age.
 
     Raises:
         FerrymanError: ``position.purged``, ``position.other_log``, ``source.privilege``, ``endpoint.unreachable``; while
             iterating also ``endpoint.connection_lost`` and ``log.corrupt``.
     """
-    log = _BinlogStream(open_connection(endpoint, streaming=True), start)
+    log = _BinlogStream(open_connection(endpoint, streaming=True), start, behind)
     try:
         yield log.records()
     finally:
@@ -136,8 +145,9 @@ def stream(endpoint: Endpoint, start: Position) -> Iterator[Iterator[LogRecord |
 class _BinlogStream:
     """One dump connection (a second one behind a file whose end a crash of the server has torn)."""
 
-    def __init__(self, connection: Connection, start: Position) -> None:
+    def __init__(self, connection: Connection, start: Position, behind: float = 0.0) -> None:
         self._connection = connection
+        self._behind = behind
         self._where = connection.where
         self._start = self._position = start
         self._file, self._offset = file_and_offset(start)
@@ -198,9 +208,8 @@ class _BinlogStream:
         connection = self._connection
         period = int(HEARTBEAT_SECONDS * 1e9)
         connection.execute(f"SET @master_heartbeat_period={period}, @source_heartbeat_period={period}")
-        connection.execute(
-            "SET @master_binlog_checksum=@@global.binlog_checksum, @source_binlog_checksum=@@global.binlog_checksum"
-        )
+        checksum = variable(connection, "binlog_checksum") or "CRC32"
+        connection.execute("SET @master_binlog_checksum=%s, @source_binlog_checksum=%s", (checksum, checksum))
         connection.execute(f"SET @slave_uuid='{uuid.uuid4()}', @replica_uuid=@slave_uuid")
         if connection.server.flavor == "mariadb":
             connection.execute("SET @mariadb_slave_capability=4")
@@ -254,7 +263,7 @@ class _BinlogStream:
         return following, FIRST_OFFSET
 
     def _free_server_id(self) -> int:
-        taken = {int(self._connection.query("SELECT @@server_id")[0][0])}
+        taken = {int(variable(self._connection, "server_id") or 0)}
         with contextlib.suppress(FerrymanError):  # needs a privilege of its own; a clash is improbable anyway
             taken |= {int(row[0]) for row in self._connection.query("SHOW SLAVE HOSTS")}
         while (server_id := random.randrange(1 << 30, 1 << 32)) in taken:
@@ -313,7 +322,7 @@ class _BinlogStream:
         """The server waits for a commit: say so, unless it waits amid a transaction."""
         if not self._groups.is_between:
             return None
-        self._time = max(self._time, unix_now())
+        self._time = max(self._time, unix_now() - self._behind)
         position = self._here()
         return LogRecord(payload=b"", position=position, boundary=True) if position >= self._position else None
 

@@ -16,20 +16,26 @@ _NO_SUCH_VARIABLE = 1193
 
 def server_identity(connection: Connection) -> str:
     """Return MySQL's ``server_uuid``; empty where there is none (MariaDB: its GTIDs tell the same)."""
-    return _variable(connection, "server_uuid") if connection.server.flavor != "mariadb" else ""
+    return variable(connection, "server_uuid") if connection.server.flavor != "mariadb" else ""
 
 
 def uses_gtids(connection: Connection) -> bool:
     """Whether every transaction of a MySQL has a GTID."""
-    return _variable(connection, "gtid_mode").upper() == "ON"
+    return variable(connection, "gtid_mode").upper() == "ON"
 
 
 def executed_gtids(connection: Connection) -> GtidSet | None:
-    """Return all transactions a MySQL has carried out; `None` where it names none, or with tags."""
-    return GtidSet.read(_variable(connection, "gtid_executed")) if uses_gtids(connection) else None
+    """Return all transactions a MySQL has carried out; `None` where it names none, or with tags.
+
+    OceanBase's own variables say nothing of what its Binlog Service has.
+    """
+    if connection.server.flavor == "oceanbase" or not uses_gtids(connection):
+        return None
+    return GtidSet.read(variable(connection, "gtid_executed"))
 
 
-def _variable(connection: Connection, name: str) -> str:
+def variable(connection: Connection, name: str) -> str:
+    """Return a system variable; empty where the server has none of that name."""
     try:
         return str(connection.query(f"SELECT @@global.{name}")[0][0] or "")
     except FerrymanError as error:
