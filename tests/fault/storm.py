@@ -485,11 +485,17 @@ class Storm:
         shape.key = tuple(names.get(each, each) for each in shape.key)
 
     def _exchange_names(self, cursor: Any) -> None:
-        """Two columns of one type exchange their names, by way of a third."""
+        """Two columns of one type exchange their names, by way of a third or in one statement."""
         name, shape = self._table()
         pairs = [(a, b) for a in shape.free for b in shape.free if a < b and shape.types[a] == shape.types[b]]
         if pairs:
             a, b = self._dice.choice(pairs)
+            if self._dice.random() < 0.5:
+                place = self._dice.choice(("", f" AFTER {quoted(a)}"))
+                changes = [f"CHANGE {quoted(x)} {quoted(y)} {shape.types[x]}" for x, y in ((a, b), (b, a))]
+                if self._shape_it(cursor, f"ALTER TABLE {quoted(name)} {changes[0]}{place}, {changes[1]}"):
+                    self._renamed(shape, {a: b, b: a})
+                return
             for old, new in ((a, "between"), (b, a), ("between", b)):
                 if self._shape_it(cursor, f"ALTER TABLE {quoted(name)} RENAME COLUMN {quoted(old)} TO {quoted(new)}"):
                     self._renamed(shape, {old: new})

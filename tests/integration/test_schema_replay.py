@@ -14,6 +14,7 @@ from ferryman.connectors.mysql_family.ddl.parser_partitions import tokens_of
 from ferryman.connectors.mysql_family.ddl.writer import full_name
 from ferryman.connectors.mysql_family.dialect.differences import expression_key, index_key
 from ferryman.connectors.mysql_family.precheck.items import listed
+from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
 from ferryman.embedded import MariaDb, OceanBase
 from ferryman.foundation.errors import FerrymanError
@@ -21,6 +22,7 @@ from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.model.types import CHARACTER_KINDS
+from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import DdlEffect
 
 CORPUS = Path(__file__).parent.parent / "unit" / "ddl" / "corpus.sql"
@@ -125,7 +127,7 @@ def test_replaying_what_the_schema_has_already_does_nothing(empty: Connection) -
             continue
         if any(
             word in sql.upper()
-            for word in ("PARTITION", "CONVERT", "CHANGE", "DROP PRIMARY KEY", "ADD CHECK", "IN_LOG")
+            for word in ("PARTITION", "CONVERT", "CHANGE", "DROP PRIMARY KEY", "ADD CHECK", "IN_LOG", "XCH")
         ):
             continue
         after = read_schema(empty, SELECTION)
@@ -151,13 +153,17 @@ def test_the_target_follows(empty: Connection, oceanbase: OceanBase) -> None:
                 continue
             effect = dialect.replay(model, SELECTION, sql, DATABASE)
             model = effect.schema
-            for statement in effect.statements if effect.known else made_anew(dialect, effect):
+            for statement in statements_of(effect) if effect.known else made_anew(dialect, effect):
                 try:
                     there.execute(statement)
                 except FerrymanError as error:
                     wrong.append(f"{sql}\n  {statement}\n  {error.__cause__}")
             wrong += mismatches(there, dialect, effect.schema, effect.touched, sql)
     assert not wrong, f"{len(wrong)}:\n" + "\n\n".join(wrong)
+
+
+def statements_of(effect: DdlEffect) -> list[str]:
+    return [*(step.sql for step in effect.steps), *effect.statements]
 
 
 def made_anew(dialect: OceanBaseDialect, effect: DdlEffect) -> list[str]:
@@ -192,3 +198,64 @@ def mismatches(
 
 def test_corpus_has_enough() -> None:
     assert len(statements()) >= 180
+
+
+EXCHANGES = [
+    "CREATE TABLE v (id INT PRIMARY KEY, a INT, b INT, c VARCHAR(10), KEY ka (a), UNIQUE KEY kb (b))",
+    "INSERT INTO v VALUES (1, 10, 20, 'x'), (2, 11, 21, 'y')",
+    "ALTER TABLE v CHANGE a b INT, CHANGE b a INT",
+    "ALTER TABLE v CHANGE a b BIGINT AFTER a, CHANGE b a INT",
+    "ALTER TABLE v CHANGE a c2 INT, CHANGE c a VARCHAR(20), ADD COLUMN c INT NOT NULL DEFAULT 5",
+    "ALTER TABLE v DROP COLUMN c, CHANGE c2 c INT",
+    "CREATE TABLE w LIKE v",
+    "INSERT INTO w (id, a, b, c) VALUES (7, 'w', 1, 2)",
+    "RENAME TABLE v TO z, w TO v, z TO w",
+]
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "mariadb",
+        pytest.param("mysql56", marks=pytest.mark.mysql56),
+        pytest.param("oceanbase", marks=pytest.mark.oceanbase),
+        pytest.param("postgres", marks=pytest.mark.postgres),
+    ],
+)
+def test_values_go_with_their_columns(empty: Connection, kind: str, request: pytest.FixtureRequest) -> None:
+    """Names exchanged in one statement: at every target each value is behind it where the source has it."""
+    server = request.getfixturevalue(kind)
+    connector = connector_for(server.endpoint)
+    assert connector.target is not None
+    assert connector.dialect is not None
+    target, model = connector.target(server.endpoint), read_schema(empty, SELECTION)
+    home = Selection(objects=("c_there.*",))
+    dialect = connector.dialect.fitted(target.read_schema(home).traits)
+    clean = "DROP SCHEMA IF EXISTS c_there CASCADE" if kind == "postgres" else "DROP DATABASE IF EXISTS c_there"
+    target.run_ddl(clean)
+    if kind != "postgres":
+        target.run_ddl("CREATE DATABASE c_there")
+    for sql in EXCHANGES:
+        empty.execute(sql)
+        if sql.startswith("INSERT"):
+            target.run_ddl(sql.replace("INTO ", "INTO c_there."))
+            continue
+        effect = dialect.replay(model, SELECTION, sql, DATABASE)
+        assert effect.known, effect.conversions
+        for statement in statements_of(effect):
+            target.run_ddl(statement)
+        model = effect.schema
+        assert not differing(model, read_schema(empty, SELECTION)), sql
+    for table in model.tables:
+        columns = [column.name for column in table.columns]
+        there = target.read_schema(home).table(dialect.target_table(table, SELECTION).name)
+        assert there is not None
+        found = [row for batch in target.reader().read(there, columns) for row in batch.rows()]
+        wanted = [
+            row
+            for batch in Reader(lambda: open_connection(empty.endpoint)).read(table, columns)
+            for row in batch.rows()
+        ]
+        assert sorted(found, key=repr) == sorted(wanted, key=repr), table.name
+    target.run_ddl(clean)

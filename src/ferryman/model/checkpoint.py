@@ -24,12 +24,14 @@ class Intent:
         consistent: Whether the load's end had been passed when the window was cut.
         applied: Inside a transaction in parts: everything up to here is applied already, keyless tables included.
             Equal to `end` when no part is under way.
+        steps: How many of the schema statement's steps (`spi.dialect.DdlStep`) are done; the next one may be.
     """
 
     end: Position
     ddl: str | None = None
     consistent: bool = False
     applied: Position | None = None
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

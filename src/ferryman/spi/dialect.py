@@ -62,6 +62,19 @@ class SchemaPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DdlStep:
+    """A statement for the target on the way to what `DdlEffect` means.
+
+    Attributes:
+        sql: What to run.
+        tables: The tables concerned as they are at the target behind it; the names they had before are gone.
+    """
+
+    sql: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DdlEffect:
     """What one schema statement of the source's log means.
 
@@ -78,6 +91,11 @@ class DdlEffect:
         blocked: Whether an operator must decide even where no statement is run (a row filter is concerned).
         unlogged: Source tables, by their names before, whose existing rows took values that stand in no log
             (``ADD COLUMN … DEFAULT CURRENT_TIMESTAMP``): whoever runs `statements` reads their rows again.
+        steps: What the target must run before `statements`, where names are exchanged: by way of names that nobody has.
+            The target looks alike before the first and behind the last one, so whoever runs them notes how far it got.
+            `statements` begin at the last one's tables.
+        reused: Source tables, by their names before, with other names (of columns, or exchanged ones of tables) → the
+            columns whose names another one takes, or had. Who read rows meanwhile cannot tell by which names.
     """
 
     schema: Schema
@@ -87,6 +105,8 @@ class DdlEffect:
     known: bool = True
     renamed: tuple[tuple[TableName, TableName], ...] = ()
     unlogged: tuple[TableName, ...] = ()
+    steps: tuple[DdlStep, ...] = ()
+    reused: dict[TableName, frozenset[str]] = field(default_factory=dict)
     blocked: bool = False
 
 

@@ -206,6 +206,9 @@ def test_acting_foreign_keys_forbid_filters_of_parents():
         ("TRUNCATE TABLE users", True, 1),
         ("ALTER TABLE users ADD INDEX p (phone)", True, 0),
         ("DROP TABLE users", True, 1),
+        ("ALTER TABLE users CHANGE age mail INT, CHANGE mail age VARCHAR(20)", False, None),
+        ("ALTER TABLE users CHANGE phone mail VARCHAR(20), CHANGE mail phone VARCHAR(20)", False, None),
+        ("ALTER TABLE users RENAME COLUMN id TO mail, RENAME COLUMN mail TO id", True, 0),
     ],
 )
 def test_schema_statements_are_read_behind_the_rules(sql, known, count):

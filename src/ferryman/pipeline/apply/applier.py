@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from ferryman.foundation.errors import AlreadySoError, FerrymanError
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Row
 from ferryman.model.changes import SchemaStatement
 from ferryman.model.checkpoint import Checkpoint, Intent
@@ -20,6 +20,7 @@ from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
+from ferryman.pipeline.apply.carrying import Carrying
 from ferryman.pipeline.apply.cascades import ForeignKeys
 from ferryman.pipeline.apply.compaction import Compaction, TableChanges
 from ferryman.pipeline.apply.conflicts import CONFLICTS
@@ -31,7 +32,7 @@ from ferryman.pipeline.apply.sequence import Plan
 from ferryman.pipeline.apply.settling import Settler
 from ferryman.pipeline.apply.sifting import SiftingWriter
 from ferryman.pipeline.apply.stages import LANES, PLANNING
-from ferryman.pipeline.apply.statement import Outcome, State, torn
+from ferryman.pipeline.apply.statement import Outcome, reused_with_letters
 from ferryman.pipeline.apply.surroundings import Surroundings, Tables
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
@@ -258,19 +259,16 @@ class Applier:
         outcome = self._around.statements.outcome(before.schema, statement)
         self._refuse_hidden(statement, outcome)
         self._around.ground.forget(self._at_target((*outcome.touched, *(new for _, new in outcome.renamed))))
-        statements = outcome.statements
-        if statements and not outcome.by_hand and self._is_done(statement, outcome):
-            statements = ()
-        if statements:
-            intent = Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())
+        self._refuse_letters(statement, outcome)
+        carrying = Carrying(self._around, statement, before, outcome, self._begun)
+        for intent in carrying.run(Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())):
             with self.transaction() as session:
                 self._save(session, replace(before, intent=intent))
-            self._run_fenced(statements, statement, before.schema, outcome)
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
         if not self.consistent:
             self._around.unsettled.renamed(outcome.renamed, outcome.schema)
-        self._around.unsettled.unlogged(outcome.to_read_again)
+        self._around.unsettled.unlogged(outcome.to_read_again(consistent=self.consistent))
         with self.transaction() as session:
             self._save(session, after)
             if not outcome.by_hand:
@@ -294,48 +292,11 @@ class Applier:
             if name in moved or outcome.schema.table(name) is not None:  # one that only goes takes nothing along
                 raise _hidden(name, statement)
 
-    def _is_done(self, statement: SchemaStatement, outcome: Outcome) -> bool:
-        """Whether the target shows the statement's effect already."""
-        interrupted = self._is_interrupted(statement)
-        if not interrupted and not self._around.statements.may_be_known(statement):
-            return False
-        state = self._around.statements.state(self._around.target, self.checkpoint.schema, outcome.schema)
-        if state is State.TORN and interrupted:
-            raise torn(statement)
-        return state is State.AFTER
-
-    def _is_interrupted(self, statement: SchemaStatement) -> bool:
-        """Whether a run before this one may have begun the statement."""
-        intent = self._begun
-        return intent is not None and intent.ddl is not None and intent.end == statement.position
-
-    def _run_fenced(
-        self, statements: Sequence[str], statement: SchemaStatement, before: Schema, outcome: Outcome
-    ) -> None:
-        """Run statements while a transaction holds the lease, so that a new holder waits for their end (I7).
-
-        The catalog does not always tell whether an interrupted statement was carried out: one that adds an index or a
-        partition leaves a table that fits both. It is run again, and may then be refused for its effect is there (I8).
-        """
-        session = self._around.lanes.open()
-        refused: list[AlreadySoError] = []
-        try:
-            for sql in statements:
-                self._run_ddl(sql, statement, refused)
-            if refused and not self._around.statements.shown(self._around.target, before, outcome.schema):
-                raise refused[0]
-        finally:
-            session.rollback()
-
-    def _run_ddl(self, sql: str, statement: SchemaStatement, refused: list[AlreadySoError]) -> None:
-        try:
-            self._around.target.run_ddl(sql)
-        except FerrymanError as error:
-            error.context.update(position=str(statement.position), sql=shown_sql(statement.sql))
-            error.message += f" (schema statement at source log {statement.position}: {shown_sql(statement.sql)})"
-            if not isinstance(error, AlreadySoError) or not self._is_interrupted(statement):
-                raise
-            refused.append(error)
+    def _refuse_letters(self, statement: SchemaStatement, outcome: Outcome) -> None:
+        """The row of a dead letter tells its columns by their names: those must not mean others when it is written."""
+        waiting = [str(name) for name in outcome.reused if self.letters.waits_for(name)]
+        if waiting and outcome.steps and not outcome.by_hand:
+            raise reused_with_letters(statement, waiting)
 
     def letter_table(self, letter: DeadLetter) -> Table | None:
         """Return the target's table of a dead letter as it is now."""

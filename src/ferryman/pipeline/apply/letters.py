@@ -47,6 +47,10 @@ class Letters:
         """How many are open."""
         return len(self._open)
 
+    def waits_for(self, table: TableName) -> bool:
+        """Whether one of a source table's rows is open."""
+        return bool(self._keyed.get(table) or self._keyless.get(table))
+
     def write(self, session: TargetSession, letter: DeadLetter) -> None:
         """Keep a new letter; `letter.number` is given here.
 

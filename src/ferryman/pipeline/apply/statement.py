@@ -18,10 +18,11 @@ from ferryman.model.position import Position
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json
-from ferryman.spi.dialect import DdlEffect, Dialect, TableChange, shown_sql
+from ferryman.spi.dialect import DdlEffect, DdlStep, Dialect, TableChange, shown_sql
 from ferryman.spi.target import Target
 
-_Tables = dict[TableName, Table]
+Side = dict[TableName, Table]
+"""Tables of the target, as they must be before or behind a statement."""
 
 
 class Choice(enum.Enum):
@@ -65,6 +66,8 @@ class Outcome:
         touched: Source tables concerned.
         renamed: Those that took another name, old and new.
         unlogged: Those (by their names before) whose existing rows took values that stand in no log.
+        steps: What the target must run before `statements`, each noted once it is done.
+        reused: Those (by their names before) with names that may mean something else now.
     """
 
     schema: Schema
@@ -73,12 +76,16 @@ class Outcome:
     touched: tuple[TableName, ...] = ()
     renamed: tuple[tuple[TableName, TableName], ...] = ()
     unlogged: tuple[TableName, ...] = ()
+    steps: tuple[DdlStep, ...] = ()
+    reused: tuple[TableName, ...] = ()
 
-    @property
-    def to_read_again(self) -> tuple[TableName, ...]:
-        """The `unlogged` tables by their names behind the statement."""
+    def to_read_again(self, *, consistent: bool) -> tuple[TableName, ...]:
+        """The `unlogged` tables by their names behind the statement.
+
+        Before the target is consistent those with `reused` names as well: rows of theirs were read by either meaning.
+        """
         names = dict(self.renamed)
-        return tuple(names.get(name, name) for name in self.unlogged)
+        return tuple(names.get(name, name) for name in (*self.unlogged, *(() if consistent else self.reused)))
 
 
 class State(enum.Enum):
@@ -130,21 +137,25 @@ class Statements:
             if self.may_be_known(statement):
                 return Outcome(schema=schema)
             raise _unknown(statement, effect)
+        if self.may_be_known(statement) and effect.steps:
+            raise _unknown(statement, effect, _AMBIGUOUS)
         if self.may_be_known(statement) and effect.schema == schema:
-            return Outcome(schema=schema)
-        return _outcome(effect, effect.statements)
+            return Outcome(schema=schema, reused=tuple(effect.reused))
+        return _outcome(effect, effect.statements, effect.steps)
 
     def _chosen(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> Outcome:
         if decision.choice is Choice.SKIP:
             return Outcome(schema=schema, by_hand=True)
         effect = self._replay(schema, statement)
         followed = effect.known or TableChange.of_statement(statement.sql) is not None  # that is no SQL to run
-        statements = effect.statements if followed and not decision.sql else (decision.sql or statement.sql,)
+        as_told = followed and not decision.sql
+        statements = effect.statements if as_told else (decision.sql or statement.sql,)
+        steps = effect.steps if as_told else ()
         if not effect.known and effect.schema == schema:
             effect = self._guessed(schema, statement, decision)
         if decision.choice is Choice.DONE:
             return _outcome(effect, (), by_hand=True)
-        return _outcome(effect, statements, by_hand=True)
+        return _outcome(effect, statements, steps, by_hand=True)
 
     def _guessed(self, schema: Schema, statement: SchemaStatement, decision: Decision) -> DdlEffect:
         """Say what a statement that is not understood made of the source's schema.
@@ -169,41 +180,32 @@ class Statements:
     def _replay(self, schema: Schema, statement: SchemaStatement) -> DdlEffect:
         return self._dialect.replay(schema, self._selection, statement.sql, statement.database)
 
-    def state(self, target: Target, before: Schema, after: Schema) -> State:
-        """Compare the target's catalog with what it must be before and after a statement."""
-        touched = _changed(before, after)
-        if not touched:
+    def sides(self, before: Schema, outcome: Outcome) -> list[Side]:
+        """Return the tables of the target that a statement concerns: before it, behind each of its steps, and behind it."""
+        touched = list(dict.fromkeys((*_changed(before, outcome.schema), *outcome.reused)))
+        steps = [{table.name: table for table in step.tables} for step in outcome.steps]
+        return [self._converted(before, touched), *steps, self._converted(outcome.schema, touched)]
+
+    def state(self, target: Target, before: Side, after: Side) -> State:
+        """Compare the target's catalog with what it must be before and after a statement, or a step of it."""
+        if before == after:
             return State.BEFORE  # nothing to tell it by: such statements (TRUNCATE …) may run twice
-        there = self._found(target, before, after, touched)
-        if self._matches(there, before, after, touched):
-            return State.AFTER if self._parted(there, before, after, touched) else State.BEFORE
-        return State.AFTER if self._matches(there, after, before, touched) else State.TORN
+        there = _found(target, before, after)
+        if self._matches(there, before, after):
+            return State.AFTER if _parted(there, before, after) else State.BEFORE
+        return State.AFTER if self._matches(there, after, before) else State.TORN
 
-    def shown(self, target: Target, before: Schema, after: Schema) -> bool:
+    def shown(self, target: Target, before: Side, after: Side) -> bool:
         """Whether the target's catalog is as it must be behind a statement; it may fit the one before as well."""
-        touched = _changed(before, after)
-        return self._matches(self._found(target, before, after, touched), after, before, touched)
+        return self._matches(_found(target, before, after), after, before)
 
-    def _found(self, target: Target, before: Schema, after: Schema, touched: Sequence[TableName]) -> _Tables:
-        names = self._converted(before, touched).keys() | self._converted(after, touched).keys()
-        found = target.read_schema(Selection(objects=tuple(map(exact_pattern, sorted(names)))))
-        return {table.name: table for table in found.tables}
-
-    def _matches(self, found: _Tables, schema: Schema, other: Schema, touched: Sequence[TableName]) -> bool:
-        """Whether the target has the touched tables as in `schema`, and not those that only `other` has."""
-        there = self._converted(schema, touched)
-        gone = self._converted(other, touched).keys() - there.keys()
-        if gone & found.keys() or there.keys() - found.keys():
+    def _matches(self, found: Side, there: Side, other: Side) -> bool:
+        """Whether the target has the tables `there`, and none that only `other` has."""
+        if (other.keys() - there.keys()) & found.keys() or there.keys() - found.keys():
             return False
         return not any(self._dialect.differences(table, found[name]) for name, table in there.items())
 
-    def _parted(self, found: _Tables, before: Schema, after: Schema, touched: Sequence[TableName]) -> bool:
-        """Whether partitions came or went: that is no difference to rows, and their servers refuse it a second time."""
-        old, new = self._converted(before, touched), self._converted(after, touched)
-        changed = [name for name in new.keys() & old.keys() if new[name].partition_names != old[name].partition_names]
-        return bool(changed) and all(found[name].partition_names == new[name].partition_names for name in changed)
-
-    def _converted(self, schema: Schema, names: Sequence[TableName]) -> _Tables:
+    def _converted(self, schema: Schema, names: Sequence[TableName]) -> Side:
         """Return the target's form of these tables, by the target's names."""
         tables = [table for name in names if (table := schema.table(name)) is not None]
         converted = [self._dialect.target_table(table, self._selection) for table in tables]
@@ -232,7 +234,21 @@ def _as_found(schema: Schema, found: Schema, sql: str) -> DdlEffect:
     return DdlEffect(schema=schema, touched=tuple(touched))
 
 
-def _outcome(effect: DdlEffect, statements: tuple[str, ...], *, by_hand: bool = False) -> Outcome:
+def _found(target: Target, before: Side, after: Side) -> Side:
+    names = before.keys() | after.keys()
+    found = target.read_schema(Selection(objects=tuple(map(exact_pattern, sorted(names)))))
+    return {table.name: table for table in found.tables}
+
+
+def _parted(found: Side, old: Side, new: Side) -> bool:
+    """Whether partitions came or went: that is no difference to rows, and their servers refuse it a second time."""
+    changed = [name for name in new.keys() & old.keys() if new[name].partition_names != old[name].partition_names]
+    return bool(changed) and all(found[name].partition_names == new[name].partition_names for name in changed)
+
+
+def _outcome(
+    effect: DdlEffect, statements: tuple[str, ...], steps: tuple[DdlStep, ...] = (), *, by_hand: bool = False
+) -> Outcome:
     return Outcome(
         schema=effect.schema,
         statements=statements,
@@ -240,11 +256,26 @@ def _outcome(effect: DdlEffect, statements: tuple[str, ...], *, by_hand: bool = 
         touched=effect.touched,
         renamed=effect.renamed,
         unlogged=effect.unlogged,
+        steps=steps,
+        reused=tuple(effect.reused),
     )
 
 
-def _unknown(statement: SchemaStatement, effect: DdlEffect) -> FerrymanError:
-    reasons = "; ".join(f"{each.path}: {each.message}" for each in effect.conversions) or "not understood"
+_AMBIGUOUS = "it exchanges names, and the catalog that the project began with may show that already, or not"
+
+
+def reused_with_letters(statement: SchemaStatement, names: Sequence[str]) -> FerrymanError:
+    """Make the error for names that mean something else behind a statement while rows wait that are told by them."""
+    what = f"rows of {', '.join(names)} wait in the dead letters, by names that mean other columns behind it"
+    return _stopped(statement, f"{what}: retry or skip them first")
+
+
+def _unknown(statement: SchemaStatement, effect: DdlEffect, reason: str = "") -> FerrymanError:
+    reasons = "; ".join(f"{each.path}: {each.message}" for each in effect.conversions)
+    return _stopped(statement, reason or reasons or "not understood")
+
+
+def _stopped(statement: SchemaStatement, reasons: str) -> FerrymanError:
     return FerrymanError(
         "apply.ddl_unknown",
         f"the source's log has a schema statement at {statement.position} that cannot be followed:"

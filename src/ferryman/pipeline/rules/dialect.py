@@ -36,21 +36,24 @@ class RuledDialect:
         not lead to what the rules make of the table behind it, or where it concerns a row filter, it is not `known`.
         """
         effect = self._real.replay(schema, selection, sql, database)
-        if effect.schema == schema or not any(self._rules.concern(name) for name in _touched(schema, effect)):
+        changes = effect.schema != schema or effect.reused
+        if not changes or not any(self._rules.concern(name) for name in _touched(schema, effect)):
             return effect
         try:
-            reason = self._filter_trouble(schema, effect)
+            reason = self._filter_trouble(schema, effect) or self._reuse_trouble(schema, effect)
             before, after = self._plain(schema), self._plain(effect.schema)
         except UsageError as error:
             return _unknown(effect, error.message, blocked=True)
         if reason or not effect.known:
             return _unknown(effect, reason, blocked=True) if reason else effect
-        if before == after and not effect.renamed:
+        if before == after and not effect.renamed and not effect.reused:
             return dataclasses.replace(effect, statements=())  # only of columns that stay
         behind = self._real.replay(before, selection, sql, database)
         if not behind.known or not _same(behind.schema, after):
             return _unknown(effect, "it cannot be carried over to a table whose columns have rules")
-        return dataclasses.replace(effect, statements=behind.statements, conversions=behind.conversions)
+        return dataclasses.replace(
+            effect, statements=behind.statements, steps=behind.steps, conversions=behind.conversions
+        )
 
     def differences(self, wanted: Table, found: Table) -> list[str]:
         """As the dialect."""
@@ -82,6 +85,15 @@ class RuledDialect:
             before, after = schema.table(name), effect.schema.table(names.get(name, name))
             if before is not None and after is not None and self._filtered(before) != self._filtered(after):
                 return f"it changes a column that the row filter of {name} looks at"
+        return ""
+
+    def _reuse_trouble(self, schema: Schema, effect: DdlEffect) -> str:
+        """Say which column with a rule gives its name to another one: rules go by names, and would judge that one."""
+        for name, columns in effect.reused.items():
+            table = schema.table(name)
+            ruled = self._rules.table(table) if table is not None else None
+            if isinstance(ruled, RuledTable) and (found := ruled.rule.named & {each.casefold() for each in columns}):
+                return f"{', '.join(sorted(found))} of {name} has a rule, and the name means another column behind it"
         return ""
 
     def _filtered(self, table: Table) -> tuple[object, ...]:

@@ -42,6 +42,14 @@ class TableRule:
         """Whether the target's columns are others than the source's."""
         return bool(self.left_out or self.transforms or self.added)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns that a rule goes by, without case: all of them where the source alone can judge a filter."""
+        found = [column.name for column, _ in self.added]
+        if self.where is not None:
+            found += [column.name for column in (self.filter.columns if self.filter else self.real.columns)]
+        return self.left_out | self.transforms.keys() | {name.casefold() for name in found}
+
     def read_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return the source's columns that must be read for these."""
         added = {column.name.casefold() for column, _ in self.added}

@@ -241,6 +241,11 @@ class Draft:
         """Take an index away."""
         self.indexes = [index for index in self.indexes if index.name.casefold() != name.casefold()]
 
+    def rename_index(self, old: str, new: str) -> None:
+        """Give an index another name."""
+        folded = old.casefold()
+        self.indexes = [replace(i, name=new) if i.name.casefold() == folded else i for i in self.indexes]
+
     def add_check(self, node: CheckNode, *, missing_only: bool = False) -> None:
         """Add a CHECK."""
         name = node.name or self._check_name()

@@ -61,12 +61,21 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """A table changed; `renamed` maps new column names to old ones, `partitions` are changes of its partitions."""
+    """A table changed; `renamed` is as in `replay_alter.Outcome`, `partitions` are changes of its partitions."""
 
     before: Table
     after: Table
     renamed: dict[str, str]
     partitions: tuple[PartitionChange, ...] = ()
+
+    @property
+    def reused(self) -> frozenset[str]:
+        """The columns, by old and new names, of which some took the name of another one, or of one that went."""
+        there = {column.name.casefold() for column in self.before.columns}
+        moved = {new: old for new, old in self.renamed.items() if new.casefold() != old.casefold()}
+        if not any(new.casefold() in there for new in moved):
+            return frozenset()
+        return frozenset(moved) | frozenset(old for old in moved.values() if old)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +205,8 @@ class _Player:
         if outcome.unsupported:
             raise NotKnownError(f"{name}: {outcome.unsupported}")
         self.schema = outcome.schema
-        if outcome.table != before or outcome.partitions:
-            effect = Altered(before, outcome.table, outcome.renamed, outcome.partitions)
+        effect = Altered(before, outcome.table, outcome.renamed, outcome.partitions)
+        if outcome.table != before or outcome.partitions or effect.reused:
             self.effects.append(effect)
         if outcome.rename_to is not None:
             self._rename_tables([(name, self.name(outcome.rename_to))])

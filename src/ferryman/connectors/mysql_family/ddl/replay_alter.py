@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from ferryman.connectors.mysql_family.catalog.collations import bytes_per_character, full_collation
 from ferryman.connectors.mysql_family.catalog.typemap import spelled
 from ferryman.connectors.mysql_family.ddl.draft import Draft
+from ferryman.connectors.mysql_family.ddl.free_names import with_free_names
 from ferryman.connectors.mysql_family.ddl.nodes import (
     Action,
     AddCheck,
@@ -44,7 +45,10 @@ from ferryman.model.types import CHARACTER_KINDS, ColumnType, Kind
 
 @dataclass(slots=True)
 class Outcome:
-    """What an ALTER TABLE made: the schema with the new table (under its old name), and the rest of its meaning."""
+    """What an ALTER TABLE made: the schema with the new table (under its old name), and the rest of its meaning.
+
+    `renamed` maps new column names to old ones; to nothing where a new column has the name of one that went.
+    """
 
     schema: Schema
     table: Table
@@ -55,42 +59,46 @@ class Outcome:
 
 
 def altered(before: Table, actions: tuple[Action, ...], schema: Schema, database: str) -> Outcome:
-    """Play actions in order; the new options of the table hold for its columns, as the server does it."""
+    """Play actions in the server's order; the new options of the table hold for its columns, as the server does it."""
     player = _Player(before, schema, database)
-    player.outcome.unsupported = _reused_name(actions)
-    for action in sorted(actions, key=_rank):
+    player.outcome.renamed, played = with_free_names(player.draft, actions)
+    for action in sorted(played, key=_rank):
         player.play(action)
-    player.outcome.table = table = player.draft.table()
+    player.outcome.table = table = _with_itself_renamed(player.draft.table(), before, player.outcome.renamed)
     player.outcome.schema = _with_parents_renamed(schema, before, player.outcome.renamed).with_table(table)
     return player.outcome
 
 
-def _reused_name(actions: tuple[Action, ...]) -> str:
-    """Return what is wrong where a new column takes the name that another one gives up in the same statement.
-
-    Seen by its name alone it is a change of that other column, which keeps its values.
-    """
-    left = {action.old.casefold() for action in actions if isinstance(action, RenameColumn)}
-    left |= {action.name.casefold() for action in actions if isinstance(action, DropColumn)}
-    left |= {a.old.casefold() for a in actions if isinstance(a, ChangeColumn) and not _is(a.old, a.column.name)}
-    made = [action.column.name for action in actions if isinstance(action, AddColumn)]
-    return next((f"column {name} goes, and is made anew" for name in made if name.casefold() in left), "")
+def _with_itself_renamed(table: Table, before: Table, renamed: dict[str, str]) -> Table:
+    """Follow new column names in the foreign keys that point at the table itself; a new one was told by new names."""
+    there = {key.name for key in before.foreign_keys}
+    names = {old.casefold(): new for new, old in renamed.items()}
+    keys = tuple(
+        replace(key, parent_columns=tuple(names.get(name.casefold(), name) for name in key.parent_columns))
+        if key.parent == table.name and key.name in there
+        else key
+        for key in table.foreign_keys
+    )
+    return replace(table, foreign_keys=keys)
 
 
 def _rank(action: Action) -> int:
-    """The order in which a server carries out the actions of one statement."""
-    if isinstance(action, SetOptions | ConvertCharset):
-        return 0
-    if isinstance(action, DropColumn | DropIndex | DropConstraint):
-        return 1
-    if isinstance(action, AddColumn | ChangeColumn | RenameColumn | SetDefault | SetColumnVisible):
-        return 2
-    return 3
+    """The order in which a server carries out the actions of one statement: a place is told by names as they are then."""
+    match action:
+        case SetOptions() | ConvertCharset():
+            return 0
+        case DropColumn() | DropIndex() | DropConstraint():
+            return 1
+        case ChangeColumn(place=None) | RenameColumn() | RenameIndex():
+            return 2
+        case AddColumn() | ChangeColumn() | SetDefault() | SetColumnVisible():
+            return 3
+    return 4
 
 
 def _with_parents_renamed(schema: Schema, table: Table, renamed: dict[str, str]) -> Schema:
     """Follow new column names in the foreign keys that point at the table."""
-    names = {old.casefold(): new for new, old in renamed.items()}
+    names = {old.casefold(): new for new, old in renamed.items() if old}
     if not names:
         return schema
     tables = []
@@ -154,7 +162,7 @@ class _Player:
             case DropConstraint():
                 self._drop_constraint(action)
             case RenameIndex():
-                draft.indexes = [replace(i, name=action.new) if _is(i.name, action.old) else i for i in draft.indexes]
+                draft.rename_index(action.old, action.new)
             case SetIndexVisible():
                 draft.indexes = [
                     replace(i, invisible=not action.visible) if _is(i.name, action.name) else i for i in draft.indexes
@@ -168,6 +176,8 @@ class _Player:
         at = self.draft.place_of(action.column.name)
         if at is None:
             self.draft.add_column(action.column, action.place)
+            if any(_is(column.name, action.column.name) for column in self.draft.before.columns):
+                self.outcome.renamed[action.column.name] = ""
         elif not action.if_not_exists:
             there = self.draft.columns[at]
             wanted = column_of(action.column, self.draft.surroundings())
@@ -185,8 +195,8 @@ class _Player:
                 return
             old = new  # it has its new name already
         at, taken = self.draft.place_of(old), self.draft.place_of(new)
-        if taken not in {None, at}:  # the server means the names as they were before the statement
-            self.outcome.unsupported = f"columns {old} and {new} exchange names"
+        if taken not in {None, at}:
+            self.outcome.unsupported = f"column {new} is there already, beside {old}"
             return
         kept = self.draft.columns[at].name if at is not None else old
         self.draft.change_column(old, action.column, action.place)
@@ -195,7 +205,7 @@ class _Player:
     def _rename_column(self, action: RenameColumn) -> None:
         at, taken = self.draft.place_of(action.old), self.draft.place_of(action.new)
         if at is not None and taken not in {None, at}:
-            self.outcome.unsupported = f"columns {action.old} and {action.new} exchange names"
+            self.outcome.unsupported = f"column {action.new} is there already, beside {action.old}"
         elif at is not None:
             kept = self.draft.columns[at].name
             self.draft.rename_column(action.old, action.new)

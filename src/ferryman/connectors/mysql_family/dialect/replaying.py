@@ -15,13 +15,14 @@ from ferryman.connectors.mysql_family.ddl.tokens import Reader
 from ferryman.connectors.mysql_family.ddl.values import rewritten_documents, unlogged_values
 from ferryman.connectors.mysql_family.ddl.writer import database_sql, full_name
 from ferryman.connectors.mysql_family.ddl.writer_alter import alter_sql
+from ferryman.connectors.mysql_family.ddl.writer_exchange import exchange_sql, table_steps
 from ferryman.connectors.mysql_family.dialect.columns import Notes, target_collation
 from ferryman.connectors.mysql_family.dialect.views import view_sql
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Column, Schema, Table, View
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStep
 
 if TYPE_CHECKING:
     from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
@@ -90,6 +91,8 @@ class _Writer:
         self.known = True
         self.unlogged: list[TableName] = []
         self.renamed: list[tuple[TableName, TableName]] = []
+        self.steps: list[DdlStep] = []
+        self.reused: dict[TableName, frozenset[str]] = {}
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
         for effect in effects:
@@ -102,6 +105,8 @@ class _Writer:
             known=self.known,
             unlogged=tuple(self.unlogged),
             renamed=tuple(self.renamed),
+            steps=tuple(self.steps),
+            reused=self.reused,
         )
 
     def _write(self, effect: played.Effect) -> None:
@@ -162,10 +167,21 @@ class _Writer:
         self._refuse(notes)
         self.touched.append(effect.before.name)
         self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
-        self.statements += alter_sql(before, after, effect.renamed, one_action=self.dialect.rules.one_action)
+        self._alter(effect, before, after)
         for change in effect.partitions:
             self._partition(effect, change, before, after)
         self._note_values(effect)
+
+    def _alter(self, effect: played.Altered, before: Table, after: Table) -> None:
+        one_action = self.dialect.rules.one_action
+        if effect.renamed:
+            self.reused[effect.before.name] = effect.reused
+        if not effect.reused:
+            self.statements += alter_sql(before, after, effect.renamed, one_action=one_action)
+            return
+        steps, statements = exchange_sql(before, after, effect.renamed, one_action=one_action)
+        self.steps += steps
+        self.statements += statements
 
     def _note_values(self, effect: played.Altered) -> None:
         path = str(effect.after.name)
@@ -224,10 +240,22 @@ class _Writer:
         pairs = steps_of(effect.steps, moved)
         if not pairs:
             return
-        renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
-        self.statements.append(f"RENAME TABLE {renames}")
+        if is_exchange(effect.moves, moved):
+            self.steps += table_steps(
+                [(self._converted(old), self.selection.target_name(new)) for old, new in effect.moves]
+            )
+            self.reused |= dict.fromkeys(moved, frozenset())
+        else:
+            renames = ", ".join(f"{self._target(old)} TO {self._target(new)}" for old, new in pairs)
+            self.statements.append(f"RENAME TABLE {renames}")
         self.touched += [name for move in effect.moves for name in move]
         self.renamed += [move for move in effect.moves if move[0] in moved]
+
+    def _converted(self, name: TableName) -> Table:
+        table = self.before.table(name)
+        assert table is not None
+        known = {each.name for each in self.before.tables}
+        return self.dialect.convert(table, self.selection, known, Notes(str(name)))
 
     def _database(self, effect: played.DatabaseSet) -> None:
         database = effect.database
@@ -271,6 +299,11 @@ def steps_of(
             bearing = (bearing - {old}) | {new}
             kept.append((old, new))
     return kept
+
+
+def is_exchange(moves: tuple[tuple[TableName, TableName], ...], moved: set[TableName]) -> bool:
+    """Whether tables take the names of one another, all of them: nothing shows afterwards that they did."""
+    return len(moves) > 1 and moved == {old for old, _ in moves} == {new for _, new in moves}
 
 
 def _by_value(partitions: str | None) -> bool:

@@ -5,13 +5,15 @@ What the catalog cannot be asked about after a crash (names of indexes, checks, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ferryman.connectors.mysql_family.ddl.writer_exchange import column_moves
 from ferryman.connectors.postgresql.dialect import statements
 from ferryman.connectors.postgresql.quoting import quote, quote_table, quote_text
 from ferryman.model.schema import Column, ForeignKey, Index, Table
 from ferryman.model.types import Kind
+from ferryman.spi.dialect import DdlStep
 
 _ZERO = {Kind.BLOB: "\\x", Kind.VARCHAR: "", Kind.TEXT: "", Kind.TIME: "00:00:00"}
 
@@ -22,15 +24,15 @@ def alter_table(before: Table, after: Table, renamed: Mapping[str, str], first_v
     Args:
         before: The target's table as it is.
         after: As it shall be; the name is not changed here.
-        renamed: New column names → old ones.
+        renamed: New column names → old ones, which no other column has or takes.
         first_values: Added columns → the value that existing rows take, where no default says it.
     """
-    named = _with_new_names(before, renamed)
+    named = with_new_names(before, renamed)
     gone, made = _changed_indexes(named, after)
     return [
         *_dropped_constraints(before, named, after),
         *(statements.drop_index(before, index) for index in gone),
-        *_renames(before, renamed),
+        *renames(before, [(old, new) for new, old in renamed.items() if old != new]),
         *_columns(named, after, first_values),
         *_added_constraints(named, after),
         *(_made_index(after, index) for index in made),
@@ -38,7 +40,7 @@ def alter_table(before: Table, after: Table, renamed: Mapping[str, str], first_v
     ]
 
 
-def _with_new_names(before: Table, renamed: Mapping[str, str]) -> Table:
+def with_new_names(before: Table, renamed: Mapping[str, str]) -> Table:
     """Return the table as it is once its columns bear their new names."""
     new = {old.casefold(): name for name, old in renamed.items()}
 
@@ -106,16 +108,20 @@ def _key(key: ForeignKey) -> ForeignKey:
     return replace(key, columns=tuple(name.casefold() for name in key.columns))
 
 
-def _renames(before: Table, renamed: Mapping[str, str]) -> list[str]:
-    """Rename columns; where names go round in a circle, by way of names nobody has."""
+def renames(before: Table, moves: Sequence[tuple[str, str]]) -> list[str]:
+    """Rename columns, old to new, one after the other."""
     head = f"ALTER TABLE {quote_table(before.name)} RENAME COLUMN "
-    moves = {old: new for new, old in renamed.items() if old != new}
-    clash = {new.casefold() for new in moves.values()} & {column.name.casefold() for column in before.columns}
-    if not clash:
-        return [f"{head}{quote(old)} TO {quote(new)}" for old, new in moves.items()]
-    between = {old: f"ferryman_{place}" for place, old in enumerate(moves)}
-    out = [f"{head}{quote(old)} TO {quote(name)}" for old, name in between.items()]
-    return out + [f"{head}{quote(between[old])} TO {quote(new)}" for old, new in moves.items()]
+    return [f"{head}{quote(old)} TO {quote(new)}" for old, new in moves]
+
+
+def exchange(before: Table, after: Table, renamed: Mapping[str, str]) -> tuple[list[DdlStep], Table]:
+    """Write how columns take the names of one another: by way of names that nobody has; returns the table then."""
+    steps, table = [], before
+    for moves in column_moves(before, after, renamed):
+        sql = statements.joined(renames(table, moves))
+        table = with_new_names(table, {new: old for old, new in moves})
+        steps.append(DdlStep(sql=sql, tables=(table,)))
+    return steps, table
 
 
 def _columns(before: Table, after: Table, first_values: Mapping[str, str]) -> list[str]:

@@ -6,23 +6,25 @@ behind, or nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ferryman.connectors.mysql_family.ddl import replay as played
 from ferryman.connectors.mysql_family.ddl.nodes import PartitionChange
 from ferryman.connectors.mysql_family.ddl.parser import parse
 from ferryman.connectors.mysql_family.ddl.values import unlogged_values
+from ferryman.connectors.mysql_family.ddl.writer_exchange import table_moves, unmoved
 from ferryman.connectors.mysql_family.dialect.columns import Notes
-from ferryman.connectors.mysql_family.dialect.replaying import concerns, reader_of, steps_of
+from ferryman.connectors.mysql_family.dialect.replaying import concerns, is_exchange, reader_of, steps_of
 from ferryman.connectors.postgresql.dialect import statements
-from ferryman.connectors.postgresql.dialect.altering import alter_table, implicit_value
+from ferryman.connectors.postgresql.dialect.altering import alter_table, exchange, implicit_value
 from ferryman.connectors.postgresql.dialect.widening import unlike_values
 from ferryman.connectors.postgresql.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStep
 
 if TYPE_CHECKING:
     from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
@@ -57,6 +59,8 @@ class _Writer:
         self.known = True
         self.renamed: list[tuple[TableName, TableName]] = []
         self.unlogged: list[TableName] = []
+        self.steps: list[DdlStep] = []
+        self.reused: dict[TableName, frozenset[str]] = {}
 
     def write(self, effects: list[played.Effect]) -> DdlEffect:
         for effect in effects:
@@ -69,6 +73,8 @@ class _Writer:
             known=self.known,
             renamed=tuple(self.renamed),
             unlogged=tuple(dict.fromkeys(self.unlogged)),
+            steps=tuple(self.steps),
+            reused=self.reused,
         )
 
     def _write(self, effect: played.Effect) -> None:
@@ -134,7 +140,14 @@ class _Writer:
         self.touched.append(effect.before.name)
         self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
         first_values = self._first_values(effect, after)
-        self.statements += alter_table(before, after, effect.renamed, first_values)
+        left = effect.renamed
+        if effect.renamed:
+            self.reused[effect.before.name] = effect.reused
+        if effect.reused:
+            steps, before = exchange(before, after, effect.renamed)
+            self.steps += steps
+            left = unmoved(effect.renamed)
+        self.statements += alter_table(before, after, left, first_values)
         path = str(effect.after.name)
         for reason in unlogged_values(effect.before, effect.after, effect.renamed):
             self.unlogged.append(effect.before.name)
@@ -146,8 +159,8 @@ class _Writer:
     def _first_values(self, effect: played.Altered, after: Table) -> dict[str, str]:
         """Return the values of added columns in existing rows, where no default of the target says them."""
         there = {column.name.casefold() for column in effect.before.columns}
-        old = {new.casefold() for new in effect.renamed}
-        added = [c for c in effect.after.columns if c.name.casefold() not in there | old and c.generated is None]
+        origins = [(effect.renamed.get(column.name, column.name), column) for column in effect.after.columns]
+        added = [column for old, column in origins if old.casefold() not in there and column.generated is None]
         values: dict[str, str] = {}
         for column in added:
             if after.column(column.name).default is not None or (column.nullable and column.default is None):
@@ -170,7 +183,12 @@ class _Writer:
                 raise played.NotKnownError(f"{old} becomes {new}: it {border} what this project moves")
         moved = {old for old, _ in effect.moves if self.before.table(old) is not None}
         bearing = {old: self._converted(table, self.before)[0] for old in moved if (table := self.before.table(old))}
-        for old, new in steps_of(effect.steps, moved):
+        exchanged = is_exchange(effect.moves, moved)
+        if exchanged:
+            pairs = [(bearing[old], self.selection.target_name(new)) for old, new in effect.moves]
+            self.steps += [_rename_step(before, after) for before, after in table_moves(pairs)]
+            self.reused |= dict.fromkeys(moved, frozenset())
+        for old, new in [] if exchanged else steps_of(effect.steps, moved):
             table = bearing[new] = bearing.pop(old)
             names = self.selection.target_name(old), self.selection.target_name(new)
             self.statements += statements.rename_table(table, *names)
@@ -196,3 +214,9 @@ def _refuse_partition(change: PartitionChange) -> None:
         raise played.NotKnownError(
             f"{change.verb} PARTITION: the target has no partitions, so that its rows would stay"
         )
+
+
+def _rename_step(before: Sequence[Table], after: Sequence[Table]) -> DdlStep:
+    """Write a step in which all these tables get other names."""
+    sql = [each for a, b in zip(before, after, strict=True) for each in statements.rename_table(a, a.name, b.name)]
+    return DdlStep(sql=statements.joined(sql), tables=tuple(after))
