@@ -28,6 +28,7 @@ NOWHERE = Endpoint(scheme="mysql", host="127.0.0.1", port=1, username="u", passw
 
 @pytest.fixture
 def service(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERRYMAN_CALLS_PER_SECOND", "0")
     monkeypatch.setattr(endpoint_book, "check_endpoint", lambda _endpoint: None)
     monkeypatch.setattr(browsing, "check_endpoint", lambda _endpoint: None)
     service = Service(tmp_path)  # nothing runs: what is asked of projects is kept, and that is what is looked at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,9 @@ from ferryman.metadb.audit import AuditEntry
 
 CODE_HEADER = b"x-ferryman-code"
 """Answers that tell of an error carry its code in this header, so that the log and proxies need not read bodies."""
+
+CHANGES = "(changes)"
+"""Member of an entry's detail that no request has: what changed, before and after; of a call that failed nothing did."""
 
 _SECRET_WORDS = ("password", "secret", "token", "key", "credential")
 _MOST_BYTES = 16_384
@@ -40,7 +44,9 @@ class Outcome:
         await self._send(message)
 
 
-async def record(access: Access, scope: Scope, body: bytes, outcome: str) -> None:
+async def record(
+    access: Access, scope: Scope, body: bytes, outcome: str, changed: Sequence[dict[str, Any]] = ()
+) -> None:
     """Write an entry for a call that changes something; trouble with the log is told, the answer stands."""
     action = action_of(scope)
     if not changes(scope["method"], scope["path"], action):
@@ -52,7 +58,7 @@ async def record(access: Access, scope: Scope, body: bytes, outcome: str) -> Non
         address=address_of(scope),
         action=action or f"{scope['method']} {scope['path']}",
         outcome=outcome,
-        detail=detail_of(body),
+        detail=detail_of(body) | ({CHANGES: list(changed)} if changed and outcome == "ok" else {}),
     )
     try:
         await run_in_threadpool(access.record, entry)
@@ -70,7 +76,7 @@ def detail_of(body: bytes) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         return {"bytes": len(body)}
-    return {_whole(name): _masked(name, value) for name, value in document.items()}
+    return {_whole(name): _masked(name, value) for name, value in document.items() if name != CHANGES}
 
 
 def _masked(name: str, value: Any) -> Any:

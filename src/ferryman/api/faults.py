@@ -49,6 +49,7 @@ FAULTS: dict[str, Fault] = {
     "api.malformed": Fault(400, of_call=True),
     "api.not_found": Fault(404, of_call=True),
     "api.not_supported": Fault(422),
+    "api.too_many_calls": Fault(429, of_call=True),
     "api.too_many_logins": Fault(429, of_call=True),
     "api.unauthorized": Fault(401, of_call=True),
     "api.unknown_action": Fault(404),

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable
 
+from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import UsageError
 from ferryman.metadb import labels
@@ -45,13 +46,15 @@ class Labels:
         """Give a label another name; ``label.unknown``, ``label.name_taken``."""
         with self._metadb.writing() as tx:
             _require(tx, [label_id])
-            _free(tx, name)
+            known = _free(tx, name)
             labels.rename(tx, label_id, name)
+            changed(f"label {label_id}", {"name": known[label_id]}, {"name": name})
 
     def delete(self, label_id: str) -> None:
         """Remove a label; projects that had it show it no longer. ``label.unknown``."""
         with self._metadb.writing() as tx:
             _require(tx, [label_id])
+            changed(f"label {label_id}", {"name": labels.names(tx)[label_id]}, {})
             labels.delete(tx, label_id)
 
     def known(self, ids: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -9,12 +10,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ferryman.api.auditing import CODE_HEADER, Outcome, record
-from ferryman.api.callers import PRINCIPAL, SAFE_METHODS, caller
+from ferryman.api.callers import PRINCIPAL, SAFE_METHODS, address_of, caller
 from ferryman.api.faults import fault_of
 from ferryman.api.oms.envelope import Call
 from ferryman.api.permissions import action_of, is_open, needed_role
 from ferryman.control.access import Access
+from ferryman.control.call_rates import CallRates
 from ferryman.control.ownership import ACTING
+from ferryman.control.trail import TRAIL
 from ferryman.foundation.errors import FerrymanError
 
 BODY_LIMIT = 8 * 2**20
@@ -48,6 +51,7 @@ class Protection:
         self._app = app
         self._access = access
         self._body_limit = body_limit
+        self._rates = CallRates.of_environment()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the call through, or answer why not."""
@@ -59,16 +63,19 @@ class Protection:
         outcome = Outcome(_with_headers(send))
         if (refusal := await self._refusal(scope)) is not None:
             await refusal(scope, receive, outcome.send)
-            await record(self._access, scope, b"", outcome.text)
+            if outcome.text != "api.too_many_calls":  # a flood must not wash the audit log away
+                await record(self._access, scope, b"", outcome.text)
             return
         body = await _whole_body(receive, self._body_limit)
         if body is None:
             await self._too_large(scope)(scope, receive, outcome.send)
             return
+        changed: list[dict[str, Any]] = []
+        TRAIL.set(changed)
         try:
             await self._app(scope, _replay(body, receive), outcome.send)
         finally:
-            await record(self._access, scope, body, outcome.text)
+            await record(self._access, scope, body, outcome.text, changed)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
@@ -83,12 +90,18 @@ class Protection:
         return None
 
     async def _admit(self, scope: Scope) -> None:
-        """Find out who calls, and whether they may; ``api.unauthorized``, ``api.forbidden`` and what `caller` raises."""
+        """Find out who calls, and whether they may; ``api.unauthorized``, ``api.forbidden``, ``api.too_many_calls`` and so on."""
         method, path = scope["method"], scope["path"]
         ACTING.set(None)
         if is_open(method, path):
+            self._rates.take(address_of(scope))
             return
-        principal = await caller(self._access, scope)
+        try:
+            principal = await caller(self._access, scope)
+        except FerrymanError:
+            self._rates.take(address_of(scope))
+            raise
+        self._rates.take(f"account {principal.account}")
         scope[PRINCIPAL] = principal
         ACTING.set(principal)
         needed = needed_role(method, path, action_of(scope))
@@ -104,7 +117,7 @@ class Protection:
 
 def _login_headers(error: FerrymanError, headers: Headers) -> dict[str, str]:
     """Return what makes a browser ask for a login; the console's own calls must not make it open its window."""
-    if error.code == "api.too_many_logins":
+    if error.code in {"api.too_many_logins", "api.too_many_calls"}:
         return {"Retry-After": str(error.context["retry_after"])}
     from_script = headers.get("sec-fetch-mode", "navigate") != "navigate"
     if error.code != "api.unauthorized" or from_script:

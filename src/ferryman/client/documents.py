@@ -140,6 +140,15 @@ class AssessmentDocument(TypedDict):
     risks: list[RiskDocument]
 
 
+class AuditChange(TypedDict):
+    """What changed: of which thing (``project np_1``), what of it, from what to what; long values by their length."""
+
+    after: Any
+    before: Any
+    of: str
+    what: str
+
+
 class AuditDocument(TypedDict):
     """A change: who made it, from where, what was asked for without secrets, how it ended."""
 
@@ -147,6 +156,7 @@ class AuditDocument(TypedDict):
     action: str
     address: str
     at: str
+    changes: list[AuditChange]
     detail: dict[str, Any]
     id: int
     outcome: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ferryman.control import passwords
 from ferryman.control.roles import Principal, Role
 from ferryman.control.throttle import Throttle
+from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.metadb import accounts, audit, tickets
@@ -203,16 +204,18 @@ class Access:
             accounts.update(tx, new)
             _keep_an_admin(tx)
             tickets.close_all(tx, name)
+        changed(f"account {name}", _facts(row), _facts(new) | ({"password": "(new)"} if secret else {}))
         return new
 
     def delete_account(self, name: str) -> None:
         """Remove an account with its sessions and keys; ``account.unknown``, ``account.last_admin``."""
         with self._metadb.writing() as tx:
-            self._account(tx, name)
+            row = self._account(tx, name)
             accounts.delete(tx, name)
             _keep_an_admin(tx)
             tickets.close_all(tx, name)
             tickets.delete_keys_of(tx, name)
+        changed(f"account {name}", _facts(row), {})
 
     # Keys ---------------------------------------------------------------------------------------------------------
 
@@ -286,6 +289,10 @@ def csrf_of(token: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _facts(row: AccountRow) -> dict[str, object]:
+    return {"role": row.role, "disabled": row.disabled}
 
 
 def _principal(row: AccountRow) -> Principal:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ferryman.control import trail
 from ferryman.control.presentation import ENDPOINT_KEYS, endpoint_view, mentions, page_of
 from ferryman.control.reachability import check_endpoint
 from ferryman.control.validation import check_endpoint_name
@@ -17,7 +18,7 @@ from ferryman.metadb import endpoints, projects
 from ferryman.metadb.endpoints import EndpointRow
 from ferryman.metadb.store import MetaDb
 from ferryman.model.project import Endpoint
-from ferryman.spi.url import with_secrets_of
+from ferryman.spi.url import format_url, with_secrets_of
 
 
 class EndpointBook:
@@ -118,19 +119,37 @@ class EndpointBook:
             given = {"name": name, "description": description, "region": region}
             kept: dict[str, Any] = {what: value for what, value in given.items() if value is not None}
             document = _document(row, wanted)
+            before = row
             row = replace(row, changed_at=unix_now(), endpoint=wanted, api_document=document, **kept)
             endpoints.update(tx, self._metadb.box, row)
+            _note(before, row)
         return endpoint_view(row)
 
     def delete_endpoint(self, endpoint_id: str) -> None:
         """Remove an endpoint that no living project uses; ``endpoint.unknown``, ``endpoint.in_use``."""
         with self._metadb.writing() as tx:
-            if endpoints.get(tx, self._metadb.box, endpoint_id) is None:
+            row = endpoints.get(tx, self._metadb.box, endpoint_id)
+            if row is None:
                 raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
             user = projects.user_of_endpoint(tx, self._metadb.box, endpoint_id)
             if user is not None:
                 raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")
             endpoints.delete(tx, endpoint_id)
+            trail.changed(f"endpoint {endpoint_id}", _facts(row), {})
+
+
+def _facts(row: EndpointRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "url": format_url(row.endpoint),
+        "description": row.description,
+        "region": row.region,
+    }
+
+
+def _note(old: EndpointRow, new: EndpointRow) -> None:
+    secrets = {"secrets": "(new)"} if trail.secrets_changed(old.endpoint, new.endpoint) else {}
+    trail.changed(f"endpoint {new.id}", _facts(old), _facts(new) | secrets)
 
 
 def _document(row: EndpointRow, new: Endpoint) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman.control import settings
+from ferryman.control import settings, trail
 from ferryman.control.observation import DRAIN_NOTE, LOAD_END_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
 from ferryman.control.validation import check_change
@@ -131,6 +131,7 @@ def update(tx: Transaction, box: SecretBox, project_id: str, spec: ProjectSpec) 
         require_name(tx, spec.name)
     if row is not None:
         _begin_to_follow(tx, row, spec)
+        trail.spec_changed(project_id, row.spec, spec)
     projects.update_spec(tx, box, project_id, spec, unix_now())
     settings.forget_options(tx, project_id)
     _choose_steps(tx, project_id, spec)
@@ -149,6 +150,7 @@ def change(tx: Transaction, box: SecretBox, project_id: str, change: settings.Ch
     new = change(row.spec)
     if row.spec.name != new.name:
         require_name(tx, new.name)
+    trail.spec_changed(project_id, row.spec, new)
     event_id = settings.change_spec(tx, box, project_id, row.spec, new)
     return settings.Changed(event_id, settings.restarts(row.spec, new))
 
@@ -181,9 +183,10 @@ def require_name(tx: Transaction, name: str) -> None:
 
 
 def _move(tx: Transaction, project_id: str, action: str, new: ProjectStatus) -> None:
-    require(project_id, projects.status(tx, project_id), action)
+    old = require(project_id, projects.status(tx, project_id), action)
     projects.set_status(tx, project_id, new, unix_now())
     events.add(tx, project_id, unix_now(), "info", f"project is {new.value}: told to {action}")
+    trail.changed(f"project {project_id}", {"status": old.value}, {"status": new.value})
 
 
 def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from ferryman.control.roles import Principal, Role
+from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.metadb import accounts, events, object_changes, projects, switchovers
@@ -46,6 +47,8 @@ def give(tx: Transaction, project_id: str, account: str) -> None:
             raise UsageError(
                 "account.invalid", f"{account} is {row.role}: the owner of a project is an operator or admin"
             )
+    before = projects.owner(tx, project_id)
     if not projects.set_owner(tx, project_id, account):
         raise UsageError("project.unknown", f"there is no project {project_id!r}")
     events.add(tx, project_id, unix_now(), "info", f"project belongs to {account or 'everybody'} now")
+    changed(f"project {project_id}", {"owner": before}, {"owner": account})

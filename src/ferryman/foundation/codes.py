@@ -34,6 +34,9 @@ _OTHERS: dict[str, Code] = {
     "api.malformed": Code(2, "never", "PARAM_ERROR", "send one JSON object in UTF-8"),
     "api.not_found": Code(2, "never", "PARAM_ERROR", "see /docs for what there is"),
     "api.not_supported": Code(2, "never", "PARAM_ERROR"),
+    "api.too_many_calls": Code(
+        3, "auto", "INNER_ERROR", "call less often; FERRYMAN_CALLS_PER_SECOND of the service sets how often"
+    ),
     "api.too_many_logins": Code(3, "manual", "GHANA-OPERAT000101", "wait, then log in with the right password"),
     "api.unauthorized": Code(
         3,

@@ -85,6 +85,15 @@ class MadeKeyDocument(KeyDocument):
     key: str = Field(description="The key's text: answered this once, and kept nowhere.")
 
 
+class AuditChange(Model):
+    """What changed: of which thing (``project np_1``), what of it, from what to what; long values by their length."""
+
+    of: str
+    what: str
+    before: Any
+    after: Any
+
+
 class AuditDocument(Model):
     """A change: who made it, from where, what was asked for without secrets, how it ended."""
 
@@ -94,4 +103,5 @@ class AuditDocument(Model):
     address: str
     action: str
     outcome: str
-    detail: dict[str, Any]
+    detail: dict[str, Any] = Field(description="What was asked for, secrets masked.")
+    changes: list[AuditChange] = Field(description="What it changed; empty where nothing did, or something was made.")

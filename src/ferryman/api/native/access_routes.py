@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ferryman.api.auditing import CHANGES
 from ferryman.api.callers import COOKIE, PRINCIPAL, address_of, session_token
 from ferryman.api.native import access_documents as documents
 from ferryman.api.native.routes import LARGEST
@@ -97,7 +98,8 @@ def _add_account_routes(router: APIRouter, access: Access) -> None:
                 address=entry.address,
                 action=entry.action,
                 outcome=entry.outcome,
-                detail=entry.detail,
+                detail={name: value for name, value in entry.detail.items() if name != CHANGES},
+                changes=entry.detail.get(CHANGES, []),
             )
             for entry in access.audit(before=before, limit=limit, account=account)
         ]

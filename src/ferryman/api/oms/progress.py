@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ferryman.api.oms.checkpoints import UnixSeconds
 from ferryman.api.oms.steps import STEP_NAMES, percent, shown_status, wire_status
 from ferryman.control.views import ProjectView, StepView
 from ferryman.model.project import ProjectType, StepName, StepStatus
@@ -50,7 +51,7 @@ def sync_progress(project: ProjectView) -> dict[str, Any]:
         "structSyncProgress": struct,
         "fullMigrationProgress": full,
         "fullSyncProgress": full,
-        "incrSyncCheckpoint": str(_checkpoint(project)),
+        "incrSyncCheckpoint": str(UnixSeconds(_checkpoint(project))),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ferryman.control import trail
 from ferryman.control.alerts.channels import ChannelKind, settings_of, with_kept_secrets
 from ferryman.control.alerts.evaluation import title
 from ferryman.control.alerts.rules import DEFAULTS, Rule, RuleName, check
@@ -57,6 +58,8 @@ class Alerts:
         """Set a rule; ``alert.invalid``."""
         check(rule)
         with self.metadb.writing() as tx:
+            old = rules_now(tx)[rule.name]
+            trail.changed(f"alert rule {rule.name.value}", to_json(old), to_json(rule))
             alert_settings.put_rule(tx, rule.name.value, to_json(rule), unix_now())
         return rule
 
@@ -142,7 +145,7 @@ class Alerts:
     ) -> ChannelRow:
         """Change a channel; secrets sent as they were shown stay. ``alert.unknown``, ``alert.invalid``, ``alert.name_taken``."""
         with self.metadb.writing() as tx:
-            row = self._channel(tx, channel_id)
+            old = row = self._channel(tx, channel_id)
             if name is not None and name != row.name:
                 _check_name(name)
                 _require_free(tx, name)
@@ -153,13 +156,16 @@ class Alerts:
                 row = replace(row, settings=to_json(checked))
             row = replace(row, enabled=row.enabled if enabled is None else enabled, changed_at=unix_now())
             alert_settings.update_channel(tx, self.metadb.box, row)
+            new = {"settings": "(new)"} if old.settings != row.settings else {}
+            trail.changed(f"channel {channel_id}", _facts(old), _facts(row) | new)
         return row
 
     def delete_channel(self, channel_id: str) -> None:
         """Remove a channel and what was to be sent through it; ``alert.unknown``."""
         with self.metadb.writing() as tx:
-            self._channel(tx, channel_id)
+            row = self._channel(tx, channel_id)
             alert_settings.delete_channel(tx, channel_id)
+            trail.changed(f"channel {channel_id}", _facts(row), {})
 
     def test_channel(self, channel_id: str) -> None:
         """Send a test now; ``alert.unknown``, ``alert.not_delivered``, ``network.forbidden``, ``network.unknown_host``."""
@@ -172,6 +178,10 @@ class Alerts:
         if row is None:
             raise UsageError("alert.unknown", f"there is no channel {channel_id!r}")
         return row
+
+
+def _facts(row: ChannelRow) -> dict[str, object]:
+    return {"name": row.name, "enabled": row.enabled}
 
 
 def rules_now(tx: Transaction) -> dict[RuleName, Rule]:
