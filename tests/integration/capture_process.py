@@ -12,6 +12,7 @@ from typing import Any
 from ferryman.model.project import Endpoint, ProjectSpec, StepName, StepProgress
 from ferryman.model.serial import from_json
 from ferryman.pipeline import capture
+from ferryman.pipeline.logstore import lease
 
 
 class FileContext:
@@ -53,4 +54,6 @@ class FileContext:
 
 
 if __name__ == "__main__":
-    capture.run(FileContext(json.loads(Path(sys.argv[1]).read_text())))
+    config = json.loads(Path(sys.argv[1]).read_text())
+    lease.STALE_SECONDS = config["stale_seconds"]
+    capture.run(FileContext(config))

@@ -1,4 +1,8 @@
-"""`kill -9` of capture and of the server at random instants: the store holds each transaction exactly once (I8)."""
+"""`kill -9` of captures and of the server at random instants: the store holds each transaction exactly once (I8).
+
+Two projects share the store (ADR 0112): whichever process is killed or stands still, the other one or its own successor
+goes on; one that wakes up when its lease is another's writes nothing that counts (I7).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -32,22 +37,25 @@ from ferryman.model.serial import to_json
 from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.logstore import open_reader
 
-KILLS = 10
+KILLS = 15
+STALE_SECONDS = 1.0
 PROCESS = Path(__file__).parent / "capture_process.py"
 
 pytestmark = pytest.mark.mariadb
 
 
 class Capture:
-    """The capture process, killed and started again with the next epoch."""
+    """A capture process, killed and started again with the next epoch."""
 
-    def __init__(self, server: MariaDb, directory: Path, start: Position) -> None:
+    def __init__(self, server: MariaDb, directory: Path, start: Position, project: str) -> None:
         self.directory, self.log = directory, directory / "capture.log"
+        self.project = project
         (directory / "notes.json").write_text(json.dumps({"schema.start": to_json(start)}))
         self._config = {
             "endpoint": to_json(server.endpoint),
-            "project": "np_1",
+            "project": project,
             "data_dir": str(directory),
+            "stale_seconds": STALE_SECONDS,
             "notes": str(directory / "notes.json"),
         }
         self._epoch = 0
@@ -55,7 +63,7 @@ class Capture:
 
     def start(self) -> None:
         self._epoch += 1
-        config = self.directory / "config.json"
+        config = self.directory / f"{self.project}.json"
         config.write_text(json.dumps({**self._config, "epoch": self._epoch}))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, str(PROCESS), str(config)], stdout=log, stderr=log)
@@ -65,6 +73,14 @@ class Capture:
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         self.process.kill()
         self.process.wait()
+
+    def nap(self, seconds: float) -> threading.Timer:
+        """Let it stand still for a while."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        timer = threading.Timer(seconds, self.process.send_signal, (signal.SIGCONT,))
+        timer.start()
+        return timer
 
 
 class Writer(threading.Thread):
@@ -185,22 +201,34 @@ def test_every_transaction_once(server: MariaDb, tmp_path: Path, database_name: 
                            " CHARACTER SET latin1)")  # fmt: skip
         connection.execute(f"CREATE TABLE {database_name}.bag (v INT)")
         schema = read_schema(connection, Selection(objects=(f"{database_name}.*",)))
-    capture, writer = Capture(server, tmp_path, start), Writer(server, database_name, seed)
-    capture.start()
+    captures = [Capture(server, tmp_path, start, project) for project in ("np_1", "np_2")]
+    writer = Writer(server, database_name, seed)
+    for capture in captures:
+        capture.start()
     writer.start()
+    naps: list[threading.Timer] = []
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.05, 1.5))  # the random instant
-        if chance.random() < 0.5:
+        what, capture = chance.random(), chance.choice(captures)
+        if what < 0.3:
             server.kill()
             server.start()
+        elif what < 0.6:
+            naps.append(capture.nap(chance.uniform(0.5, 3.0)))
         else:
             capture.kill()
             capture.start()
+    for nap in naps:
+        nap.join()
     before = writer.transactions
     until(lambda: writer.transactions > before + 20, "the writer goes on")
     writer.end()
     check(server, tmp_path, start, Replica(schema, database_name))
-    capture.kill()
+    for capture in captures:
+        capture.kill()
+    print((tmp_path / "capture.log").read_text().count("captures the log into"), "times one took the store over")
+    (store,) = (tmp_path / "log").iterdir()
+    assert {claim.stem for claim in (store / "readers").iterdir()} == {"np_1", "np_2"}
 
 
 def check(server: MariaDb, directory: Path, start: Position, replica: Replica) -> None:

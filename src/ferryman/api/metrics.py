@@ -41,6 +41,11 @@ def _said(member: str) -> Figure:
     return lambda progress, _: progress.get(member)
 
 
+def _of_store(member: str) -> Figure:
+    """Return a figure of the log store that a capture is about; projects that share one say the same."""
+    return lambda progress, _: (progress.get("info", {}).get("log_store") or {}).get(member)
+
+
 # Counters may fall back to 0: a step that begins anew counts from there, which `rate` understands.
 STEP_METRICS = (
     StepMetric("ferryman_step_rows_total", "counter", "Rows loaded or compared, changes applied", _said("rows")),
@@ -72,6 +77,8 @@ STEP_METRICS = (
         "Changes put aside instead of applied",
         lambda said, _: said.get("info", {}).get("dead_letters"),
     ),
+    StepMetric("ferryman_step_log_store_bytes", "gauge", "Size of the log store on disk", _of_store("bytes")),
+    StepMetric("ferryman_step_log_store_projects", "gauge", "Projects that read it", _of_store("projects")),
 )
 
 _STEPS = (

@@ -68,7 +68,14 @@ def _figures(lag: dict[str, Any]) -> list[tuple[str, str]]:
         ("log store -> target", _seconds(lag["apply_seconds"])),
         ("log waiting at the source", _bytes(lag["source_bytes_waiting"])),
         ("log waiting for apply", _bytes(lag["log_bytes_waiting"])),
+        ("log store", _store(lag["evidence"].get("log_store"))),
     ]
+
+
+def _store(found: dict[str, Any] | None) -> str:
+    if found is None or found["projects"] < 2:
+        return ""
+    return f"{found['name']}, read by {found['projects']} projects, captured by {found['captured_by']}"
 
 
 def _seconds(value: float | None) -> str:

@@ -224,7 +224,7 @@ def _lag(reason: str, message: str, capture: StepView | None, apply: StepView, n
         apply_seconds=_apply_seconds(capture, apply),
         source_bytes_waiting=captured.get("source_bytes_waiting"),
         log_bytes_waiting=info.get("log_bytes_waiting"),
-        evidence=evidence | {"capture_stages": captured.get("stages")},
+        evidence=evidence | {"capture_stages": captured.get("stages"), "log_store": captured.get("log_store")},
     )
 
 

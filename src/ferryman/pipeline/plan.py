@@ -10,10 +10,13 @@ from dataclasses import replace
 
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.names import TableName
+from ferryman.model.position import Position
 from ferryman.model.project import StepName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
+from ferryman.pipeline.logstore import join_at
+from ferryman.pipeline.logstore.joining import claim_of, reader_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, SchemaPlan
@@ -55,7 +58,7 @@ def _take_start(context: TaskContext, source: Source) -> bool:
     follows = StepName.CAPTURE in spec.steps or StepName.APPLY in spec.steps
     try:
         if follows and spec.apply.start_timestamp and StepName.LOAD not in spec.steps:
-            position = source.position_at(spec.apply.start_timestamp)
+            position = _position_at(context, source)
         elif follows:
             position = source.keep_log(context.project_id, spec.selection)
         else:
@@ -66,6 +69,24 @@ def _take_start(context: TaskContext, source: Source) -> bool:
         return False  # a source without a log: its rows can be copied all the same
     context.set_note("schema.start", to_json(position))
     return True
+
+
+def _position_at(context: TaskContext, source: Source) -> Position:
+    """Return the place in the log at the second asked for: where the source has it, or where a log store has kept it."""
+    seconds = context.spec.apply.start_timestamp
+    try:
+        return source.position_at(seconds)
+    except FerrymanError as error:
+        reader = reader_of(context, source)
+        if error.code != "position.purged" or reader.log_name is None:
+            raise
+        kept = join_at(reader, seconds, claim_of(context))
+        if kept is None:
+            raise
+    context.event(
+        "info", f"the source has no log of second {seconds} any more; the log store has kept it: from {kept} on"
+    )
+    return kept
 
 
 def ensure_plan(context: TaskContext) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.serial import to_json
-from ferryman.pipeline.logstore import remove_store
+from ferryman.pipeline.logstore import leave
 from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.task import TaskContext
 
@@ -121,8 +121,8 @@ def run_release(context: TaskContext) -> None:
     """
     _forget_target(context)
     _release_source(context)
-    remove_store(context.data_dir, context.project_id)
-    context.event("info", "removed the log store of the project")
+    leave(context.data_dir, context.project_id)
+    context.event("info", "left the log store, which goes with the last project that reads it")
     context.event("info", f"left at {context.spec.target}: what was moved there (tables and rows, or messages)")
 
 

@@ -260,6 +260,15 @@ class MeasuredSource(Protocol):
 
 
 @runtime_checkable
+class SharedLog(Protocol):
+    """What a source offers besides when its log is the same bytes for whoever reads it: projects may share one copy."""
+
+    def log_name(self) -> tuple[str, str] | None:
+        """Return what says where the log is, and who reads it; `None`: it is one project's alone."""
+        ...
+
+
+@runtime_checkable
 class ExpiringLog(Protocol):
     """What a source offers besides when it deletes its log after a time, whoever still needs it."""
 

@@ -87,7 +87,7 @@ class TaskContext(Protocol):
     spec: ProjectSpec
     epoch: int
     data_dir: Path
-    """The service's data directory; the project's log store lies under ``log/<project id>``."""
+    """The service's data directory; log stores lie under ``log/``."""
 
     @property
     def step(self) -> StepName:

@@ -5,7 +5,6 @@ import errno
 import os
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,9 +13,10 @@ from ferryman.model.position import Position
 from ferryman.model.project import ApplyOptions, Endpoint, ProjectSpec, StepName
 from ferryman.model.serial import to_json
 from ferryman.pipeline import capture
-from ferryman.pipeline.capture import pull, upkeep
-from ferryman.pipeline.logstore import open_reader, open_writer, store_directory
+from ferryman.pipeline.capture import pull, sharing, upkeep
+from ferryman.pipeline.logstore import Claim, Turn, open_reader, store_directory
 from ferryman.pipeline.logstore import writer as writer_module
+from ferryman.pipeline.logstore.claims import write_claim
 from ferryman.pipeline.logstore.segment import packed_path, sequences
 from ferryman.pipeline.logstore.writer import LogWriter
 from ferryman.spi.source import LogRecord
@@ -99,7 +99,7 @@ def context(tmp_path, monkeypatch):
 def run(monkeypatch):
     def start(context, *connections):
         source = Script(context, *connections)
-        monkeypatch.setattr(pull, "connector_for", lambda endpoint: SimpleNamespace(source=lambda _: source))
+        monkeypatch.setattr(sharing, "source_of", lambda _: source)
         capture.run(context)
         return source
 
@@ -164,9 +164,12 @@ def test_pulses_are_stored_and_mean_caught_up(context, run):
     assert context.reports[-1].caught_up
 
 
-def test_a_lost_lease_ends_the_step(context, run):
+def test_a_later_run_of_the_task_takes_the_store_at_once_and_ends_the_earlier_one(context, run):
+    directory = store_directory(context.data_dir, "np_1")
+
     def overtake():
-        open_writer(context.data_dir, "np_1", 5, place(0)).close()
+        with Turn(directory, "np_1", 2).take() as lease:
+            LogWriter.open(directory, lease.epoch, place(0)).close()
         return record(2)
 
     endless = [record(number) for number in range(3, 5000)]
@@ -197,7 +200,7 @@ def test_a_full_disk_is_waited_out(context, run, monkeypatch):
 
     def mend(seconds):
         waits.append(seconds)
-        disk.room += 100 if len(waits) > 3 else 0
+        disk.room += 10_000 if len(waits) > 3 else 0
         return wait(seconds)
 
     context.wait = mend
@@ -236,16 +239,22 @@ def test_upkeep_keeps_what_apply_needs(context, tmp_path):
     writer.flush()
     for sequence in sequences(directory)[:-1]:
         os.utime(directory / f"{sequence:012d}.log", (0, 0))
-    upkeep.tend(context, writer)
+
+    def tend():
+        upkeep.renew(context, directory)
+        upkeep.tend(writer)
+
+    write_claim(directory, "np_1", Claim(needed=place(0)))
+    tend()
     assert packed_path(directory, 1).exists()
     assert stored(context) == list(range(1, 60))
     context.notes["apply.position"] = to_json(
         replace(place(30), since=place(1).order)
     )  # a prepared transaction is open
-    upkeep.tend(context, writer)
+    tend()
     assert stored(context) == list(range(1, 60))
     context.notes["apply.position"] = to_json(place(30))
-    upkeep.tend(context, writer)
+    tend()
     assert sequences(directory)[0] > 1
     reader = open_reader(tmp_path, "np_1", place(30))
     first = reader.poll(0)
@@ -263,6 +272,7 @@ def test_what_apply_needs_outlives_the_limit_in_bytes_and_that_is_said(context, 
     for number in range(1, 60):
         writer.append(record(number))
     writer.flush()
+    write_claim(directory, "np_1", Claim(needed=place(0)))
     care = upkeep.Upkeep(context, writer)
     for _ in range(2):
         care.look_after()

@@ -6,7 +6,7 @@ import pytest
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore import open_reader, open_writer, position_at, remove_store, store_directory
+from ferryman.pipeline.logstore import leave, open_reader, position_at, store_directory
 from ferryman.pipeline.logstore import writer as writer_module
 from ferryman.pipeline.logstore.retention import Kept, compress_closed, delete_passed
 from ferryman.pipeline.logstore.segment import sequences
@@ -37,7 +37,7 @@ def drain(reader):
 
 @pytest.fixture
 def writer(tmp_path):
-    opened = open_writer(tmp_path, "np_1", 1, place(0))
+    opened = LogWriter.open(store_directory(tmp_path, "np_1"), 1, place(0))
     yield opened
     opened.close()
 
@@ -75,14 +75,14 @@ def test_a_reader_ahead_of_the_store_waits(tmp_path):
 
 
 def test_a_position_before_the_store_is_refused(tmp_path):
-    open_writer(tmp_path, "np_1", 1, place(10)).close()
+    LogWriter.open(store_directory(tmp_path, "np_1"), 1, place(10)).close()
     with pytest.raises(FerrymanError) as caught:
         open_reader(tmp_path, "np_1", place(9)).poll(0)
     assert caught.value.code == "position.purged"
 
 
 def with_records(tmp_path, epoch, records):
-    writer = open_writer(tmp_path, "np_1", epoch, place(0))
+    writer = LogWriter.open(store_directory(tmp_path, "np_1"), epoch, place(0))
     for each in records:
         writer.append(each)
     writer.close()
@@ -100,7 +100,7 @@ def test_pulses_pass_and_repeat_no_position(tmp_path, writer):
 
 def test_a_restarted_writer_goes_on_behind_the_last_border(tmp_path):
     with_records(tmp_path, 1, [record(1), record(2, boundary=False)])
-    writer = open_writer(tmp_path, "np_1", 2, place(0))
+    writer = LogWriter.open(store_directory(tmp_path, "np_1"), 2, place(0))
     assert writer.position == place(1)
     for each in (record(2, boundary=False), record(3)):
         writer.append(each)
@@ -110,8 +110,8 @@ def test_a_restarted_writer_goes_on_behind_the_last_border(tmp_path):
 
 def test_a_lower_epoch_is_refused_and_a_higher_one_ends_us(tmp_path, writer):
     with pytest.raises(LeaseLostError):
-        open_writer(tmp_path, "np_1", 0, place(0))
-    open_writer(tmp_path, "np_1", 2, place(0)).close()
+        LogWriter.open(store_directory(tmp_path, "np_1"), 0, place(0))
+    LogWriter.open(store_directory(tmp_path, "np_1"), 2, place(0)).close()
     writer.append(record(1))
     with pytest.raises(LeaseLostError):
         writer.flush()
@@ -184,7 +184,7 @@ def test_nothing_is_deleted_by_who_lost_the_epoch(tmp_path):
         writer.append(record(number, size=50))
     writer.flush()
     before = sequences(directory)
-    open_writer(tmp_path, "np_1", 2, place(0)).close()
+    LogWriter.open(store_directory(tmp_path, "np_1"), 2, place(0)).close()
     with pytest.raises(LeaseLostError):
         delete_passed(directory, writer.sequence, place(99), Kept(-1.0, 1 << 30), writer.check)
     with pytest.raises(LeaseLostError):
@@ -251,8 +251,8 @@ def test_large_records_and_transactions_stream(tmp_path, writer):
 
 def test_a_store_goes_with_its_project(tmp_path, writer):
     assert store_directory(tmp_path, "np_1").is_dir()
-    remove_store(tmp_path, "np_2")
-    remove_store(tmp_path, "np_1")
+    leave(tmp_path, "np_2")
+    leave(tmp_path, "np_1")
     assert not store_directory(tmp_path, "np_1").exists()
 
 

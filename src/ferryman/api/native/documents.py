@@ -247,9 +247,7 @@ class NewProject(Model):
         default=[], description="What becomes of values that do not fit: database.table.column:misfit=null, or =clamp."
     )
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
-    publish: PublishDocument | None = Field(
-        default=None, description="Of a synchronization; else the target's URL says it."
-    )
+    publish: PublishDocument | None = Field(default=None, description="Of a synchronization; else the URL says it.")
     conflicts: Literal["stop", "overwrite", "skip-to-dead-letters"] = Field(
         default="stop", description="What is done with changes that the target refuses."
     )

@@ -74,6 +74,12 @@ class FamilySource:
         """Return the end of the log now: the server keeps its log for as long as it is configured to."""
         return self.current_position()
 
+    def log_name(self) -> tuple[str, str] | None:
+        """Return where the server's binary log is, and who reads it: the same bytes for every project."""
+        end = self._endpoint
+        way = [end.options.get(name, "") for name in ("unix_socket", "ssh_host", "ssh_port")]
+        return "/".join([end.scheme, end.host, str(end.port), *way]), end.username
+
     def log_kept_seconds(self) -> float | None:
         """Return how long the server keeps its binary log; `None`: for ever."""
         with self._connect() as connection:

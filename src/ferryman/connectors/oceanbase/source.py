@@ -95,6 +95,10 @@ class OceanBaseSource(FamilySource):
         """Return `None`: what is polled has no length."""
         return None
 
+    def log_name(self) -> tuple[str, str] | None:
+        """Return `None`: what is polled is what one project selects, at moments of its own."""
+        return None
+
     def log_kept_seconds(self) -> float | None:
         """Return `None`: there is no log; what history has lost is read anew."""
         return None

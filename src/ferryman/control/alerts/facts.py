@@ -15,8 +15,9 @@ from ferryman.metadb.database import Transaction
 from ferryman.metadb.documents import unpack
 from ferryman.metadb.projects import ProjectHead
 from ferryman.metadb.store import MetaDb
-from ferryman.model.project import LOG_KEPT_BYTES, Importance, ProjectStatus, StepName
-from ferryman.pipeline.logstore import store_directory
+from ferryman.model.project import Importance, ProjectStatus, StepName
+from ferryman.pipeline.logstore import store_directories
+from ferryman.pipeline.logstore.claims import kept_for
 
 STORE_LOOK_SECONDS = 60.0
 """The log stores are measured this often."""
@@ -49,19 +50,19 @@ class _Seen:
 
 
 class FactReader:
-    """Reads facts; remembers alert levels, limits and sizes between two looks. For one thread."""
+    """Reads facts; remembers alert levels and how full the log stores are between two looks. For one thread."""
 
     def __init__(self, metadb: MetaDb) -> None:
         self._metadb = metadb
-        self._specs: dict[str, tuple[int, Importance, int]] = {}
-        self._sizes: dict[str, int] = {}
+        self._levels: dict[str, tuple[int, Importance]] = {}
+        self._fill: dict[str, float] = {}
         self._measured = float("-inf")
 
     def projects(self, tx: Transaction, now: float) -> list[ProjectFacts]:
         """Return the facts of every project that has been started and is not deleted."""
         heads = projects.heads(tx, WATCHED)
-        self._learn_specs(tx, heads)
-        self._measure(heads)
+        self._learn_levels(tx, heads)
+        self._measure()
         seen = _look(tx, now)
         return [self._facts(head, seen, now) for head in heads]
 
@@ -73,20 +74,21 @@ class FactReader:
         )
         return ServiceFacts(disk_free_percent=_free_percent(self._metadb.data_dir), failed_channels=tuple(names))
 
-    def _learn_specs(self, tx: Transaction, heads: list[ProjectHead]) -> None:
+    def _learn_levels(self, tx: Transaction, heads: list[ProjectHead]) -> None:
         for head in heads:
-            if self._specs.get(head.id, (0,))[0] != head.revision:
+            if self._levels.get(head.id, (0, None))[0] != head.revision:
                 spec = unpack(tx.value("SELECT spec FROM project WHERE id = :id", id=head.id))
-                kept_bytes = spec["apply"].get("log_kept_bytes", LOG_KEPT_BYTES)
-                self._specs[head.id] = (head.revision, Importance(spec["importance"]), kept_bytes)
-        for gone in set(self._specs) - {head.id for head in heads}:
-            del self._specs[gone]
+                self._levels[head.id] = (head.revision, Importance(spec["importance"]))
+        for gone in set(self._levels) - {head.id for head in heads}:
+            del self._levels[gone]
 
-    def _measure(self, heads: list[ProjectHead]) -> None:
+    def _measure(self) -> None:
         if time.monotonic() - self._measured < STORE_LOOK_SECONDS:
             return
         self._measured = time.monotonic()
-        self._sizes = {head.id: _bytes_in(store_directory(self._metadb.data_dir, head.id)) for head in heads}
+        stores = store_directories(self._metadb.data_dir)
+        percent = {each: 100 * _bytes_in(each) / kept_for(each).bytes for each in set(stores.values())}
+        self._fill = {project: percent[each] for project, each in stores.items()}
 
     def _facts(self, head: ProjectHead, seen: _Seen, now: float) -> ProjectFacts:
         running = head.status is ProjectStatus.RUNNING
@@ -94,12 +96,11 @@ class FactReader:
         wanted_beside = {StepName.CAPTURE.value} if head.status is ProjectStatus.FAILED else set()
         progress = seen.progress.get(f"{head.id}/apply", {})
         capture = seen.progress.get(f"{head.id}/capture", {})
-        _, level, kept_bytes = self._specs[head.id]
         return ProjectFacts(
             id=head.id,
             name=head.name,
             status=head.status,
-            level=level,
+            level=self._levels[head.id][1],
             labels=head.labels,
             error=seen.errors.get(head.id, ""),
             latency_seconds=_latency(progress, "apply" in alive, now)
@@ -108,7 +109,7 @@ class FactReader:
             mismatches=seen.mismatches.get(head.id, 0),
             lost_steps=tuple(sorted(under_way - alive)) if running else (),
             stray_tasks=tuple(sorted(alive - wanted_beside)) if head.status in _RESTING else (),
-            log_store_percent=100 * self._sizes.get(head.id, 0) / kept_bytes,
+            log_store_percent=self._fill.get(head.id, 0.0),
             log_left_seconds=_log_left(capture, "capture" in alive, now),
             dead_letters=int(progress.get("info", {}).get("dead_letters") or 0),
         )

@@ -1,8 +1,8 @@
-"""The capture step: spools the source's log into the project's log store, from second zero until it is told to stop."""
+"""The capture step: spools the source's log into a log store, from second zero until it is told to stop."""
 
 from __future__ import annotations
 
-from ferryman.pipeline.capture.pull import Pull
+from ferryman.pipeline.capture.sharing import Sharing
 from ferryman.spi.task import TaskContext
 
 __all__ = ["run"]
@@ -15,4 +15,4 @@ def run(context: TaskContext) -> None:
         FerrymanError: ``position.purged`` (the source no longer has what follows), ``disk.full`` (for longer than
             `pull.FULL_SECONDS`), ``source.privilege`` …; a lost connection is not an error: it is made again for ever.
     """
-    Pull(context).run()
+    Sharing(context).run()

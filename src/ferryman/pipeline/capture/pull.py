@@ -11,13 +11,11 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.foundation.stopwatch import Stopwatch
 from ferryman.model.position import Position
 from ferryman.model.project import StepProgress
-from ferryman.model.serial import from_json
+from ferryman.model.serial import to_json
 from ferryman.pipeline.capture.lag import Lag
 from ferryman.pipeline.capture.upkeep import Upkeep
-from ferryman.pipeline.logstore import LogWriter, open_writer
-from ferryman.pipeline.plan import ensure_start
-from ferryman.spi.connector import connector_for
-from ferryman.spi.source import ExpiringLog, LogRecord, PolledSource, Source
+from ferryman.pipeline.logstore import LogWriter, StoreLease, open_writer, readers_of
+from ferryman.spi.source import ExpiringLog, LogRecord, Source
 from ferryman.spi.task import TaskContext
 
 LOOK_SECONDS = 0.1
@@ -33,11 +31,23 @@ PASSING = frozenset({"endpoint.connection_lost", "endpoint.unreachable"})
 
 
 class Pull:
-    """One run of the capture step."""
+    """One turn of the capture step at writing a store."""
 
-    def __init__(self, context: TaskContext) -> None:
-        """Make a run; connects later."""
+    def __init__(
+        self, context: TaskContext, source: Source, lease: StoreLease, say: Callable[[StepProgress, Position], None]
+    ) -> None:
+        """Make a run.
+
+        Args:
+            context: Of the task.
+            source: Whose log is pulled; the caller closes it.
+            lease: The right to write the store.
+            say: Reports how far it is, and up to which place the log is in the store.
+        """
         self._context = context
+        self._source = source
+        self._lease = lease
+        self._report = say
         self._pause = FIRST_PAUSE
         self._tries = 0
         self._bytes = 0
@@ -48,29 +58,27 @@ class Pull:
         self._looked_at = self._reported_at = 0.0
         self._stopwatch = Stopwatch()
         self._lag = Lag()
+        self._upkeep: Upkeep
 
     def run(self) -> None:
         """Capture until a stop is requested."""
-        context = self._context
-        source = _source_of(context)
+        context, source = self._context, self._source
         writer = self._open_writer()
         try:
-            with Upkeep(context, writer), self._lag.measured(source, lambda: writer.position):
+            with Upkeep(context, writer) as self._upkeep, self._lag.measured(source, lambda: writer.position):
                 while not context.stop_requested():
                     self._follow_patiently(source, writer)
         finally:
-            source.close()
             self._close(writer)
 
     def _open_writer(self) -> LogWriter:
         """Open the store; a full disk is waited out here, too."""
-        context, start = self._context, _start_of(self._context)
         deadline = time.monotonic() + FULL_SECONDS
         while True:
             try:
-                return open_writer(context.data_dir, context.project_id, context.epoch, start)
+                return open_writer(self._lease.directory, self._lease.epoch)
             except FerrymanError as error:
-                if error.code != "disk.full" or time.monotonic() > deadline or context.wait(1.0):
+                if error.code != "disk.full" or time.monotonic() > deadline or self._context.wait(1.0):
                     raise
 
     def _close(self, writer: LogWriter) -> None:
@@ -181,23 +189,31 @@ class Pull:
         return self._context.stop_requested()
 
     def _say(self, writer: LogWriter, message: str, *, caught_up: bool) -> None:
-        seconds = writer.position.time
-        self._context.report(
-            StepProgress(
-                percent=100 if caught_up else 0,
-                bytes=self._bytes,
-                bytes_per_second=self._rate.of(self._bytes),
-                latency_seconds=max(0.0, time.time() - seconds) if seconds else None,
-                checkpoint_seconds=int(seconds) or None,
-                caught_up=caught_up,
-                message=message,
-                info={
-                    "stages": self._stopwatch.report(),
-                    "source_bytes_waiting": self._lag.bytes_waiting,
-                    "log_kept_seconds": self._log_kept,
+        place, readers = writer.position, readers_of(self._lease.directory)
+        if len(readers) > 1:
+            message += f" ({len(readers)} projects read this log; captured by {self._context.spec.name})"
+        progress = StepProgress(
+            percent=100 if caught_up else 0,
+            bytes=self._bytes,
+            bytes_per_second=self._rate.of(self._bytes),
+            latency_seconds=max(0.0, time.time() - place.time) if place.time else None,
+            checkpoint_seconds=int(place.time) or None,
+            caught_up=caught_up,
+            message=message,
+            info={
+                "stages": self._stopwatch.report(),
+                "source_bytes_waiting": self._lag.bytes_waiting,
+                "log_kept_seconds": self._log_kept,
+                "log_store": {
+                    "name": self._lease.directory.name,
+                    "bytes": self._upkeep.bytes,
+                    "projects": len(readers),
+                    "captured_by": self._context.spec.name,
                 },
-            )
+            },
         )
+        self._lease.say(progress=to_json(progress), position=to_json(place))
+        self._report(progress, place)
 
 
 class _Rate:
@@ -212,19 +228,3 @@ class _Rate:
         self._samples.append((now, total))
         then, before = self._samples[0]
         return (total - before) / (now - then) if now - then > LOOK_SECONDS else 0.0
-
-
-def _source_of(context: TaskContext) -> Source:
-    make = connector_for(context.spec.source).source
-    if make is None:
-        raise FerrymanError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    source = make(context.spec.source)
-    return source.selecting(context.spec.selection) if isinstance(source, PolledSource) else source
-
-
-def _start_of(context: TaskContext) -> Position:
-    ensure_start(context)
-    document = context.note("schema.start")
-    if document is None:
-        raise FerrymanError("internal.error", "capture has no position to start at: the note schema.start is missing")
-    return from_json(Position, document)

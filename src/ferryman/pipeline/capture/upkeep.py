@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from ferryman.foundation.errors import FerrymanError, LeaseLostError
-from ferryman.model.position import Position
-from ferryman.model.serial import from_json
-from ferryman.pipeline.logstore import LogWriter
-from ferryman.pipeline.logstore.retention import Kept, compress_closed, delete_passed, store_bytes
+from ferryman.pipeline.logstore import LogWriter, renew_claim
+from ferryman.pipeline.logstore.claims import first_needed, held_still, kept_for, read_claims
+from ferryman.pipeline.logstore.joining import claim_of
+from ferryman.pipeline.logstore.retention import compress_closed, delete_passed, store_bytes
 from ferryman.pipeline.logstore.writer import SEGMENT_BYTES
-from ferryman.spi.task import TaskContext, apply_options
+from ferryman.spi.task import TaskContext
 
 PERIOD_SECONDS = 10.0
 
@@ -24,6 +25,8 @@ class Upkeep:
         self._context = context
         self._writer = writer
         self._is_full = False
+        self.bytes = store_bytes(writer.directory)
+        """What the store takes on disk, as of the last look."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="logstore-upkeep", daemon=True)
 
@@ -47,26 +50,39 @@ class Upkeep:
 
     def look_after(self) -> None:
         """Do what is due."""
-        self._tell_size(tend(self._context, self._writer))
+        renew(self._context, self._writer.directory)
+        limit = tend(self._writer)
+        self.bytes = store_bytes(self._writer.directory)
+        self._tell_size(self.bytes - limit - SEGMENT_BYTES)  # the segment being written is no excess
 
     def _tell_size(self, excess: int) -> None:
-        """Say, once each time, that what apply still needs is more than the store is meant to hold."""
+        """Say, once each time, that what is still needed is more than the store is meant to hold, and by whom."""
         if excess > 0 and not self._is_full:
+            claims = read_claims(self._writer.directory)
+            project, place = min(
+                ((name, claim.needed) for name, claim in claims.items() if claim and claim.needed),
+                key=lambda each: each[1],
+                default=("?", None),
+            )
             self._context.event(
                 "warning",
-                f"the log store is {excess:,} bytes over log_kept_bytes: apply needs all of it, so nothing is deleted",
+                f"the log store {self._writer.directory.name} is {excess:,} bytes over log_kept_bytes: {project} needs it"
+                f" from {place} on, so nothing more is deleted",
             )
         self._is_full = excess > 0
 
 
-def tend(context: TaskContext, writer: LogWriter) -> int:
-    """Compress and delete what can be; returns by how many bytes the store is larger than it is meant to be."""
-    directory: Path = writer.directory
-    active = writer.sequence
+def renew(context: TaskContext, directory: Path, *, ended: bool = False) -> None:
+    """Say anew what the project needs of a store; `ended`: nothing more."""
+    claim = claim_of(context)
+    renew_claim(directory, context.project_id, replace(claim, needed=None) if ended else claim)
+
+
+def tend(writer: LogWriter) -> int:
+    """Compress and delete what can be; returns how many bytes the store is meant to hold at most."""
+    directory, active = writer.directory, writer.sequence
     compress_closed(directory, active, writer.check)
-    document = context.note("apply.position")
-    needed = from_json(Position, document).earliest if document is not None else None
-    options = apply_options(context)
-    kept = Kept(options.log_kept_hours * 3600.0, options.log_kept_bytes)
-    delete_passed(directory, active, needed, kept, writer.check)
-    return store_bytes(directory) - kept.bytes - SEGMENT_BYTES  # the one being written is no excess
+    with held_still(directory):
+        kept = kept_for(directory)
+        delete_passed(directory, active, first_needed(directory), kept, writer.check)
+    return kept.bytes

@@ -12,6 +12,17 @@ from ferryman.foundation.files import PRIVATE_FILE
 _WIDTH = 20
 
 
+def read_epoch(file: int) -> int:
+    """Return the epoch in an open ``epoch`` file; 0 for an empty one."""
+    return int(os.pread(file, _WIDTH, 0) or b"0")
+
+
+def stamp_epoch(file: int, epoch: int) -> None:
+    """Write an epoch into it, durably; the file is locked."""
+    os.pwrite(file, b"%0*d" % (_WIDTH, epoch), 0)
+    os.fsync(file)
+
+
 class EpochLock:
     """The file ``epoch`` of a store: its content is the epoch of the writer that came last.
 
@@ -37,8 +48,7 @@ class EpochLock:
         stored = os.pread(self._file, _WIDTH, 0)
         if stored > self._mine:
             raise self._lost(stored)
-        os.pwrite(self._file, self._mine, 0)
-        os.fsync(self._file)
+        stamp_epoch(self._file, self._epoch)
 
     def check(self) -> None:
         """Raise `LeaseLostError` unless we are still the writer that came last."""

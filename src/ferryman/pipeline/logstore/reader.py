@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from ferryman.foundation.errors import FerrymanError
@@ -26,6 +27,8 @@ READY_BYTES = 1 << 20
 """Records decoded ahead of their delivery, about."""
 PAUSE_SECONDS = 0.008
 """Longest sleep between two looks at the tail."""
+LOCATE_SECONDS = 1.0
+"""How often a reader at the tail asks whether its project reads another store now."""
 
 
 class _Cursor:
@@ -90,8 +93,11 @@ class _Cursor:
 class StoreReader:
     """See `contract.LogReader`."""
 
-    def __init__(self, directory: Path, start: Position) -> None:
+    def __init__(self, directory: Path, start: Position, locate: Callable[[Path], Path] = lambda last: last) -> None:
+        """Make a reader; `locate` is asked at the tail, now and then, where the store is now that was there last."""
         self._directory = directory
+        self._locate = locate
+        self._located_at = time.monotonic()
         self._position = start
         self._seen = start.order
         self._cursor: _Cursor | None = None
@@ -168,7 +174,19 @@ class StoreReader:
             if self._fill():
                 return True
             pause = min(pause * 2, PAUSE_SECONDS)
+            self._follow_move()
         return False
+
+    def _follow_move(self) -> None:
+        """Go on in another store when the project has got one: capture has begun anew, and the old one gets no more."""
+        if time.monotonic() - self._located_at < LOCATE_SECONDS:
+            return
+        self._located_at = time.monotonic()
+        directory = self._locate(self._directory)
+        if directory != self._directory:
+            self.close()
+            self._lengths.clear()
+            self._directory = directory
 
     def _fill(self) -> bool:
         """Decode some more records; whether there are any."""

@@ -9,13 +9,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
 
 from ferryman.foundation.files import open_private, sync_directory
 from ferryman.model.position import Position
+from ferryman.pipeline.logstore.claims import Kept
 from ferryman.pipeline.logstore.index import forget_index, read_index, rebuild
 from ferryman.pipeline.logstore.segment import (
     CHUNK,
@@ -31,14 +31,6 @@ from ferryman.pipeline.logstore.segment import (
 LEVEL = 3
 UNINDEXED_BYTES = 8 << 20
 """A closed segment with more bytes than this behind its last index entry gets a new index."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """How much is kept of what every reader has passed: nothing older than `seconds`, and about `bytes` at most."""
-
-    seconds: float
-    bytes: int
 
 
 def compress_closed(directory: Path, active: int, permitted: Callable[[], None]) -> int:

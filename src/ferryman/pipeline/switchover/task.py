@@ -13,7 +13,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
 from ferryman.model.project import StepProgress
 from ferryman.model.serial import to_json
 from ferryman.model.switchover import SUB_STEP, Stage, SubStep
-from ferryman.pipeline.logstore import remove_store
+from ferryman.pipeline.logstore import leave
 from ferryman.pipeline.precheck.project import check_project
 from ferryman.pipeline.precheck.step import failure
 from ferryman.pipeline.switchover.ends import Ends, ends_of, target_as_source
@@ -129,7 +129,7 @@ def _still_again(ends: Ends, _asked: Asked) -> Answer:
 def _stop_forward(ends: Ends, _asked: Asked) -> Answer:
     """Let the source's log go: nobody will read it for this project again."""
     ends.source.release_log(ends.context.project_id)
-    remove_store(ends.context.data_dir, ends.context.project_id)
+    leave(ends.context.data_dir, ends.context.project_id)
     return {}
 
 
