@@ -1,6 +1,6 @@
 """Projects on one source share one capture and one log store (ADR 0112).
 
-One dump connection at the source whatever dies; each project ends equal; the first is released while the second goes on;
+One dump connection at the source whatever dies (I8); each project ends equal; the first is released while the second goes on;
 a third begins at a second whose log only the store still has.
 """
 
