@@ -55,5 +55,5 @@ class FileContext:
 
 if __name__ == "__main__":
     config = json.loads(Path(sys.argv[1]).read_text())
-    lease.STALE_SECONDS = config["stale_seconds"]
+    lease.STALE_SECONDS = config.get("stale_seconds", lease.STALE_SECONDS)
     capture.run(FileContext(config))
