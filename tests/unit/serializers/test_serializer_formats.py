@@ -9,8 +9,8 @@ from serializer_cases import COLUMNS, LOAD, NAME, PLAIN, PLAIN_AFTER, border, dd
 
 from ferryman.foundation.errors import UsageError
 from ferryman.model.changes import Operation
-from ferryman.model.project import PublishOptions
-from ferryman.serializers import canal, dataworks, debezium, shareplex
+from ferryman.model.project import Endpoint, PublishOptions
+from ferryman.serializers import canal, dataworks, debezium, parquet, shareplex
 from ferryman.serializers.registry import FORMATS, serializer_for
 
 NOW = 1609344700.5
@@ -116,6 +116,15 @@ def test_a_format_without_records_of_transactions_is_refused_where_they_are_want
     with pytest.raises(UsageError, match=f"{name} has no records") as refused:
         serializer_for(PublishOptions(format=name, transactions=True))
     assert refused.value.code == "usage.wrong_option"
+
+
+def test_parquet_without_arrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="PARQUET needs Arrow") as refused:
+        serializer_for(PublishOptions(format="PARQUET"), Endpoint(scheme="file"))
+    assert (refused.value.code, refused.value.hint) == ("usage.wrong_option", "install it: pip install 'ferryman[lake]'")
+    with pytest.raises(UsageError, match="files only"):
+        serializer_for(PublishOptions(format="PARQUET"), Endpoint(scheme="kafka"))
 
 
 META = {

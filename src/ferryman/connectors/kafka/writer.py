@@ -22,6 +22,7 @@ TRANSACTION_MS = 600_000
 CALL_SECONDS = 60.0
 GIVE_UP_SECONDS = 600.0
 """So long the outcome of a commit is waited for."""
+CAUSE_SECONDS, _CAUSE_WAIT = 10.0, 0.2
 _FULL_WAIT = 0.1
 _PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
@@ -83,8 +84,14 @@ class _Sender:
             self.refused = True
 
     def raise_cause(self, producer: Producer) -> None:
-        """Raise what a delivery failed with, if that is why the transaction cannot go on; it is told by a callback."""
-        self._poll(producer, 0.2)
+        """Raise what a delivery failed with, if that is why the transaction cannot go on.
+
+        It is told by a callback, which on a busy machine comes some time behind the refusal of what follows.
+        """
+        deadline = time.monotonic() + CAUSE_SECONDS
+        self._poll(producer, _CAUSE_WAIT)
+        while self.failure is None and len(producer) and time.monotonic() < deadline:
+            self._poll(producer, _CAUSE_WAIT)
         self.raise_failure()
 
     def raise_failure(self) -> None:
