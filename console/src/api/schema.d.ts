@@ -1618,6 +1618,20 @@ export interface components {
             risks: components["schemas"]["RiskDocument"][];
         };
         /**
+         * AuditChange
+         * @description What changed: of which thing (``project np_1``), what of it, from what to what; long values by their length.
+         */
+        AuditChange: {
+            /** After */
+            after: unknown;
+            /** Before */
+            before: unknown;
+            /** Of */
+            of: string;
+            /** What */
+            what: string;
+        };
+        /**
          * AuditDocument
          * @description A change: who made it, from where, what was asked for without secrets, how it ended.
          */
@@ -1633,7 +1647,15 @@ export interface components {
              * Format: date-time
              */
             at: string;
-            /** Detail */
+            /**
+             * Changes
+             * @description What it changed; empty where nothing did, or something was made.
+             */
+            changes: components["schemas"]["AuditChange"][];
+            /**
+             * Detail
+             * @description What was asked for, secrets masked.
+             */
             detail: {
                 [key: string]: unknown;
             };
@@ -4203,6 +4225,11 @@ export interface components {
                 [key: string]: string[];
             };
             /**
+             * Message Trace
+             * @default false
+             */
+            message_trace: boolean;
+            /**
              * Partition
              * @default 0
              */
@@ -4238,6 +4265,11 @@ export interface components {
              * @default {database}.{table}
              */
             topic: string;
+            /**
+             * Transactions
+             * @default false
+             */
+            transactions: boolean;
             /**
              * With Schema
              * @default false
@@ -4276,6 +4308,11 @@ export interface components {
             key_columns: {
                 [key: string]: string[];
             };
+            /**
+             * Message Trace
+             * @default false
+             */
+            message_trace: boolean;
             /**
              * Partition
              * @default 0
@@ -4332,6 +4369,11 @@ export interface components {
             topic_options: {
                 [key: string]: string;
             };
+            /**
+             * Transactions
+             * @default false
+             */
+            transactions: boolean;
             /**
              * With Schema
              * @default false

@@ -26,6 +26,8 @@ export const movingEn = {
   'publish.partitions': 'Partitions of a topic that is made',
   'publish.replication': 'Copies of a topic that is made',
   'publish.heartbeat_seconds': 'Heartbeat after seconds without a message (0: none)',
+  'publish.transactions': 'Records of where transactions begin and end',
+  'publish.messageTrace': 'A trace of each message (brokers with traceTopicEnable)',
   'publish.producer_group': 'Producer group',
   'publish.tags': 'Tags',
   'publish.shards': 'Sharding columns (optional)',

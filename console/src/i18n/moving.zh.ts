@@ -26,6 +26,8 @@ export const movingZh = {
   'publish.partitions': '新建主题的分区数',
   'publish.replication': '新建主题的副本数',
   'publish.heartbeat_seconds': '多少秒没有消息后发送心跳（0：不发送）',
+  'publish.transactions': '发送事务开始与结束的记录',
+  'publish.messageTrace': '记录每条消息的轨迹（Broker 需开启 traceTopicEnable）',
   'publish.producer_group': '生产者组',
   'publish.tags': '标签（Tags）',
   'publish.shards': '分片列（可选）',

@@ -8,6 +8,8 @@ import { problemsOf } from './form';
 import type { PageProps } from './Wizard';
 
 const RULES = ['HASH', 'TABLE', 'ONE'] as const;
+/** Formats that have records of where transactions begin and end. */
+const TRANSACTIONAL = ['DEFAULT', 'DEFAULT_WITH_SCHEMA', 'DATAWORKS_V2', 'CLOUDEVENTS'];
 
 export function PublishFields({ form, change, strict }: PageProps) {
   const t = useText();
@@ -21,7 +23,7 @@ export function PublishFields({ form, change, strict }: PageProps) {
   return (
     <>
       <Form.Item label={t('publish.format')} htmlFor="publish-format" extra={t('publish.formatHint')}>
-        <Select id="publish-format" value={publish.format} onChange={(format: string) => set({ format })} options={formats.map((value) => ({ value, label: value }))} />
+        <Select id="publish-format" value={publish.format} onChange={(format: string) => set({ format, transactions: publish.transactions && TRANSACTIONAL.includes(format) })} options={formats.map((value) => ({ value, label: value }))} />
       </Form.Item>
       {publish.format === 'DEBEZIUM' && (
         <Form.Item>
@@ -76,6 +78,13 @@ export function PublishFields({ form, change, strict }: PageProps) {
         </Form.Item>
       )}
       <Whole name="heartbeat_seconds" least={0} publish={publish} set={set} />
+      {TRANSACTIONAL.includes(publish.format ?? 'DEFAULT') && (
+        <Form.Item>
+          <Checkbox checked={publish.transactions} onChange={(event: Ticked) => set({ transactions: event.target.checked })}>
+            {t('publish.transactions')}
+          </Checkbox>
+        </Form.Item>
+      )}
     </>
   );
 }
@@ -103,6 +112,11 @@ function Texts({ publish, set }: FieldProps) {
           <Input id={`publish-${name}`} value={publish[name]} onChange={(event) => set({ [name]: event.target.value })} />
         </Form.Item>
       ))}
+      <Form.Item>
+        <Checkbox checked={publish.message_trace} onChange={(event: Ticked) => set({ message_trace: event.target.checked })}>
+          {t('publish.messageTrace')}
+        </Checkbox>
+      </Form.Item>
     </>
   );
 }

@@ -68,10 +68,12 @@ export const EMPTY_PUBLISH: Publish = {
   replication: 1,
   exactly_once: true,
   heartbeat_seconds: 0,
+  transactions: false,
   key_columns: {},
   business: '',
   producer_group: 'OMS',
   tags: '',
+  message_trace: false,
 };
 
 export const EMPTY_FORM: WizardForm = {
