@@ -2575,7 +2575,7 @@ export interface components {
              * @default []
              */
             on_value: string[];
-            /** @description Of a synchronization; else the target's URL says it. */
+            /** @description Of a synchronization; else the URL says it. */
             publish?: components["schemas"]["PublishDocument"] | null;
             /**
              * Rename

@@ -122,7 +122,10 @@ def test_parquet_without_arrow_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(parquet, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="PARQUET needs Arrow") as refused:
         serializer_for(PublishOptions(format="PARQUET"), Endpoint(scheme="file"))
-    assert (refused.value.code, refused.value.hint) == ("usage.wrong_option", "install it: pip install 'ferryman[lake]'")
+    assert (refused.value.code, refused.value.hint) == (
+        "usage.wrong_option",
+        "install it: pip install 'ferryman[lake]'",
+    )
     with pytest.raises(UsageError, match="files only"):
         serializer_for(PublishOptions(format="PARQUET"), Endpoint(scheme="kafka"))
 
