@@ -1,4 +1,4 @@
-import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{X as t,j as n}from"./design-DmABUWE0.js";import{A as r,D as i,L as a,M as o,O as s,_ as c,g as l,p as u,v as d,x as f}from"./index-C_8ujfTq.js";var p=e(t(),1);function m(e){let t=e.split(`
+import{o as e}from"./rolldown-runtime-DLMaRju-.js";import{X as t,j as n}from"./design-DmABUWE0.js";import{A as r,D as i,L as a,M as o,O as s,_ as c,g as l,p as u,v as d,x as f}from"./index-Bcw0EE33.js";var p=e(t(),1);function m(e){let t=e.split(`
 
 `),n=t.pop()??``;return{messages:t.map(h).filter(e=>e!==null),rest:n}}function h(e){let t=`message`,n=[];for(let r of e.split(`
 `))r.startsWith(`event: `)?t=r.slice(7):r.startsWith(`data: `)&&n.push(r.slice(6));return n.length?{name:t,data:n.join(`
