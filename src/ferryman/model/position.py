@@ -15,10 +15,11 @@ class Position:
         kind: What `token` holds: ``binlog`` (MySQL family), ``lsn`` (PostgreSQL), ``scn`` (OceanBase).
         token: The place in the source's own words. ``binlog``: ``file``, ``offset`` (both as text) and, where the
             server has them, ``gtid`` (all transactions before the place), ``server`` (its UUID) and ``begun`` (the
-            Unix second at which it began the file): by these another log under the same names is noticed; ``prepared``
+            Unix second at which it began the file): by these another log under the same names is noticed (MariaDB:
+            ``server_id``); ``era`` counts how often the log went on in another server's files; ``prepared``
             names transactions that are open there. ``lsn``:
             ``lsn``, ``record`` (its number inside its transaction) and ``slot`` (what keeps the log from there on).
-        order: Compares places of one log: ``binlog``: ``(file number, offset)``.
+        order: Compares places of one log: ``binlog``: ``(era and file number, offset)``.
         time: When the transaction before the place was committed, Unix seconds; 0 when not known.
         since: The order of an earlier place whose log is still needed by who goes on from here (a transaction prepared
             there is not over); empty: none.
@@ -47,5 +48,7 @@ class Position:
         return hash((self.kind, self.order))
 
     def __str__(self) -> str:
-        hidden = {"begun", "slot", "prepared"} | ({"server", "gtid"} if "server" in self.token else set())
+        hidden = {"begun", "slot", "prepared", "server_id", "era"} | (
+            {"server", "gtid"} if "server" in self.token else set()
+        )
         return "/".join(value for key, value in self.token.items() if key not in hidden)

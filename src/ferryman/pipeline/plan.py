@@ -15,12 +15,12 @@ from ferryman.model.project import StepName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
-from ferryman.pipeline.logstore import join_at
+from ferryman.pipeline.logstore import join_at, last_position
 from ferryman.pipeline.logstore.joining import claim_of, reader_of
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, SchemaPlan
-from ferryman.spi.source import Source
+from ferryman.spi.source import MovingSource, Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
 
@@ -167,7 +167,10 @@ def source_of(context: TaskContext) -> Source:
     make = connector_for(context.spec.source).source
     if make is None:
         raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    return make(context.spec.source)
+    source = make(context.spec.source)
+    if isinstance(source, MovingSource):
+        return source.following(lambda: last_position(context.data_dir, context.project_id))
+    return source
 
 
 def target_of(context: TaskContext) -> Target:

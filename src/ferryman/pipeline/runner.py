@@ -12,6 +12,7 @@ from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.serial import to_json
 from ferryman.pipeline.logstore import leave
+from ferryman.pipeline.plan import source_of
 from ferryman.spi.connector import connector_for, is_sink
 from ferryman.spi.task import TaskContext
 
@@ -99,10 +100,7 @@ def settle_stop(context: TaskContext) -> bool:
         return True
     if not context.note(DRAIN_NOTE):
         return False
-    make_source = connector_for(context.spec.source).source
-    if make_source is None:
-        raise FerrymanError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    source = make_source(context.spec.source)
+    source = source_of(context)
     try:
         position = source.current_position()
     finally:

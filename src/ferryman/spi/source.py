@@ -251,6 +251,19 @@ class PostponingSource(Protocol):
 
 
 @runtime_checkable
+class MovingSource(Protocol):
+    """What a source offers besides when its log may go on in the files of another server (a failover)."""
+
+    def following(self, captured: Callable[[], Position | None]) -> Source:
+        """Return the source that tells its places as they lie behind those of the servers before.
+
+        Args:
+            captured: Returns the last place that has been captured; `None` where nothing is.
+        """
+        ...
+
+
+@runtime_checkable
 class MeasuredSource(Protocol):
     """What a source offers besides when its log has a length."""
 

@@ -251,7 +251,9 @@ def test_positions_without_identity_are_read_as_before():
     ],
 )
 def test_a_position_of_another_log_is_refused(known, variables, said):
-    start = binlog_position("b.000001", 500, **known)
+    identity = {"serving": {"server": known["server"]}} if "server" in known else {}
+    known = {key: value for key, value in known.items() if key != "server"}
+    start = binlog_position("b.000001", 500, **identity, **known)
     sent = (rotate(offset=500), description(), event(events.XID, bytes(8), end=550))
     with served(*sent, start=start, **variables) as records, pytest.raises(FerrymanError, match=said) as caught:
         next(records)
@@ -260,10 +262,11 @@ def test_a_position_of_another_log_is_refused(known, variables, said):
 
 @pytest.mark.parametrize(("found", "goes_on"), [(f"{ONE}:1-7", True), (f"{ONE}:1-8", False), (None, False)])
 def test_transactions_prove_that_another_server_has_the_same_log(monkeypatch, found, goes_on):
-    monkeypatch.setattr(binlog, "_gtids_before", lambda endpoint, place: found)
-    start = binlog_position("b.000001", 500, server=OTHER, begun="999", gtid=f"{ONE}:1-7")
+    monkeypatch.setattr(binlog, "holds", lambda connection, place, ours, stream: found == ours)
+    monkeypatch.setattr(binlog, "place_behind", lambda connection, ours, stream: None)
+    start = binlog_position("b.000001", 500, serving={"server": OTHER}, begun="999", gtid=f"{ONE}:1-7")
     sent = (rotate(offset=500), description(), event(events.XID, bytes(8), end=550))
-    outcome = contextlib.nullcontext() if goes_on else pytest.raises(FerrymanError, match="do not prove")
+    outcome = contextlib.nullcontext() if goes_on else pytest.raises(FerrymanError, match="no place in it")
     with served(*sent, start=start, **WITH_GTIDS) as records, outcome:
         assert next(records).position.token["server"] == ONE
 

@@ -219,6 +219,7 @@ def end(monkeypatch):
         source = target = staticmethod(lambda _: end)
 
     monkeypatch.setattr(runner, "connector_for", lambda _: FakeConnector)
+    monkeypatch.setattr(runner, "source_of", lambda _: end)
     monkeypatch.setattr(runner, "DRAIN_LOOK_SECONDS", 0.01)
     return end
 

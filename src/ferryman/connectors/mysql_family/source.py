@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.log import binlog, seconds
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
+from ferryman.connectors.mysql_family.log.identity import is_elsewhere
+from ferryman.connectors.mysql_family.log.position import era_of, in_era
 from ferryman.connectors.mysql_family.log.prepared import CommitOrder
 from ferryman.connectors.mysql_family.precheck.counting import count_values
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.mysql_family.rows.snapshot import open_snapshot
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.misfits import Question
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
@@ -29,6 +33,13 @@ class FamilySource:
     def __init__(self, endpoint: Endpoint) -> None:
         """Make a source; connects later."""
         self._endpoint = endpoint
+        self._captured: Callable[[], Position | None] = lambda: None
+
+    def following(self, captured: Callable[[], Position | None]) -> FamilySource:
+        """Return the source that tells its places as they lie behind those of the servers before."""
+        source = copy(self)
+        source._captured = captured
+        return source
 
     def check(self) -> None:
         """Connect and log in."""
@@ -46,7 +57,7 @@ class FamilySource:
     def consistent_reader(self, tables: Sequence[TableName]) -> tuple[TableReader, Position]:
         """Open a reader whose reads all see one moment, and the log position of that moment."""
         connection, position = open_snapshot(self._endpoint, tables)
-        return Reader(self._connect, connection), position
+        return Reader(self._connect, connection), self._placed(connection, position)
 
     def snapshot(self, table: Table, held: Position) -> tuple[TableReader, Position] | None:
         """Open a reader of one moment and return its place in the log; only MariaDB tells both without a lock."""
@@ -59,7 +70,22 @@ class FamilySource:
     def current_position(self) -> Position:
         """Return the end of the log now."""
         with self._connect() as connection:
-            return binlog.current_position(connection)
+            return self._placed(connection, binlog.current_position(connection))
+
+    def _placed(self, connection: Connection, position: Position) -> Position:
+        """Return a place in this server's files as one of the log that is being captured (ADR 0115).
+
+        Raises:
+            FerrymanError: ``endpoint.connection_lost``: it is another server, to which capture has not come yet.
+        """
+        captured = self._captured()
+        if captured is None or captured.kind != position.kind:
+            return position
+        if is_elsewhere(connection, captured):
+            raise FerrymanError(
+                "endpoint.connection_lost", f"capture has not come to the log of {connection.where} yet ({captured})"
+            )
+        return in_era(position, era_of(captured))
 
     def position_at(self, unix_seconds: int) -> Position:
         """Return the last position at or before that second."""

@@ -42,6 +42,7 @@ from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Writer
 from ferryman.pipeline.converting import converted_info, converting
 from ferryman.pipeline.logstore import in_commit_order, open_reader
+from ferryman.pipeline.plan import source_of
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.rules.source import ruled_source, unruled_source
@@ -378,10 +379,7 @@ def _position(document: Any) -> Position | None:
 
 
 def _source(context: TaskContext) -> Source:
-    connector = connector_for(context.spec.source)
-    if connector.source is None:
-        raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    return ruled_source(connector.source(context.spec.source), rules_of(context.spec))
+    return ruled_source(source_of(context), rules_of(context.spec))
 
 
 def _target(context: TaskContext) -> Target:

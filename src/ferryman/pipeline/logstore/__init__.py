@@ -17,6 +17,7 @@ from ferryman.pipeline.logstore.lease import StoreLease, Turn
 from ferryman.pipeline.logstore.memory import MemoryReader
 from ferryman.pipeline.logstore.reader import StoreReader
 from ferryman.pipeline.logstore.segment import position_at as _position_at
+from ferryman.pipeline.logstore.segment import sequences, tail_border
 from ferryman.pipeline.logstore.stores import (
     Reader,
     join,
@@ -41,6 +42,7 @@ __all__ = [
     "in_commit_order",
     "join",
     "join_at",
+    "last_position",
     "leave",
     "open_reader",
     "open_writer",
@@ -71,3 +73,10 @@ def in_commit_order(source: Source, log: LogReader, data_dir: Path, project_id: 
 def position_at(data_dir: Path, project_id: str, unix_seconds: float) -> Position | None:
     """Return the last kept transaction border at or before that second, or `None` when the store begins later."""
     return _position_at(store_directory(data_dir, project_id), unix_seconds)
+
+
+def last_position(data_dir: Path, project_id: str) -> Position | None:
+    """Return the last transaction border that has been captured, or `None` where there is no store."""
+    directory = store_directory(data_dir, project_id)
+    known = sequences(directory)
+    return tail_border(directory, known[-1]).position if known else None

@@ -32,6 +32,8 @@ from ferryman.pipeline.logstore.writer import LogWriter
 SHARED = "source-"
 IDENTITY = ("gtid", "server", "begun")
 """Members of a position's token that tell one log from another; compared where both places have them."""
+SERVER = ("server", "server_id")
+"""Those that tell whose files hold a place: the era of a place at another server is not known yet (ADR 0115)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def _serves(directory: Path, reader: Reader, needed: Position) -> bool:
     end = last or first
     if end is None or (last is not None and needed <= last):
         return False
-    return reader.is_of_source(end) and reader.is_of_source(needed)
+    moved = any(name in end.token and end.token[name] != needed.token.get(name, end.token[name]) for name in SERVER)
+    return not moved and reader.is_of_source(end) and reader.is_of_source(needed)
 
 
 def _border(directory: Path, place: Position) -> Position | None:

@@ -18,12 +18,14 @@ import pymysql.err
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import convert
 from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.elsewhere import gtid_at, holds, place_behind
 from ferryman.connectors.mysql_family.log.groups import GroupTracker
 from ferryman.connectors.mysql_family.log.gtid_sets import GtidSet
 from ferryman.connectors.mysql_family.log.identity import (
-    is_same_server,
+    compare_executed,
+    is_elsewhere,
     other_log,
-    server_identity,
+    serving,
     uses_gtids,
     variable,
 )
@@ -32,10 +34,12 @@ from ferryman.connectors.mysql_family.log.position import (
     FIRST_OFFSET,
     GtidState,
     binlog_position,
+    era_of,
     file_and_offset,
     file_number,
     lost_gtid,
 )
+from ferryman.connectors.mysql_family.log.refusals import refusal
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
@@ -49,12 +53,7 @@ _REGISTER_SLAVE, _BINLOG_DUMP = 0x15, 0x12
 _SEND_ANNOTATE_ROWS = 0x02
 _LARGEST_OFFSET = 0xFFFFFFFF
 _NO_LOG_HINT = "set log_bin=ON and binlog_format=ROW at the source and restart it"
-_GONE = ("could not find", "purged")
-"""Words of error 1236 that mean: the file asked for is not in the log (any more)."""
-_BEYOND = "to start replication from"
-"""Words of error 1236 that mean: the file is there and ends before the place (RESET MASTER, a tail lost in a crash)."""
 _TORN = b"truncated in the middle of event"
-_AGAIN = ("same server_uuid", "same server_id")
 
 
 def kept_seconds(connection: Connection) -> float | None:
@@ -74,11 +73,12 @@ def current_position(connection: Connection) -> Position:
     file, offset, *rest = _log_end(connection)
     seconds = float(connection.query("SELECT UNIX_TIMESTAMP(NOW(6))")[0][0])
     if connection.server.flavor == "mariadb":
-        return binlog_position(file, offset, gtid=_gtid_at(connection, file, offset), time=seconds)
+        gtid = gtid_at(connection, file, offset)
+        return binlog_position(file, offset, gtid=gtid, time=seconds, serving=serving(connection))
     told = len(rest) > 2 and (connection.server.flavor == "oceanbase" or uses_gtids(connection))
     executed = GtidSet.read(str(rest[2] or "")) if told else None
     gtid = executed.text if executed is not None else None
-    return binlog_position(file, offset, gtid=gtid, server=server_identity(connection), time=seconds)
+    return binlog_position(file, offset, gtid=gtid, serving=serving(connection), time=seconds)
 
 
 def _log_end(connection: Connection) -> tuple[str, int, *tuple[Any, ...]]:
@@ -93,8 +93,13 @@ def _log_end(connection: Connection) -> tuple[str, int, *tuple[Any, ...]]:
     return str(rows[0][0]), int(rows[0][1]), *rows[0][2:]
 
 
-def bytes_behind(connection: Connection, position: Position) -> int:
-    """Return how many bytes the server has written to its log behind `position`; files that are gone count nothing."""
+def bytes_behind(connection: Connection, position: Position) -> int | None:
+    """Return how many bytes the server has written to its log behind `position`; files that are gone count nothing.
+
+    `None` for a place in another server's files.
+    """
+    if is_elsewhere(connection, position):
+        return None
     file, offset = file_and_offset(position)
     last, end, *_ = _log_end(connection)
     if last == file:
@@ -103,26 +108,6 @@ def bytes_behind(connection: Connection, position: Position) -> int:
     sizes = {file_number(str(row[0])): int(row[1]) for row in connection.query("SHOW BINARY LOGS")}
     between = sum(size for number, size in sizes.items() if first < number < final)
     return max(0, sizes.get(first, offset) - offset) + between + end
-
-
-def _gtid_at(connection: Connection, file: str, offset: int) -> str | None:
-    """Return MariaDB's GTID state at a place; `None` elsewhere, and where the server cannot tell."""
-    if connection.server.flavor != "mariadb":
-        return None
-    found = connection.query("SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))[0][0]
-    return None if found is None else str(found)
-
-
-def _gtids_before(endpoint: Endpoint, place: Position) -> str | None:
-    """Return the transactions of a server's log up to a place in one of its files, read from the file's beginning."""
-    file, _ = file_and_offset(place)
-    with stream(endpoint, binlog_position(file, FIRST_OFFSET)) as records:
-        for record in records:
-            if record is None or not record.payload or record.position > place:
-                return None
-            if record.position == place:
-                return record.position.token.get("gtid") if record.boundary else None
-    return None
 
 
 @contextlib.contextmanager
@@ -157,7 +142,11 @@ class _BinlogStream:
         self._groups = GroupTracker()
         self._gtid: GtidState | GtidSet | None = None
         self._open_gtid = ""
-        self._server = ""
+        self._serving: dict[str, str] = {}
+        """By what a token names the server; empty before it has been asked."""
+        self._era = era_of(start)
+        self._moved: Position | None = None
+        """Where the log goes on, if that is at another server."""
         self._begun = start.token.get("begun", "")
         self._known_begun = self._begun
         """When the file we start in began, as we know it; empty once it has been compared."""
@@ -166,6 +155,9 @@ class _BinlogStream:
         """Ask for the log, then yield records, pulses and, when the server is silent, `None`."""
         self._prepare()
         packets = self._request()
+        if self._moved is not None:
+            warning = f"goes on at {self._where}, behind the same transactions, from {self._moved} on"
+            yield LogRecord(payload=b"", position=self._moved, boundary=True, warning=f"the source's log {warning}")
         while True:
             packet = packets.next()
             if packet is None:
@@ -177,7 +169,7 @@ class _BinlogStream:
             elif _TORN in packet and self._skip_torn_end():
                 packets = self._request()
             else:
-                raise self._refusal(packet)
+                raise refusal(packet, self._where, self._start, f"{self._file}/{self._offset}")
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -213,29 +205,45 @@ class _BinlogStream:
         connection.execute(f"SET @slave_uuid='{uuid.uuid4()}', @replica_uuid=@slave_uuid")
         if connection.server.flavor == "mariadb":
             connection.execute("SET @mariadb_slave_capability=4")
-            if self._gtid is None:
-                self._compare_gtid()
-        elif not self._server:
-            self._compare_server()
+        if not self._serving:
+            self._recognize()
 
-    def _compare_server(self) -> None:
-        """See that the position is one of this server, or that GTIDs prove that its log is the same up to there."""
+    def _recognize(self) -> None:
+        """See that the log still holds, up to our start, what it held when we were there; at another server, find the place."""
         ours = self._start.token.get("gtid")
-        self._server = server_identity(self._connection)
-        if not is_same_server(self._connection, self._server, self._start):
-            if not ours or _gtids_before(self._connection.endpoint, self._start) != ours:
-                raise other_log(self._where, self._start, "it is another server's, and GTIDs do not prove them equal")
+        self._serving = serving(self._connection)
+        mariadb = self._connection.server.flavor == "mariadb"
+        if is_elsewhere(self._connection, self._start):
             self._known_begun = ""
-        if ours is not None:
+            if ours is None or not holds(self._connection, self._start, ours, stream):
+                self._go_on_elsewhere(ours)
+        elif mariadb:
+            self._compare_gtid(ours)
+        else:
+            compare_executed(self._connection, self._start)
+        if mariadb and self._gtid is None and ours is not None:
+            self._gtid = GtidState(ours)
+        elif not mariadb and ours is not None:
             self._gtid = GtidSet.read(ours)
 
-    def _compare_gtid(self) -> None:
-        """See that the log still holds, up to our start, what it held when we were there (RESET MASTER, another server)."""
-        ours, server = self._start.token.get("gtid"), _gtid_at(self._connection, self._file, self._offset)
+    def _go_on_elsewhere(self, ours: str | None) -> None:
+        """Go on in the files of another server, behind the same transactions (ADR 0115)."""
+        if not ours:
+            raise other_log(self._where, self._start, "it is another server's, and GTIDs do not prove them equal")
+        found = place_behind(self._connection, ours, stream)
+        if found is None:
+            raise other_log(self._where, self._start, f"no place in it has just the transactions {ours}")
+        self._era += 1
+        self._move_to(*file_and_offset(found))
+        self._position = self._moved = self._here()
+
+    def _compare_gtid(self, ours: str | None) -> None:
+        """MariaDB: its GTIDs tell whether it is the same log (RESET MASTER)."""
+        server = gtid_at(self._connection, self._file, self._offset)
         if ours and server is not None and (gtid := lost_gtid(ours, server)):
             raise other_log(self._where, self._start, f"transaction {gtid} is not the last one of its domain there")
-        if ours is not None or server is not None:
-            self._gtid = GtidState(ours if ours is not None else server or "")
+        if ours is None and server is not None:
+            self._gtid = GtidState(server)
 
     def _request(self) -> PacketReader:
         raw, server_id = self._connection.raw, self._free_server_id()
@@ -303,7 +311,12 @@ class _BinlogStream:
     def _here(self) -> Position:
         gtid = self._gtid.text if self._gtid is not None else None
         return binlog_position(
-            self._file, self._offset, gtid=gtid, server=self._server, begun=self._begun, time=self._time
+            *(self._file, self._offset),
+            gtid=gtid,
+            begun=self._begun,
+            time=self._time,
+            era=self._era,
+            serving=self._serving,
         )
 
     def _without_checksum(self, event: bytes, header: events.EventHeader) -> bytes:
@@ -346,7 +359,7 @@ class _BinlogStream:
             self._open_gtid = head.text if head else ""
         elif header.type == events.GTID_LIST and isinstance(self._gtid, GtidState):
             self._compare_list(self._gtid, payload)
-        elif header.type == events.PREVIOUS_GTIDS and self._server:
+        elif header.type == events.PREVIOUS_GTIDS and "server" in self._serving:
             self._gtid = GtidSet.of_event(payload[events.HEADER_LENGTH :])
         elif header.type == events.GTID_TAGGED:
             self._gtid = None  # sets with tags are not followed: the server's UUID and the file's beginning must do
@@ -370,23 +383,6 @@ class _BinlogStream:
         high = self._offset & ~_LARGEST_OFFSET
         place = high | header.log_position
         self._offset = place if place >= self._offset else place + _LARGEST_OFFSET + 1
-
-    def _refusal(self, packet: bytes) -> FerrymanError:
-        """Turn an ERR or EOF packet into an error of ours."""
-        if packet[:1] != b"\xff" or len(packet) < 9:
-            return FerrymanError("endpoint.connection_lost", f"{self._where} ended the stream of its log")
-        errno, text = int.from_bytes(packet[1:3], "little"), packet[9:].decode("utf-8", "replace")
-        if errno != 1236:
-            return convert(pymysql.err.OperationalError(errno, text), where=self._where)
-        said = f"{self._where} refuses its log from {self._file}/{self._offset} on: {text}"
-        if any(words in text.lower() for words in _AGAIN):
-            return FerrymanError("endpoint.connection_lost", said)
-        if _BEYOND in text.lower():
-            return other_log(self._where, self._start, text)
-        if any(words in text.lower() for words in _GONE):
-            return FerrymanError("position.purged", said)
-        hint = "raise max_allowed_packet at the source, then resume" if "max_allowed_packet" in text else ""
-        return FerrymanError("log.corrupt", said, hint=hint)
 
 
 def _registration(server_id: int) -> bytes:

@@ -19,6 +19,19 @@ def server_identity(connection: Connection) -> str:
     return variable(connection, "server_uuid") if connection.server.flavor != "mariadb" else ""
 
 
+def serving(connection: Connection) -> dict[str, str]:
+    """Return by which entries of a token a place names the server whose files hold it."""
+    if connection.server.flavor == "mariadb":
+        return {"server_id": variable(connection, "server_id")}
+    found = server_identity(connection)
+    return {"server": found} if found else {}
+
+
+def is_elsewhere(connection: Connection, place: Position) -> bool:
+    """Whether a place is known to be one in the files of another server."""
+    return any(place.token.get(key, value) != value for key, value in serving(connection).items())
+
+
 def uses_gtids(connection: Connection) -> bool:
     """Whether every transaction of a MySQL has a GTID."""
     return variable(connection, "gtid_mode").upper() == "ON"
@@ -44,23 +57,18 @@ def variable(connection: Connection, name: str) -> str:
         return ""
 
 
-def is_same_server(connection: Connection, server: str, start: Position) -> bool:
-    """Whether a position is one of this very server.
-
-    Positions without identity (older ones) are taken for the server's.
+def compare_executed(connection: Connection, start: Position) -> None:
+    """See that a MySQL still knows all transactions before a place of its own; places without identity are not compared.
 
     Raises:
-        FerrymanError: ``position.other_log``: it is the server, but its log has been reset since.
+        FerrymanError: ``position.other_log``: its log has been reset since.
     """
     known = start.token.get("server")
-    if known and server and known != server:
-        return False
     ours = GtidSet.read(start.token.get("gtid", "")) if known else None
     if ours is not None and ours.text:
         theirs = executed_gtids(connection)
         if theirs is not None and not ours.within(theirs):
             raise other_log(connection.where, start, "it no longer knows all transactions before that place")
-    return True
 
 
 def other_log(where: str, start: Position, why: str) -> FerrymanError:

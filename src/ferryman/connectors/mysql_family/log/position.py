@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
@@ -11,11 +14,23 @@ from ferryman.model.position import Position
 KIND = "binlog"
 FIRST_OFFSET = 4
 """Behind the magic number of a file."""
+_ERA_BITS = 32
+"""Numbers of files have fewer."""
 _NUMBER = re.compile(r".*\.(\d+)\Z", re.DOTALL)
 
 
+_NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
 def binlog_position(
-    file: str, offset: int, *, gtid: str | None = None, server: str = "", begun: str = "", time: float = 0.0
+    file: str,
+    offset: int,
+    *,
+    gtid: str | None = None,
+    serving: Mapping[str, str] = _NOBODY,
+    begun: str = "",
+    time: float = 0.0,
+    era: int = 0,
 ) -> Position:
     """Make a position.
 
@@ -23,18 +38,32 @@ def binlog_position(
         file: The file's name.
         offset: The place in it.
         gtid: MariaDB: the last transaction of each domain before the place; MySQL: all transactions before it.
-        server: MySQL's ``server_uuid``.
+        serving: By what a place names the server whose files hold it (`log.identity.serving`).
         begun: Unix second at which the server began the file, as text.
         time: As in `Position`.
+        era: How often the log went on in another server's files (ADR 0115).
     """
     token = {"file": file, "offset": str(offset)}
     if gtid is not None:
         token["gtid"] = gtid
-    if server:
-        token["server"] = server
+    token |= serving
     if begun:
         token["begun"] = begun
-    return Position(kind=KIND, token=token, order=(file_number(file), offset), time=time)
+    if era:
+        token["era"] = str(era)
+    return Position(kind=KIND, token=token, order=(era << _ERA_BITS | file_number(file), offset), time=time)
+
+
+def era_of(position: Position) -> int:
+    """Return how often the log had gone on in another server's files."""
+    return int(position.token.get("era", 0))
+
+
+def in_era(position: Position, era: int) -> Position:
+    """Return a place in a server's own files as one of the log that has come to them."""
+    file, offset = file_and_offset(position)
+    token = {**position.token, "era": str(era)} if era else position.token
+    return replace(position, token=token, order=(era << _ERA_BITS | file_number(file), offset))
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,7 @@ from dataclasses import replace
 from itertools import count
 
 from ferryman.connectors.mysql_family.log import events
-from ferryman.connectors.mysql_family.log.position import binlog_position, file_and_offset
+from ferryman.connectors.mysql_family.log.position import binlog_position, era_of, file_and_offset
 from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
@@ -140,7 +140,7 @@ class CommitOrder:
     def _set_open(self, found: dict[str, Position]) -> None:
         self._open = found
         self._since = min((place.order for place in found.values()), default=())
-        self._text = " ".join(f"{name}@{'/'.join(map(str, file_and_offset(p)))}" for name, p in found.items())
+        self._text = " ".join(f"{name}@{_place(position)}" for name, position in found.items())
 
     def _stamped(self, record: LogRecord) -> LogRecord:
         return replace(record, position=self._stamp(record.position)) if self._open else record
@@ -206,6 +206,11 @@ def _read(text: str) -> dict[str, Position]:
     found = {}
     for entry in text.split():
         name, _, place = entry.partition("@")
-        file, _, offset = place.rpartition("/")
-        found[name] = binlog_position(file, int(offset))
+        file, offset, *era = place.split("/")
+        found[name] = binlog_position(file, int(offset), era=int(era[0]) if era else 0)
     return found
+
+
+def _place(position: Position) -> str:
+    parts = [*map(str, file_and_offset(position)), *([str(era)] if (era := era_of(position)) else [])]
+    return "/".join(parts)

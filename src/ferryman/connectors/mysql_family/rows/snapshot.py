@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.errors import PRIVILEGE
+from ferryman.connectors.mysql_family.log.identity import serving
 from ferryman.connectors.mysql_family.log.position import binlog_position
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
@@ -68,7 +69,7 @@ def _mariadb_snapshot(connection: Connection) -> Position:
     if not file:
         raise _no_log(connection)
     gtid = connection.query("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))[0][0]
-    return binlog_position(file, int(offset), gtid=str(gtid or ""), time=time.time())
+    return binlog_position(file, int(offset), gtid=str(gtid or ""), time=time.time(), serving=serving(connection))
 
 
 def _locked_snapshot(connection: Connection, endpoint: Endpoint, tables: Sequence[TableName]) -> Position:
