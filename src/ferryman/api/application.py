@@ -147,4 +147,14 @@ def _complaint(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"the request is not JSON: {error.get('ctx', {}).get('error', '')}"
     path = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
-    return f"parameter {path}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    problem = _PLAINLY.get(error["type"]) or f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"parameter {path}: {problem}"
+
+
+_PLAINLY = {
+    "extra_forbidden": "there is no such parameter",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+}
+"""Complaints that would name our classes, or sound like them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,8 @@ BODY_LIMIT = 8 * 2**20
 
 STREAMS = "/api/v1/live/"
 """Answers below do not end by themselves."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -69,6 +73,11 @@ class Protection:
         body = await _whole_body(receive, self._body_limit)
         if body is None:
             await self._too_large(scope)(scope, receive, outcome.send)
+            return
+        if _has_half_character(body):
+            error = FerrymanError("api.malformed", "the request holds half a character (a lone surrogate)")
+            await error_response(scope["path"], error)(scope, receive, outcome.send)
+            await record(self._access, scope, body, outcome.text)
             return
         changed: list[dict[str, Any]] = []
         TRAIL.set(changed)
@@ -135,6 +144,19 @@ async def _whole_body(receive: Receive, limit: int) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _has_half_character(body: bytes) -> bool:
+    """Whether JSON carries a surrogate without its other half: no database and no answer can hold it."""
+    if not _SURROGATE.search(body):
+        return False
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):  # no JSON: whoever reads it says so
+        return False
+    return False
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -80,3 +80,12 @@ def test_long_values_and_many_changes_are_told_by_their_number():
     found = trail.TRAIL.get()
     assert (len(found), found[-1]["of"]) == (1001, "more")
     trail.TRAIL.reset(token)
+
+
+def test_half_a_character_is_refused_before_anything_reads_it(client):
+    kind = {"content-type": "application/json"}
+    for body in (b'{"project": "\\ud800", "minutes": 5}', b'{"\\uDFFF": 1}'):
+        refused = client.post("/api/v1/alerts/silences", content=body, headers=kind)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "api.malformed")
+    whole = client.post("/api/v1/alerts/silences", content=b'{"reason": "\\ud83d\\ude00", "minutes": 5}', headers=kind)
+    assert whole.status_code == 201, whole.text

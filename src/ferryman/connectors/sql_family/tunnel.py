@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
@@ -195,10 +196,11 @@ def _not_connected(error: BaseException, way: Way, seen: list[asyncssh.SSHKey]) 
         return FerrymanError("ssh.host_key_unknown", f"{server} shows a key that nobody has confirmed: {shown}")
     if isinstance(error, ssh.PermissionDenied):
         return FerrymanError("ssh.access_denied", f"{server} refused the login")
-    reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error) or "no answer in time"
+    number = getattr(error, "errno", None)  # asyncio's own words would repeat the address as a Python tuple
+    reason = getattr(error, "reason", "") or (os.strerror(number) if number and number > 0 else str(error))
     return FerrymanError(
         "endpoint.unreachable",
-        f"{server}, on the way to {way.host}:{way.port}, cannot be connected to: {reason}",
+        f"{server}, on the way to {way.host}:{way.port}, cannot be connected to: {reason or 'no answer in time'}",
         hint="check host and port of the SSH server, and that it runs",
     )
 
