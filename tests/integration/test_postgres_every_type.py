@@ -135,7 +135,7 @@ def test_every_value_arrives_exactly_by_load_and_by_log(moved: PostgresProject) 
                 wrong.append((name, [str(value)[:60] for value in found]))
         assert not wrong, f"{table} at {moved.target.kind}: {wrong}"
     assert moved.mismatches() == {}
-    told = str(moved.made.progress.info["conversions"])
+    told = str(moved.made.note("schema.plan")["conversions"])
     assert all(word in told for word in ("boolean becomes", "int4range becomes", "timestamp with time zone becomes"))
 
 

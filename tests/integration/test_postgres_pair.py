@@ -184,7 +184,7 @@ def test_postgresql_moves_into_postgresql_with_every_value_as_it_is(project: Pos
     # Both databases write one log, so that apply, which has ended, never passes its end: no use in waiting for it.
     project.spec = dataclasses.replace(project.spec, verify=VerifyOptions(recheck_seconds=1))
     assert project.mismatches() == {}
-    told = str(project.made.progress.info["conversions"])
+    told = str(project.made.note("schema.plan")["conversions"])
     assert "numbered_partial: the unique index is left out" in told.replace("', 'message': '", ": ")
 
 

@@ -36,7 +36,7 @@ from ferryman.spi.url import format_url
 LOOK_SECONDS = 0.25
 RELEASE_SECONDS = 120.0
 RENAMES_SHOWN = 5
-CHOSEN = frozenset({"apply.ddl_unknown", "apply.conflict", "target.ddl_failed"})
+CHOSEN = frozenset({"apply.ddl_unknown", "apply.conflict", "target.ddl_failed", "schema.index_failed"})
 """Where an operator may decide how to go on; decisions are taken by the service."""
 _FOLLOW = "The same command once more brings what has changed since; --stop-when never keeps following."
 

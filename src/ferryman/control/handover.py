@@ -116,7 +116,7 @@ def _settle(tx: Transaction, box: SecretBox, change: ObjectChange) -> None:
     merged, _ = objects.with_added(parent.spec.selection, change.objects, change.rename)
     select(tx, box, parent, merged)
     _take_notes(tx, change)
-    for name in (StepName.LOAD, StepName.VERIFY):
+    for name in (StepName.SCHEMA, StepName.LOAD, StepName.INDEX, StepName.VERIFY):
         steps.report_tables(tx, change.project_id, name, steps.tables(tx, change.sub_project_id, name))
     mismatches.move(tx, change.sub_project_id, change.project_id)
     _forget_notes(tx, change.project_id)

@@ -270,23 +270,34 @@ def choose(tx: Transaction, project_id: str, choice: str, sql: str, object_name:
 
 
 def _choose_for_object(tx: Transaction, project_id: str, choice: str, sql: str, name: str) -> None:
-    """Have the schema step run other SQL for an object that could not be made."""
-    if choice != "apply" or not sql.strip():
-        raise UsageError(
-            "project.invalid",
-            f"for {name} there is the choice `apply` with SQL",
-            hint="`projects remove` leaves an object out, `projects resume` tries it again as it is",
-        )
-    row = next((row for row in steps.of_project(tx, project_id) if row.name is StepName.SCHEMA), None)
-    made = [] if row is None or row.status is not StepStatus.FAILED else row.progress.info.get("objects", [])
-    failed = [str(each["object"]) for each in made if each["state"] == "failed"]
-    if name not in failed:
+    """Have the step run other SQL for an object that could not be made, or leave an index out."""
+    step, failed = _not_made(tx, project_id)
+    label = next((each for each in failed if name in (each, each.partition(" ")[2])), None)
+    if label is None:
         known = f"; those that could not: {', '.join(failed[:10])}" if failed else ""
         raise UsageError(
             "project.invalid", f"{name} is no object of project {project_id} that could not be made{known}"
         )
-    notes.put(tx, project_id, OBJECTS_NOTE, {**(notes.get(tx, project_id, OBJECTS_NOTE) or {}), name: sql}, unix_now())
-    events.add(tx, project_id, unix_now(), "info", f"{name} will be made by other SQL", step=StepName.SCHEMA.value)
+    skips = choice == "skip" and step is StepName.INDEX and not sql.strip()
+    if not skips and (choice != "apply" or not sql.strip()):
+        raise UsageError(
+            "project.invalid",
+            f"for {name} there is the choice `apply` with SQL" + (", or `skip`" if step is StepName.INDEX else ""),
+            hint="`projects remove` leaves an object out, `projects resume` tries it again as it is",
+        )
+    chosen = {**(notes.get(tx, project_id, OBJECTS_NOTE) or {}), label: sql.strip() and sql}
+    notes.put(tx, project_id, OBJECTS_NOTE, chosen, unix_now())
+    message = f"{label} {'is left out' if skips else 'will be made by other SQL'}"
+    events.add(tx, project_id, unix_now(), "info", message, step=step.value)
+
+
+def _not_made(tx: Transaction, project_id: str) -> tuple[StepName, list[str]]:
+    """Return the step that has failed to make objects, and these objects as its listing names them."""
+    for row in steps.of_project(tx, project_id):
+        if row.name in {StepName.SCHEMA, StepName.INDEX} and row.status is StepStatus.FAILED:
+            listed = steps.tables(tx, project_id, row.name)
+            return row.name, [each.table for each in listed if each.state == "failed"]
+    return StepName.SCHEMA, []
 
 
 def _conflict(tx: Transaction, project_id: str) -> dict[str, Any] | None:

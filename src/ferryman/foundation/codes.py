@@ -245,6 +245,9 @@ _OTHERS: dict[str, Code] = {
     "rules.value_refused": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "change the row at the source, or start anew with another row filter"
     ),
+    "schema.index_failed": Code(
+        1, "manual", "INNER_ERROR", "mend what its message says, then resume; or leave it out: `projects choose … skip`"
+    ),
     "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
     "schema.name_collision": Code(
         2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"

@@ -12,5 +12,10 @@ class TableName:
     database: str
     table: str
 
+    @property
+    def lowered(self) -> TableName:
+        """The name as a server sees it that does not tell upper from lower case."""
+        return TableName(self.database.lower(), self.table.lower())
+
     def __str__(self) -> str:
         return f"{self.database}.{self.table}"

@@ -106,25 +106,49 @@ class StopWhen(enum.Enum):
     CAUGHT_UP = "caught-up"
 
 
+class SpeedMode(enum.Enum):
+    """How much of source and target a load may take (OMS fullTransferSpeedMode)."""
+
+    STEADY = "steady"
+    """As little as goes on beside others: few streams, small writes, a pause behind each, the first to step back."""
+    NORMAL = "normal"
+    """What both bear; it steps back when the source is busy with others."""
+    FAST = "fast"
+    """All that makes it faster; it never stops for others."""
+
+
+_SIDE_BY_SIDE = {SpeedMode.STEADY: 2, SpeedMode.NORMAL: 4, SpeedMode.FAST: 8}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
     """How existing rows are copied.
 
     Attributes:
-        streams: Parallel streams; 0 chooses.
+        mode: How much it may take; streams and batches adapt within it.
+        streams: Parallel streams, exactly so many; 0 lets them adapt.
+        batch_rows: Most rows written at a time (a multiple of 8 is taken); 0 lets them adapt.
+        source_running: From so many statements of others running at the source on it steps back; 0: as the mode says.
         allow_target_not_empty: Load into tables that hold rows (OMS allowDestTableNotEmpty).
         defer_index_creation: Make secondary indexes after the load.
         rows_per_second: Most rows a second, over all streams; 0 = no limit (OMS throttleRps).
         bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
     """
 
+    mode: SpeedMode = SpeedMode.NORMAL
     streams: int = 0
-    batch_rows: int = 1000
+    batch_rows: int = 0
+    source_running: int = 0
     chunk_rows: int = 50_000
     allow_target_not_empty: bool = False
     defer_index_creation: bool = False
     rows_per_second: int = 0
     bytes_per_second: int = 0
+
+    @property
+    def side_by_side(self) -> int:
+        """How many objects are made at once."""
+        return self.streams or _SIDE_BY_SIDE[self.mode]
 
 
 class ConflictPolicy(enum.Enum):

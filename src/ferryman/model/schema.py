@@ -253,12 +253,19 @@ class Schema:
     left_out: tuple[LeftOut, ...] = ()
     traits: ServerTraits = ServerTraits()
     _by_name: dict[TableName, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_lowered: dict[TableName, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: TableName) -> Table | None:
         """Return the table of that exact name, or `None`."""
         if not self._by_name and self.tables:
             self._by_name.update({table.name: table for table in self.tables})
         return self._by_name.get(name)
+
+    def folded_table(self, name: TableName) -> Table | None:
+        """Return the first table whose name differs from that one in case at most, or `None`."""
+        if not self._by_lowered and self.tables:
+            self._by_lowered.update({table.name.lowered: table for table in reversed(self.tables)})
+        return self._by_lowered.get(name.lowered)
 
     def with_table(self, table: Table, *, instead_of: TableName | None = None) -> Schema:
         """Return a schema in which `table` stands in place of the one named so (or of `instead_of`), or is added."""

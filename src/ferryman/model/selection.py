@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ferryman.model.names import TableName
@@ -16,6 +17,31 @@ SYSTEM_DATABASES = frozenset(
 """Databases of the MySQL family, and schemas of PostgreSQL, that no project moves."""
 _SHADOW = re.compile(r"(_+)(.+?)(?:_\d{14})?_(?:gho|del|new|old)", re.DOTALL)
 """Tables of online schema changes: gh-ost's ``_t_gho`` and ``_t_del``, pt-online-schema-change's ``_t_new`` and ``_t_old``."""
+
+
+class PatternSet:
+    """Patterns made ready to be asked: those that name a single object are looked up, however many there are."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        parts = [split_name(pattern) for pattern in patterns]
+        self._names = {(unquoted(d), unquoted(t)) for d, t in parts if t and _is_exact(d) and _is_exact(t)}
+        self._open = [(d, t or "*") for d, t in parts if not (t and _is_exact(d) and _is_exact(t))]
+        self._databases = {unquoted(d) for d, _ in parts if _is_exact(d)}
+        self._open_databases = {d for d, _ in parts if not _is_exact(d)}
+
+    def name(self, name: TableName) -> bool:
+        """Whether any of them names this object."""
+        if (name.database, name.table) in self._names:
+            return True
+        return any(_part_matches(d, name.database) and _part_matches(t, name.table) for d, t in self._open)
+
+    def name_any_in(self, database: str) -> bool:
+        """Whether any of them may name an object of this database."""
+        return database in self._databases or any(_part_matches(d, database) for d in self._open_databases)
+
+    def name_all_in(self, database: str) -> bool:
+        """Whether one of them names the whole database."""
+        return any(t == "*" and _part_matches(d, database) for d, t in self._open)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +64,22 @@ class Selection:
     rename: dict[str, str] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
     columns: dict[str, ColumnRules] = field(default_factory=dict)
+    _chosen: PatternSet = field(init=False, repr=False, compare=False)
+    _excluded: PatternSet = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_chosen", PatternSet(self.objects))
+        object.__setattr__(self, "_excluded", PatternSet(self.exclude))
 
     def includes(self, name: TableName) -> bool:
         """Whether the project moves this table or view."""
         if name.database.casefold() in SYSTEM_DATABASES:
             return False
-        chosen = not self.objects or any(matches(pattern, name) for pattern in self.objects)
-        return chosen and not any(matches(pattern, name) for pattern in self.exclude)
+        return (not self.objects or self._chosen.name(name)) and not self._excluded.name(name)
 
     def shadowed(self, name: TableName) -> TableName | None:
         """Return the table of which an online schema change may have made this one, if that moves and this one does not."""
-        if self.includes(name) or any(matches(pattern, name) for pattern in self.exclude):
+        if self.includes(name) or self._excluded.name(name):
             return None
         return next((base for base in shadow_bases(name) if self.includes(base)), None)
 
@@ -60,9 +91,8 @@ class Selection:
         """Whether any table of this database may be moved."""
         if database.casefold() in SYSTEM_DATABASES:
             return False
-        chosen = not self.objects or any(_part_matches(split_name(text)[0], database) for text in self.objects)
-        parts = [split_name(text) for text in self.exclude]
-        return chosen and not any(table in {"", "*"} and _part_matches(name, database) for name, table in parts)
+        chosen = not self.objects or self._chosen.name_any_in(database)
+        return chosen and not self._excluded.name_all_in(database)
 
     def target_name(self, name: TableName) -> TableName:
         """Return the target's name of a source table."""
@@ -112,6 +142,10 @@ def split_name(text: str) -> tuple[str, str]:
 
 def _quoted(part: str) -> bool:
     return len(part) > 1 and part[0] == part[-1] == "`"
+
+
+def _is_exact(part: str) -> bool:
+    return _quoted(part) or not set("*?") & set(part)
 
 
 def unquoted(part: str) -> str:

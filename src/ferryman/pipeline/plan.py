@@ -12,7 +12,7 @@ from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import StepName
-from ferryman.model.schema import Schema, ServerTraits, Table
+from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.logstore import join_at, last_position
@@ -152,14 +152,7 @@ def find_table(schema: Schema, name: TableName) -> Table | None:
     found = schema.table(name)
     if found is not None or schema.traits.lower_case_names == 0:
         return found
-    return schema.table(folded(name, schema.traits)) or next(
-        (table for table in schema.tables if folded(table.name, schema.traits) == folded(name, schema.traits)), None
-    )
-
-
-def folded(name: TableName, traits: ServerTraits) -> TableName:
-    """Return a name as the server compares it."""
-    return TableName(name.database.lower(), name.table.lower()) if traits.lower_case_names else name
+    return schema.folded_table(name)
 
 
 def source_of(context: TaskContext) -> Source:

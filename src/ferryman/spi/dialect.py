@@ -37,6 +37,11 @@ class DdlStatement:
         sql: The statement, in the target's dialect.
         after_load: Whether it may (or must) wait until the rows are there.
         fallback: What to run when the engine refuses `sql` (a table without its partitions); empty for none.
+        action: How it is written behind the statement of another part of the same table, with a comma between: one pass
+            over the rows makes both. Empty: it stands alone.
+        beside: Whether it may run while another part of the same table is made.
+        needed: Whether a refusal stops the step, until somebody has mended it or leaves the object out; of a database or
+            a table it always does. Else it is a warning.
     """
 
     kind: str
@@ -44,6 +49,14 @@ class DdlStatement:
     sql: str
     after_load: bool = False
     fallback: str = ""
+    action: str = ""
+    beside: bool = False
+    needed: bool = False
+
+    @property
+    def label(self) -> str:
+        """What it is called where all objects stand in one list: parts of a table may have the same name."""
+        return self.object if self.kind == "table" else f"{self.kind} {self.object}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,8 +79,9 @@ def misbehave(context):
     if word == "ddl":
         raise FerrymanError("target.ddl_failed", "told to stop", context={"position": "b.1/42", "sql": "x"})
     if word == "objects":
-        states = [{"object": f"d.{rest}", "state": "failed"}, {"object": "d.fine", "state": "done"}]
-        context.report(StepProgress(info={"objects": states}))
+        name, _, kind = rest.partition(" ")
+        made = [TableProgress(table=f"{kind}d.{name}", state="failed"), TableProgress(table="d.fine", state="done")]
+        context.report(StepProgress(), made)
         raise FerrymanError("schema.failed", "told to fail")
     if word == "raise":
         raise RuntimeError("a secret: geheim")

@@ -440,6 +440,16 @@ def test_an_object_that_could_not_be_made_gets_other_sql(stage):
     assert stage.service.wait(project, PATIENCE).status is P.FINISHED
 
 
+def test_an_index_that_could_not_be_made_can_be_left_out(stage):
+    stage.misbehave("index", "objects idx index ")
+    project = stage.run(FULL)
+    assert stage.service.wait(project, PATIENCE).status is P.FAILED
+    stage.service.choose(project, "skip", object_name="d.idx")
+    assert stage.service.note(project, "schema.objects") == {"index d.idx": ""}
+    stage.service.resume_project(project)
+    assert stage.service.wait(project, PATIENCE).status is P.FINISHED
+
+
 def test_the_data_directory_is_private(stage):
     project = stage.run(FULL)
     stage.service.wait(project, PATIENCE)

@@ -17,13 +17,14 @@ from ferryman.api.native.ssh_documents import SshDocument, endpoint_asked
 from ferryman.control.reachability import check_endpoint
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.project import Endpoint, ProjectSpec, StepName
+from ferryman.model.project import Endpoint, ProjectSpec, StepName, TableProgress
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.precheck import check_project
 from ferryman.serializers.registry import FORMATS
-from ferryman.spi.connector import Connector, connector_for, connectors
+from ferryman.spi.connector import Connector, connector_for, connectors, is_sink
+from ferryman.spi.dialect import SchemaPlan
 
 SAMPLES_SHOWN = 400
 """Points of a chart: longer spans are thinned to the worst of each interval."""
@@ -274,23 +275,34 @@ def _greatest(values: Iterable[float | None]) -> float | None:
 
 
 def _schema(service: Service, project_id: str) -> list[ObjectSchema]:
-    project = service.project(project_id, tables=False)
-    step = project.step(StepName.SCHEMA)
-    info = step.progress.info if step is not None else {}
+    project = service.project(project_id)
+    made = [step for name in (StepName.SCHEMA, StepName.INDEX) if (step := project.step(name)) is not None]
+    rows = {row.table: row for step in made for row in step.tables}
+    if is_sink(project.spec.target):
+        return [_topic(row) for row in rows.values()]
+    noted = service.note(project_id, "schema.plan")
+    plan = from_json(SchemaPlan, noted) if noted is not None and made else SchemaPlan()
     sources = _source_statements(project.spec, service.note(project_id, "schema.source"))
-    conversions = info.get("conversions", [])
+    changes = _by_object(plan, [change for step in made for change in step.progress.info.get("conversions", ())])
     return [
         ObjectSchema(
-            object=each["object"],
-            kind=each["kind"],
-            state=each["state"],
-            message=each["message"],
-            source=sources.get((each["kind"], each["object"]), ""),
-            target=each["sql"],
-            conversions=[ConversionDocument(**change) for change in conversions if _concerns(change["path"], each)],
+            object=each.object,
+            kind=each.kind,
+            state=rows[each.label].state,
+            message=rows[each.label].message,
+            source=sources.get((each.kind, each.object), ""),
+            target=each.sql,
+            conversions=changes.get(each.object, []) if each.kind in {"table", "view", "database"} else [],
         )
-        for each in info.get("objects", [])
+        for each in plan.statements
+        if each.label in rows
     ]
+
+
+def _topic(row: TableProgress) -> ObjectSchema:
+    return ObjectSchema(
+        object=row.table, kind="topic", state=row.state, message=row.message, source="", target="", conversions=[]
+    )
 
 
 def _source_statements(spec: ProjectSpec, note: Any) -> dict[tuple[str, str], str]:
@@ -303,11 +315,17 @@ def _source_statements(spec: ProjectSpec, note: Any) -> dict[tuple[str, str], st
     return {(each.kind, each.object): each.sql for each in statements}
 
 
-def _concerns(path: str, each: dict[str, Any]) -> bool:
-    name = str(each["object"])
-    return each["kind"] in {"table", "view", "database"} and (
-        path == name or (each["kind"] == "table" and path.startswith(f"{name}."))
-    )
+def _by_object(plan: SchemaPlan, added: Iterable[dict[str, Any]]) -> dict[str, list[ConversionDocument]]:
+    """Return conversions by the target's name of the object they are of: a column's are its table's."""
+    targets = {str(source): str(table.name) for source, table in plan.tables.items()}
+    names = {name: name for name in targets.values()} | targets
+    found: dict[str, list[ConversionDocument]] = {}
+    for change in (*(to_json(each) for each in plan.conversions), *added):
+        path = str(change["path"])
+        prefixes = [path, *(path[:place] for place, char in enumerate(path) if char == ".")]
+        owner = next((names[prefix] for prefix in prefixes if prefix in names), path)
+        found.setdefault(owner, []).append(ConversionDocument(**change))
+    return found
 
 
 def _wanted(each: ObjectSchema, search: str, only: str) -> bool:

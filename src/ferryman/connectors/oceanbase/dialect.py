@@ -22,6 +22,7 @@ OCEANBASE = Rules(
     linear_partitions=False,
     chained_generated=False,
     one_action=True,
+    joins_indexes=False,
 )
 """What every OceanBase takes; `MySqlDialect.fitted` adds what the very server knows beyond it."""
 

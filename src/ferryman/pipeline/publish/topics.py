@@ -32,10 +32,11 @@ def run(context: TaskContext) -> None:
         sink.prepare()
         names = _topics(context, schema)
         there = sink.topics(names)
+        made = ("made", "was there")
         for number, name in enumerate(names, 1):
             if name not in there:
                 sink.make_topic(_plan(context, name))
-            _report(context, names[:number], names, there)
+            _report(context, TableProgress(table=name, state="done", message=made[name in there]), number, len(names))
         _fix(context, sink, names)
     ensure(context)
 
@@ -50,17 +51,8 @@ def _plan(context: TaskContext, name: str) -> TopicPlan:
     )
 
 
-def _report(context: TaskContext, done: list[str], names: list[str], there: dict[str, int]) -> None:
-    objects = [
-        {"kind": "topic", "object": name, "state": "done", "message": "was there" if name in there else "made"}
-        for name in done
-    ]
-    message = f"{len(done)} of {len(names)} topics"
-    percent = 100 * len(done) // max(1, len(names))
-    context.report(
-        StepProgress(percent=percent, message=message, info={"objects": objects}),
-        [TableProgress(table=done[-1], state="done")],
-    )
+def _report(context: TaskContext, topic: TableProgress, done: int, total: int) -> None:
+    context.report(StepProgress(percent=100 * done // total, message=f"{done} of {total} topics"), [topic])
 
 
 def ensure(context: TaskContext) -> None:

@@ -7,14 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ferryman.model.project import StepProgress
+from ferryman.model.project import StepProgress, TableProgress
 from ferryman.model.serial import to_json
 from ferryman.spi.dialect import Conversion, DdlStatement
 from ferryman.spi.task import TaskContext
 
 SHOW_SECONDS = 0.5
-"""The whole list is told at most this often: it is long where there are many tables."""
-WAITING, DONE, CONVERTED, FAILED = "waiting", "done", "converted", "failed"
+"""How often what has changed is told at most."""
+WAITING, RUNNING, DONE, CONVERTED, FAILED, SKIPPED = "waiting", "running", "done", "converted", "failed", "skipped"
+_OPEN = frozenset({WAITING, RUNNING})
 
 
 @dataclass(slots=True)
@@ -25,33 +26,53 @@ class ObjectState:
     state: str = WAITING
     message: str = ""
 
+    @property
+    def shown(self) -> TableProgress:
+        """The object as a line of the step's listing; its SQL stands in the plan."""
+        return TableProgress(table=self.statement.label, state=self.state, message=self.message)
+
 
 class Report:
-    """The states of all objects of one run; thread-safe."""
+    """The states of all objects of one run; thread-safe.
 
-    def __init__(
-        self, context: TaskContext, statements: Sequence[DdlStatement], conversions: Sequence[Conversion]
-    ) -> None:
+    It is known which objects have changed, and how many are settled: showing costs what has happened since, however many
+    objects there are.
+    """
+
+    def __init__(self, context: TaskContext, statements: Sequence[DdlStatement]) -> None:
         """Begin with everything waiting."""
         self._context = context
-        self._conversions = list(conversions)
-        self._converted = {each.path for each in conversions}
+        self._added: list[Conversion] = []
         self._lock = threading.Lock()
         self._shown = 0.0
+        self._settled = self._failed = 0
         self.states = [ObjectState(statement) for statement in statements]
+        self._changed = dict.fromkeys(range(len(self.states)))  # in order: what is told first, is listed first
+
+    def begin(self, places: Sequence[int]) -> None:
+        """Note that these objects are being made and show it."""
+        with self._lock:
+            for place in places:
+                self._set(place, RUNNING, "")
+            self._show_if_due()
 
     def settle(self, place: int, state: str, message: str = "") -> None:
         """Note how an object went and show it."""
         with self._lock:
-            self.states[place].state = state
-            self.states[place].message = message
-            if time.monotonic() - self._shown > SHOW_SECONDS:
-                self._show()
+            self._set(place, state, message)
+            self._show_if_due()
+
+    def _set(self, place: int, state: str, message: str) -> None:
+        each = self.states[place]
+        self._settled += (state not in _OPEN) - (each.state not in _OPEN)
+        self._failed += (state == FAILED) - (each.state == FAILED)
+        each.state, each.message = state, message
+        self._changed[place] = None
 
     def add_conversion(self, conversion: Conversion) -> None:
-        """Note a difference that showed only when the engine was asked."""
+        """Note a difference that showed only when the engine was asked; the others stand in the plan."""
         with self._lock:
-            self._conversions.append(conversion)
+            self._added.append(conversion)
 
     def of(self, state: str) -> list[ObjectState]:
         """Return the objects in that state."""
@@ -62,26 +83,21 @@ class Report:
         with self._lock:
             self._show()
 
+    def _show_if_due(self) -> None:
+        if time.monotonic() - self._shown > SHOW_SECONDS:
+            self._show()
+
     def _show(self) -> None:
         self._shown = time.monotonic()
-        settled = [each for each in self.states if each.state != WAITING]
-        percent = 100 if not self.states else max(1, 100 * len(settled) // len(self.states))
-        failed = sum(each.state == FAILED for each in self.states)
-        noun = "object" if len(self.states) == 1 else "objects"
-        message = f"{len(settled)} of {len(self.states)} {noun}" + (f", {failed} failed" if failed else "")
-        info = {
-            "objects": [
-                {
-                    "object": each.statement.object,
-                    "kind": each.statement.kind,
-                    "state": each.state,
-                    "sql": each.statement.sql,
-                    "message": each.message,
-                }
-                for each in self.states
-            ],
-            "conversions": to_json(self._conversions),
-        }
-        self._context.report(
-            StepProgress(percent=percent, rows=len(settled), rows_total=len(self.states), message=message, info=info)
+        changed, self._changed = self._changed, {}
+        total = len(self.states)
+        noun = "object" if total == 1 else "objects"
+        message = f"{self._settled} of {total} {noun}" + (f", {self._failed} failed" if self._failed else "")
+        progress = StepProgress(
+            percent=max(1, 100 * self._settled // total) if total else 100,
+            rows=self._settled,
+            rows_total=total,
+            message=message,
+            info={"conversions": to_json(self._added)},
         )
+        self._context.report(progress, [self.states[place].shown for place in changed])

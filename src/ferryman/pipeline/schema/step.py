@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ferryman.foundation.errors import FerrymanError, UsageError
@@ -14,7 +15,7 @@ from ferryman.pipeline.plan import dialect_of, ensure_plan, read_source, target_
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.pipeline.schema.making import Maker
-from ferryman.pipeline.schema.report import FAILED, Report
+from ferryman.pipeline.schema.report import FAILED, ObjectState, Report
 from ferryman.spi.dialect import Dialect, SchemaPlan
 from ferryman.spi.target import Target
 from ferryman.spi.task import TaskContext
@@ -44,7 +45,14 @@ def run(context: TaskContext) -> None:
 
 
 def run_indexes(context: TaskContext) -> None:
-    """Make what waits for the rows: deferred indexes and foreign keys. A refused one is a warning, never an error."""
+    """Make what waits for the rows: deferred indexes and foreign keys.
+
+    Indexes that are there are taken as made, so a run that was killed goes on; all others are tried before it ends.
+
+    Raises:
+        FerrymanError: ``schema.index_failed``: an index was refused that any server of this kind can have. A refused
+            foreign key, full-text or spatial index is a warning.
+    """
     ensure_plan(context)
     plan = from_json(SchemaPlan, context.note("schema.plan"))
     target = target_of(context)
@@ -78,21 +86,26 @@ def _make(
     context: TaskContext, target: Target, dialect: Dialect, plan: SchemaPlan, there: Schema, *, after_load: bool
 ) -> None:
     statements = [statement for statement in plan.statements if statement.after_load == after_load]
-    report = Report(context, statements, plan.conversions)
+    report = Report(context, statements)
     report.show()
     Maker(context, target, dialect, plan, there, report).run()
     _settle(context, report)
 
 
 def _settle(context: TaskContext, report: Report) -> None:
-    """Say what failed: a table that is not there stops the project, anything else is a warning."""
+    """Say what failed: a table or an index that is needed stops the project, anything else is a warning."""
     failed = report.of(FAILED)
     for each in failed:
         context.event("warning", f"{each.statement.kind} {each.statement.object} was not made: {each.message}")
-    fatal = [each for each in failed if each.statement.kind in {"database", "table"}]
-    if not fatal:
-        return
-    shown = "; ".join(f"{each.statement.kind} {each.statement.object}: {each.message}" for each in fatal[:5])
-    more = f"; and {len(fatal) - 5} more" if len(fatal) > 5 else ""
-    code = "target.table_differs" if all("differs" in each.message for each in fatal) else "schema.failed"
-    raise FerrymanError(code, f"{len(fatal)} object{'' if len(fatal) == 1 else 's'} could not be made: {shown}{more}")
+    without = [each for each in failed if each.statement.kind in {"database", "table"}]
+    if without:
+        code = "target.table_differs" if all("differs" in each.message for each in without) else "schema.failed"
+        raise FerrymanError(code, _told(without))
+    if needed := [each for each in failed if each.statement.needed]:
+        raise FerrymanError("schema.index_failed", _told(needed))
+
+
+def _told(failed: Sequence[ObjectState]) -> str:
+    shown = "; ".join(f"{each.statement.kind} {each.statement.object}: {each.message}" for each in failed[:5])
+    more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
+    return f"{len(failed)} object{'' if len(failed) == 1 else 's'} could not be made: {shown}{more}"

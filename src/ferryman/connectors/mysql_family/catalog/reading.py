@@ -6,7 +6,7 @@ used for what stands nowhere else: partition clauses, and OceanBase's full-text,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ferryman.connectors.mysql_family.catalog import columns as catalog_columns
 from ferryman.connectors.mysql_family.catalog import keys as catalog_keys
@@ -39,7 +39,7 @@ def read_schema(connection: Connection, selection: Selection) -> Schema:
             while it was being read).
     """
     traits = read_traits(connection)
-    chosen = _Chosen(selection, traits.lower_case_names != 0)
+    chosen = _Chosen(selection, folded=traits.lower_case_names != 0)
     databases = _read_databases(connection, chosen)
     catalog = Catalog(connection, [database.name for database in databases])
     objects = [row for row in catalog.read("TABLES", _TABLE_COLUMNS) if chosen.table(row.table)]
@@ -63,27 +63,27 @@ _TABLE_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
 class _Chosen:
     """The selection, read with or without case."""
 
-    selection: Selection
-    folded: bool
+    def __init__(self, selection: Selection, *, folded: bool) -> None:
+        self._selection = selection
+        self._lowered = _lowered(selection) if folded else None
 
     def table(self, name: TableName) -> bool:
-        if self.selection.includes(name):
+        if self._selection.includes(name):
             return True
-        lowered = TableName(name.database.lower(), name.table.lower())
-        return self.folded and self._lowered().includes(lowered)
+        return self._lowered is not None and self._lowered.includes(name.lowered)
 
     def database(self, name: str) -> bool:
-        if self.selection.includes_database(name):
+        if self._selection.includes_database(name):
             return True
-        return self.folded and self._lowered().includes_database(name.lower())
+        return self._lowered is not None and self._lowered.includes_database(name.lower())
 
-    def _lowered(self) -> Selection:
-        objects = tuple(text.lower() for text in self.selection.objects)
-        return replace(self.selection, objects=objects, exclude=tuple(text.lower() for text in self.selection.exclude))
+
+def _lowered(selection: Selection) -> Selection:
+    objects = tuple(text.lower() for text in selection.objects)
+    return replace(selection, objects=objects, exclude=tuple(text.lower() for text in selection.exclude))
 
 
 def _read_databases(connection: Connection, chosen: _Chosen) -> list[Database]:

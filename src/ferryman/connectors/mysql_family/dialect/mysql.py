@@ -158,16 +158,8 @@ class MySqlDialect:
             create_table_sql(table, inline, engine=self.rules.engine, partitioned=False) if table.partitions else ""
         )
         found = [DdlStatement(kind="table", object=str(table.name), sql=sql, fallback=fallback)]
-        for index in table.indexes:
-            if index not in inline:
-                deferred = defer_indexes and not index.unique
-                statement = DdlStatement(
-                    kind="index",
-                    object=f"{table.name}.{index.name}",
-                    sql=add_sql(table.name, index_sql(index)),
-                    after_load=deferred,
-                )
-                found.append(statement)
+        apart = [index for index in table.indexes if index not in inline]
+        found += [self._index_statement(table, index, defer_indexes) for index in apart]
         for check in table.checks:
             path = f"{table.name}.{check.name}"
             found.append(DdlStatement(kind="check", object=path, sql=add_sql(table.name, check_sql(check))))
@@ -175,6 +167,20 @@ class MySqlDialect:
             path, sql = f"{table.name}.{key.name}", add_sql(table.name, foreign_key_sql(key))
             found.append(DdlStatement(kind="foreign_key", object=path, sql=sql, after_load=True))
         return found
+
+    def _index_statement(self, table: Table, index: Index, defer_indexes: bool) -> DdlStatement:
+        plain = is_inline(
+            index, table, defer_indexes=False
+        )  # what an engine may refuse stands alone, and may be missing
+        return DdlStatement(
+            kind="index",
+            object=f"{table.name}.{index.name}",
+            sql=add_sql(table.name, index_sql(index)),
+            after_load=defer_indexes and not index.unique,
+            action=f"ADD {index_sql(index)}" if plain and self.rules.joins_indexes else "",
+            beside=plain and not self.rules.joins_indexes,
+            needed=plain,
+        )
 
     def _views(self, schema: Schema, selection: Selection) -> list[DdlStatement]:
         objects = {table.name for table in schema.tables} | {view.name for view in schema.views}

@@ -26,6 +26,8 @@ class Rules:
         address_types: Whether UUID, INET4 and INET6 are known.
         unique_check_names: Whether a CHECK's name belongs to the database rather than to the table.
         one_action: Whether each action of ALTER TABLE goes in a statement of its own.
+        joins_indexes: Whether one statement makes several indexes of a table in one pass over its rows; else each has its
+            own, and they run beside each other.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Rules:
     address_types: bool = False
     unique_check_names: bool = True
     one_action: bool = False
+    joins_indexes: bool = True
 
     def fitted(self, traits: ServerTraits) -> Rules:
         """Return the rules of the very server."""

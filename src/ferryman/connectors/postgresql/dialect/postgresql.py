@@ -117,7 +117,10 @@ def table_statements(table: Table, defer_indexes: bool = False) -> list[DdlState
         if not index.primary:
             sql = statements.create_index(table, index)
             deferred = defer_indexes and not index.unique
-            found.append(DdlStatement(kind="index", object=f"{path}.{index.name}", sql=sql, after_load=deferred))
+            name = f"{path}.{index.name}"
+            found.append(
+                DdlStatement(kind="index", object=name, sql=sql, after_load=deferred, beside=deferred, needed=deferred)
+            )
     for check in table.checks:
         sql = statements.add_check(table.name, check)
         found.append(DdlStatement(kind="check", object=f"{path}.{check.name}", sql=sql))
