@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import random
 import threading
 import time
 from typing import Any
 
+import pymysql
 import pytest
 
 from ferryman.embedded import MariaDb, OceanBase
@@ -17,6 +19,7 @@ from ferryman.model.position import Position
 from ferryman.model.project import LoadOptions, StepName
 from ferryman.model.serial import from_json
 from ferryman.pipeline import load
+from ferryman.pipeline.load import speed
 from ferryman.pipeline.verify import compare_endpoints
 from real_pipeline import RealProject, connect, execute
 
@@ -174,6 +177,43 @@ def test_a_target_killed_under_way_is_waited_for(mariadb: MariaDb, servers_direc
         assert assert_equal(project) == ROWS
     finally:
         oceanbase.remove()
+
+
+def test_it_steps_back_while_others_need_the_source(
+    mariadb: MariaDb, oceanbase: OceanBase, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "PERIOD_SECONDS", 0.05)
+    options = LoadOptions(source_running=2, chunk_rows=100, rows_per_second=4000)
+    project = RealProject(mariadb, oceanbase, database_name, KEYS[:1], load=options)
+    project.at_source("INSERT INTO plain (v) SELECT CONCAT('row ', seq) FROM seq_1_to_6000")
+    context = project.context(StepName.LOAD)
+    others = [threading.Thread(target=_sleep_at, args=(mariadb,), daemon=True) for _ in range(12)]
+    for other in others:
+        other.start()
+    loading = threading.Thread(target=load.run, args=(context,))
+    loading.start()
+    deadline = time.monotonic() + 60
+    while _speed(context).get("streams") != 0:
+        assert time.monotonic() < deadline, context.progress
+        time.sleep(0.02)
+    shown = _speed(context)
+    assert (shown["phase"], shown["mode"]) == ("yielding to the source", "normal")
+    assert "statements of others run at the source" in context.progress.message
+    for (number,) in execute(mariadb, "SELECT id FROM information_schema.PROCESSLIST WHERE info LIKE 'SELECT SLEEP%'"):
+        execute(mariadb, f"KILL QUERY {number}")
+    loading.join(60)
+    assert [text for _, text in context.events if "steps back" in text]
+    assert _speed(context)["phase"] == "settled"
+    assert assert_equal(project) == 6000
+
+
+def _sleep_at(server: MariaDb) -> None:
+    with contextlib.suppress(pymysql.Error), connect(server) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT SLEEP(60)")  # it is killed
+
+
+def _speed(context: Any) -> dict[str, Any]:
+    return context.progress.info.get("speed", {}) if context.progress else {}
 
 
 def test_refuses_a_table_with_rows(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> None:

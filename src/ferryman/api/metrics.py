@@ -72,6 +72,12 @@ STEP_METRICS = (
         _said("checkpoint_seconds"),
     ),
     StepMetric(
+        "ferryman_step_streams",
+        "gauge",
+        "Streams that a load uses",
+        lambda said, _: said.get("info", {}).get("speed", {}).get("streams"),
+    ),
+    StepMetric(
         "ferryman_step_dead_letters",
         "gauge",
         "Changes put aside instead of applied",

@@ -32,6 +32,8 @@ class Given:
     types: str = "schema,full,incremental,verify"
     stop_when: str = "never"
     streams: int = 0
+    speed: str = "normal"
+    defer_indexes: bool = False
     name: str = ""
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] | None = None
@@ -71,6 +73,8 @@ class Given:
             types=types,
             stop_when=options.stop_when(self.stop_when),
             streams=self.streams,
+            speed=options.speed(self.speed),
+            defer_indexes=self.defer_indexes,
             allow_not_empty=self.allow_not_empty,
             skip_prechecks=options.patterns(self.skip_prechecks),
             value_policies=policies_of(self.on_value or ()),

@@ -20,6 +20,7 @@ from ferryman.cli.flags import (
     Columns,
     Conflicts,
     DataDir,
+    DeferIndexes,
     Exclude,
     Json,
     LeaveOut,
@@ -32,6 +33,7 @@ from ferryman.cli.flags import (
     Skip,
     Source,
     SourcePassword,
+    Speed,
     Streams,
     Target,
     TargetPassword,
@@ -97,6 +99,8 @@ def run(
         ),
     ] = "caught-up",
     streams: Streams = 0,
+    speed: Speed = "normal",
+    defer_indexes: DeferIndexes = False,
     name: Annotated[
         str, typer.Option(metavar="NAME", help="The project's name; else made from source and target.")
     ] = "",
@@ -136,6 +140,8 @@ def run(
         types=types,
         stop_when=stop_when,
         streams=streams,
+        speed=speed,
+        defer_indexes=defer_indexes,
         name=name,
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,

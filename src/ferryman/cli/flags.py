@@ -57,6 +57,10 @@ AddColumn = Annotated[
 ]
 Types = Annotated[str, typer.Option("--types", metavar="LIST", help="Any of schema, full, incremental, verify.")]
 Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, help="Parallel streams; 0 chooses.")]
+Speed = Annotated[
+    str, typer.Option("--speed", metavar="MODE", help="steady, normal or fast: what the load may take; streams adapt.")
+]
+DeferIndexes = Annotated[bool, typer.Option("--defer-indexes", help="Make secondary indexes after the load.")]
 Skip = Annotated[
     list[str] | None, typer.Option("--skip-precheck", metavar="ITEM", help="A precheck item whose failure you accept.")
 ]

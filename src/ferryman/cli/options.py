@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import LEAST_LOG_BYTES, ConflictPolicy, Endpoint, StopWhen
+from ferryman.model.project import LEAST_LOG_BYTES, ConflictPolicy, Endpoint, SpeedMode, StopWhen
 from ferryman.model.rules import ColumnRules
 from ferryman.model.selection import unquoted
 from ferryman.spi.url import format_url, parse_url
@@ -113,6 +113,14 @@ def stop_when(value: str) -> StopWhen:
     if value not in STOP_WHEN:
         raise UsageError("usage.wrong_option", f"--stop-when {value!r} is none of {', '.join(STOP_WHEN)}")
     return StopWhen(value)
+
+
+def speed(value: str) -> SpeedMode:
+    """Read a speed mode."""
+    known = [mode.value for mode in SpeedMode]
+    if value not in known:
+        raise UsageError("usage.wrong_option", f"--speed {value!r} is none of {', '.join(known)}")
+    return SpeedMode(value)
 
 
 def conflicts(values: Sequence[str] | None) -> tuple[ConflictPolicy, dict[str, ConflictPolicy]]:

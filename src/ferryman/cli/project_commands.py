@@ -72,6 +72,8 @@ def create(
     ] = "schema,full,incremental,verify",
     stop_when: Annotated[str, typer.Option(help="never, or caught-up.")] = "never",
     streams: Annotated[int, typer.Option(min=0, max=256)] = 0,
+    speed: Annotated[str, typer.Option(help="steady, normal or fast: what the load may take.")] = "normal",
+    defer_indexes: Annotated[bool, typer.Option("--defer-indexes", help="Indexes after the load.")] = False,
     allow_not_empty: Annotated[bool, typer.Option("--allow-not-empty")] = False,
     skip_precheck: Annotated[list[str] | None, typer.Option()] = None,
     conflicts: Annotated[
@@ -104,6 +106,8 @@ def create(
         "types": options.types(types),
         "stop_when": options.stop_when(stop_when).value,
         "streams": streams,
+        "speed": options.speed(speed).value,
+        "defer_indexes": defer_indexes,
         "allow_not_empty": allow_not_empty,
         "skip_prechecks": options.patterns(skip_precheck),
         "conflicts": general.value,
@@ -213,7 +217,11 @@ def choose(
     ],
     sql: Annotated[str, typer.Option(help="With apply: the statement to run at the target instead.")] = "",
     object_name: Annotated[
-        str, typer.Option("--object", help="With apply: an object that the schema step could not make, as it names it.")
+        str,
+        typer.Option(
+            "--object",
+            help="An object that could not be made, as its step names it (apply; an index also skip).",
+        ),
     ] = "",
     url: Url = None,
     user: User = None,

@@ -435,7 +435,9 @@ class LoadSettings(TypedDict):
     bytes_per_second: NotRequired[int]
     chunk_rows: NotRequired[int]
     defer_index_creation: NotRequired[bool]
+    mode: NotRequired[Literal["steady", "normal", "fast"]]
     rows_per_second: NotRequired[int]
+    source_running: NotRequired[int]
     streams: NotRequired[int]
 
 
@@ -568,6 +570,7 @@ class NewProject(TypedDict):
     columns: NotRequired[dict[str, ColumnRulesDocument]]
     conflicts: NotRequired[Literal["stop", "overwrite", "skip-to-dead-letters"]]
     conflicts_of: NotRequired[dict[str, Literal["stop", "overwrite", "skip-to-dead-letters"]]]
+    defer_indexes: NotRequired[bool]
     exclude: NotRequired[list[str]]
     hash_key: NotRequired[str]
     importance: NotRequired[Literal["HIGH", "MEDIUM", "LOW", "IGNORE"]]
@@ -580,6 +583,7 @@ class NewProject(TypedDict):
     rename: NotRequired[dict[str, str]]
     skip_prechecks: NotRequired[list[str]]
     source: str
+    speed: NotRequired[Literal["steady", "normal", "fast"]]
     stop_when: NotRequired[Literal["caught-up", "never"]]
     streams: NotRequired[int]
     target: str
@@ -787,6 +791,7 @@ class ProjectSettings(TypedDict):
     importance: str
     labels: list[str]
     load_bytes_per_second: int
+    load_mode: str
     load_rows_per_second: int
     load_streams: int
     mark: str
@@ -809,6 +814,7 @@ class ProjectSettingsChange(TypedDict):
     importance: NotRequired[Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] | None]
     labels: NotRequired[list[str] | None]
     load_bytes_per_second: NotRequired[int | None]
+    load_mode: NotRequired[Literal["steady", "normal", "fast"] | None]
     load_rows_per_second: NotRequired[int | None]
     load_streams: NotRequired[int | None]
     mark: NotRequired[str | None]

@@ -250,6 +250,28 @@ class PostponingSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SourceLoad:
+    """How busy a source is.
+
+    Attributes:
+        running: Statements that run there now, ours among them, but not the one that asks.
+        lag_seconds: How far it is behind its own source, if it is a replica that knows.
+    """
+
+    running: int
+    lag_seconds: float | None = None
+
+
+@runtime_checkable
+class WatchedSource(Protocol):
+    """What a source offers besides when it says how busy it is."""
+
+    def watch_load(self) -> AbstractContextManager[Callable[[], SourceLoad | None]]:
+        """Open a connection for asking again and again; `None`: this server, or this account, cannot tell."""
+        ...
+
+
 @runtime_checkable
 class MovingSource(Protocol):
     """What a source offers besides when its log may go on in the files of another server (a failover)."""

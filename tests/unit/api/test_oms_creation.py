@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ferryman.model.names import TableName
-from ferryman.model.project import ProjectType, StepName
+from ferryman.model.project import ProjectType, SpeedMode, StepName
 from ferryman.model.rules import ColumnRules
 
 
@@ -54,7 +54,7 @@ def test_options(create):
         incrTransferConfig={"storeLogKeptHour": 120, "incrSyncConcurrency": 64, "startTimestamp": 1689201369},
     )
     assert spec.load.allow_target_not_empty
-    assert spec.load.streams > spec.verify.streams
+    assert (spec.load.mode, spec.load.streams) == (SpeedMode.FAST, 0)
     assert (spec.apply.log_kept_hours, spec.apply.lanes) == (120, 4)
     assert spec.apply.start_timestamp == 0, "full transfer is on: the log begins where the load does"
     only_changes = {"name": "b", "enableFullTransfer": False, "enableFullVerify": False}

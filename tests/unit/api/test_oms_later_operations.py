@@ -9,7 +9,7 @@ from oms_schema import document, validate
 
 from ferryman.api.oms.operations import OPERATIONS
 from ferryman.metadb.samples import Sample
-from ferryman.model.project import ProjectStatus, StepName, StepProgress, StepStatus, TableProgress
+from ferryman.model.project import ProjectStatus, SpeedMode, StepName, StepProgress, StepStatus, TableProgress
 
 HOUR = {"beginTimestamp ": "0", "endTimestamp": "3600"}
 
@@ -253,7 +253,7 @@ def test_limits_of_speed_change_and_are_shown(call, service, running):
     )
     assert answer["success"], answer
     spec = service.project(running).spec
-    assert (spec.load.rows_per_second, spec.load.bytes_per_second, spec.load.streams) == (500, 4096, 8)
+    assert (spec.load.rows_per_second, spec.load.bytes_per_second, spec.load.mode) == (500, 4096, SpeedMode.FAST)
     assert (spec.apply.rows_per_second, spec.apply.bytes_per_second) == (50, 0)
     shown = call("DescribeProject", id=running)["data"][0]
     assert shown["fullTransferConfig"]["throttleIOPS"] == 4096

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Response
 
@@ -16,6 +16,9 @@ from ferryman.api.native.revisions import IfMatch, expected_revision, tag_of
 from ferryman.api.native.routes import project_id_of, spec_of_request
 from ferryman.control.service import Service
 from ferryman.model.project import Importance, ProjectSpec, StopWhen
+from ferryman.model.serial import from_json, to_json
+
+T = TypeVar("T")
 
 
 def _text(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
@@ -101,9 +104,13 @@ def _add_list_routes(router: APIRouter, service: Service) -> None:
         return read_list(asked)
 
 
+def _merged(options: T, said: dict[str, Any]) -> T:
+    return from_json(type(options), to_json(options) | said)
+
+
 def _changed(spec: ProjectSpec, asked: SettingsChange, labels: tuple[str, ...]) -> ProjectSpec:
     sections = {
-        name: replace(getattr(spec, name), **section.model_dump(exclude_unset=True))
+        name: _merged(getattr(spec, name), section.model_dump(mode="json", exclude_unset=True))
         for name in ("load", "apply", "verify")
         if (section := getattr(asked, name)) is not None
     }

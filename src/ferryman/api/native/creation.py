@@ -19,6 +19,7 @@ from ferryman.model.project import (
     ProjectSpec,
     ProjectType,
     PublishOptions,
+    SpeedMode,
     StepName,
     StopWhen,
     VerifyOptions,
@@ -59,6 +60,8 @@ class Wish:
     types: Sequence[str] = USUAL_TYPES
     stop_when: StopWhen = StopWhen.NEVER
     streams: int = 0
+    speed: SpeedMode = SpeedMode.NORMAL
+    defer_indexes: bool = False
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] = ()
     value_policies: Sequence[ValuePolicy] = ()
@@ -111,7 +114,12 @@ def spec_of(wish: Wish) -> ProjectSpec:
         selection=selection_of(wish),
         steps=steps_of(_types(wish)),
         stop_when=wish.stop_when,
-        load=LoadOptions(streams=wish.streams, allow_target_not_empty=wish.allow_not_empty),
+        load=LoadOptions(
+            mode=wish.speed,
+            streams=wish.streams,
+            allow_target_not_empty=wish.allow_not_empty,
+            defer_index_creation=wish.defer_indexes,
+        ),
         apply=ApplyOptions(
             conflicts=wish.conflicts,
             conflicts_of=dict(wish.conflicts_of),

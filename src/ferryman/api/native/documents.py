@@ -241,6 +241,8 @@ class NewProject(Model):
     types: list[Kind] = ["schema", "full", "incremental", "verify"]
     stop_when: Literal["caught-up", "never"] = "never"
     streams: int = Field(default=0, ge=0, le=256)
+    speed: Literal["steady", "normal", "fast"] = Field(default="normal", description="What the load may take.")
+    defer_indexes: bool = Field(default=False, description="Make secondary indexes after the load.")
     allow_not_empty: bool = False
     skip_prechecks: list[str] = []
     on_value: list[str] = Field(
@@ -263,7 +265,7 @@ class Choice(Model):
 
     choice: Literal["skip", "apply", "done", "overwrite"]
     sql: str = ""
-    object: str = Field(default="", description="One that the schema step could not make: `apply` runs `sql` for it.")
+    object: str = Field(default="", description="One not made: `apply` runs `sql`, `skip` leaves an index out.")
 
 
 def error_document(error: ErrorView | None) -> ErrorDocument | None:

@@ -24,7 +24,7 @@ from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import UsageError
 from ferryman.metadb import events
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import Importance, ProjectSpec, ProjectStatus, StepName, StopWhen
+from ferryman.model.project import Importance, ProjectSpec, ProjectStatus, SpeedMode, StepName, StopWhen
 from ferryman.model.selection import Selection
 from ferryman.model.switchover import NO_RETURN
 from ferryman.pipeline.verify import repair
@@ -60,6 +60,7 @@ class ProjectSettings(documents.Model):
     labels: list[str] = Field(description="Ids of labels.")
     importance: str
     stop_when: str
+    load_mode: str
     load_streams: int
     load_rows_per_second: int
     load_bytes_per_second: int
@@ -85,6 +86,7 @@ class ProjectSettingsChange(documents.Model):
     labels: list[str] | None = None
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] | None = None
     stop_when: Literal["caught-up", "never"] | None = None
+    load_mode: Literal["steady", "normal", "fast"] | None = None
     load_streams: Streams | None = None
     load_rows_per_second: Limit | None = None
     load_bytes_per_second: Limit | None = None
@@ -183,6 +185,7 @@ def _settings(spec: ProjectSpec) -> dict[str, Any]:
         "labels": list(spec.labels),
         "importance": spec.importance.value,
         "stop_when": spec.stop_when.value,
+        "load_mode": spec.load.mode.value,
         **{name: getattr(getattr(spec, group), member) for name, (group, member) in _OPTIONS.items()},
         "objects": list(chosen.objects),
         "exclude": list(chosen.exclude),
@@ -207,6 +210,7 @@ def changed_spec(spec: ProjectSpec, asked: ProjectSettingsChange, *, draft: bool
             spec = replace(spec, **groups)
     return replace(
         spec,
+        load=replace(spec.load, mode=SpeedMode(wanted.get("load_mode", spec.load.mode))),
         name=wanted.get("name", spec.name),
         labels=tuple(wanted.get("labels", spec.labels)),
         importance=Importance(wanted.get("importance", spec.importance)),

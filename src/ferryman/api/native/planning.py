@@ -137,7 +137,7 @@ def _asked_spec(service: Service, names: dict[str, str], file: ProjectFile, old:
     spec = replace(
         spec_of(wish),
         labels=tuple(key for key, name in names.items() if name in file.labels),
-        load=LoadOptions(**file.load.model_dump()),
+        load=from_json(LoadOptions, file.load.model_dump(mode="json")),
         apply=from_json(ApplyOptions, file.apply.model_dump(mode="json")),
         verify=VerifyOptions(**file.verify.model_dump()),
     )

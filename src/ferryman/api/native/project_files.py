@@ -35,8 +35,17 @@ _LOAD, _APPLY, _VERIFY, _PUBLISH = LoadOptions(), ApplyOptions(), VerifyOptions(
 class LoadSettings(Model):
     """How existing rows are copied."""
 
-    streams: int = Field(default=_LOAD.streams, ge=0, le=256, description="Parallel streams; 0 chooses.")
-    batch_rows: int = Field(default=_LOAD.batch_rows, ge=1, le=1_000_000)
+    mode: Literal["steady", "normal", "fast"] = Field(
+        default="normal", description="How much of source and target it may take."
+    )
+    streams: int = Field(default=_LOAD.streams, ge=0, le=256, description="Parallel streams; 0: they adapt.")
+    batch_rows: int = Field(default=_LOAD.batch_rows, ge=0, le=1_000_000, description="Rows a write; 0: they adapt.")
+    source_running: int = Field(
+        default=_LOAD.source_running,
+        ge=0,
+        le=100_000,
+        description="From so many statements of others running at the source on it steps back; 0: by the mode.",
+    )
     chunk_rows: int = Field(default=_LOAD.chunk_rows, ge=1, le=100_000_000)
     allow_target_not_empty: bool = _LOAD.allow_target_not_empty
     defer_index_creation: bool = _LOAD.defer_index_creation

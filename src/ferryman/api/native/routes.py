@@ -24,6 +24,7 @@ from ferryman.model.project import (
     ProjectSpec,
     ProjectStatus,
     PublishOptions,
+    SpeedMode,
     StopWhen,
 )
 from ferryman.model.rules import ColumnRules
@@ -189,6 +190,8 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         types=asked.types,
         stop_when=StopWhen(asked.stop_when),
         streams=asked.streams,
+        speed=SpeedMode(asked.speed),
+        defer_indexes=asked.defer_indexes,
         allow_not_empty=asked.allow_not_empty,
         skip_prechecks=asked.skip_prechecks,
         value_policies=policies_of(asked.on_value),

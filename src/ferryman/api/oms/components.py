@@ -123,8 +123,9 @@ def _store(project: ProjectView, step: StepView) -> dict[str, Any]:
 def _full_import(project: ProjectView, step: StepView) -> dict[str, Any]:
     load = project.spec.load
     config = _connector_config(project, "full_trans", load.rows_per_second, load.bytes_per_second)
-    config["source"] |= {"workerNum": load.streams, "sliceBatchSize": load.chunk_rows, "batchSize": load.batch_rows}
-    config["sink"] |= {"workerNum": load.streams}
+    streams = step.progress.info.get("speed", {}).get("streams") or load.side_by_side
+    config["source"] |= {"workerNum": streams, "sliceBatchSize": load.chunk_rows, "batchSize": load.batch_rows}
+    config["sink"] |= {"workerNum": streams}
     config["coordinator"] |= {"checkDstTableEmpty": not load.allow_target_not_empty}
     return {
         **_connector(project, step, "full_trans", 4),

@@ -25,12 +25,16 @@ from ferryman.model.project import (
     LoadOptions,
     ProjectSpec,
     ProjectType,
+    SpeedMode,
     StepName,
     VerifyOptions,
 )
 
 STREAMS = {"STEADY": 2, "NORMAL": 4, "FAST": 8}
-"""Parallel streams of load and verification by speed mode; a missing mode is NORMAL (contradiction 20)."""
+"""Parallel streams of verification by speed mode; a missing mode is NORMAL (contradiction 20)."""
+
+MODES = {mode.name: mode for mode in SpeedMode}
+"""How a load goes by speed mode: its streams and batches adapt within it."""
 
 OMS_CONCURRENCY = 64
 """OMS's default of ``incrSyncConcurrency``: clients send it without meaning it, so it stands for our default."""
@@ -92,12 +96,12 @@ def reconfigured(spec: ProjectSpec, request: ProjectConfig) -> ProjectSpec:
 
 
 def _load_again(load: LoadOptions, full: FullTransferConfig) -> LoadOptions:
-    streams = full.write_worker_num or full.read_worker_num
-    if streams is None and full.full_transfer_speed_mode is not None:
-        streams = STREAMS[full.full_transfer_speed_mode]
+    streams, mode = full.write_worker_num or full.read_worker_num, full.full_transfer_speed_mode
+    kept = 0 if mode is not None else load.streams  # another mode counts where a number was chosen before
     return replace(
         load,
-        streams=load.streams if streams is None else streams,
+        mode=load.mode if mode is None else MODES[mode],
+        streams=kept if streams is None else streams,
         rows_per_second=_given(full.throttle_rps, load.rows_per_second),
         bytes_per_second=_given(full.throttle_iops, load.bytes_per_second),
     )
@@ -145,7 +149,8 @@ def _load_options(request: CreateProject) -> LoadOptions:
     full = request.full_transfer_config or FullTransferConfig()
     struct = request.struct_transfer_config or StructTransferConfig()
     return LoadOptions(
-        streams=full.write_worker_num or full.read_worker_num or _streams(full.full_transfer_speed_mode),
+        mode=MODES[full.full_transfer_speed_mode or "NORMAL"],
+        streams=full.write_worker_num or full.read_worker_num or 0,
         rows_per_second=full.throttle_rps or 0,
         bytes_per_second=full.throttle_iops or 0,
         allow_target_not_empty=bool(full.allow_dest_table_not_empty),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 
+from ferryman.connectors.mysql_family import busy
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
 from ferryman.connectors.mysql_family.log import binlog, seconds
@@ -24,7 +25,7 @@ from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.counting import Counts
-from ferryman.spi.source import LogDecoder, LogRecord, RecordLog, TableReader
+from ferryman.spi.source import LogDecoder, LogRecord, RecordLog, SourceLoad, TableReader
 
 
 class FamilySource:
@@ -95,6 +96,10 @@ class FamilySource:
         """Return how many bytes the server's log has behind `position`."""
         with self._connect() as connection:
             return binlog.bytes_behind(connection, position)
+
+    def watch_load(self) -> AbstractContextManager[Callable[[], SourceLoad | None]]:
+        """Open a connection for asking how busy the server is (`ferryman.spi.source.WatchedSource`)."""
+        return busy.watched(self._connect)
 
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Return the end of the log now: the server keeps its log for as long as it is configured to."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from ferryman.connectors.postgresql import busy
 from ferryman.connectors.postgresql.catalog.reading import read_schema
 from ferryman.connectors.postgresql.connection import Connection, open_connection
 from ferryman.connectors.postgresql.log import slot as slots
@@ -25,7 +26,7 @@ from ferryman.model.project import Endpoint
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.counting import Counts
-from ferryman.spi.source import LogDecoder, LogRecord, TableReader
+from ferryman.spi.source import LogDecoder, LogRecord, SourceLoad, TableReader
 
 _NOW = "SELECT pg_current_wal_insert_lsn()::text, extract(epoch FROM clock_timestamp())::float8"
 
@@ -81,6 +82,10 @@ class PostgresSource:
     def log_bytes_behind(self, position: Position) -> int | None:
         """Return how many bytes of WAL lie behind `position`, those of other databases among them."""
         return max(0, self.current_position().order[0] - position.order[0])
+
+    def watch_load(self) -> AbstractContextManager[Callable[[], SourceLoad | None]]:
+        """Open a connection for asking how busy the server is (`ferryman.spi.source.WatchedSource`)."""
+        return busy.watched(self._connect)
 
     def keep_log(self, project: str, selection: Selection) -> Position:
         """Make a publication and a replication slot for the selected tables; returns where the slot begins.

@@ -135,6 +135,8 @@ class KeylessStream:
             self._backoff.succeeded,
             self._work.pace,
             self._work.distance,
+            self._work.meter,
+            lambda: self._work.bounds.rest,
             self._work.loosened,
         )
         try:

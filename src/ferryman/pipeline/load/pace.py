@@ -26,11 +26,13 @@ class Pace:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows = self._bytes = 0
+        self._most_rows = MOST_ROWS
         self._free_at = 0.0
 
-    def limit(self, rows_per_second: int, bytes_per_second: int) -> None:
+    def limit(self, rows_per_second: int, bytes_per_second: int, rows_at_a_time: int = 0) -> None:
         """Set the limits, 0 for none; what already waits, waits as it was told."""
         with self._lock:
+            self._most_rows = min(MOST_ROWS, max(8, rows_at_a_time // 8 * 8)) if rows_at_a_time else MOST_ROWS
             if (rows_per_second, bytes_per_second) != (self._rows, self._bytes):
                 self._rows, self._bytes = rows_per_second, bytes_per_second
                 self._free_at = 0.0
@@ -38,10 +40,10 @@ class Pace:
     def part_rows(self, batch: Batch) -> int:
         """Return how many rows of a batch to write at a time; a multiple of 8."""
         with self._lock:
-            seconds = self._seconds(batch.row_count, batch.byte_size)
+            seconds, most = self._seconds(batch.row_count, batch.byte_size), self._most_rows
         if not seconds:
-            return MOST_ROWS
-        return max(8, min(MOST_ROWS, int(batch.row_count * PART_SECONDS / seconds) // 8 * 8))
+            return most
+        return max(8, min(most, int(batch.row_count * PART_SECONDS / seconds) // 8 * 8))
 
     def turn(self, rows: int, size: int) -> float:
         """Take the next turn for so many rows and bytes; returns the seconds until it comes."""

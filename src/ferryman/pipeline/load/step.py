@@ -15,6 +15,7 @@ from ferryman.model.position import Position
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.converting import converted_info, converting
+from ferryman.pipeline.load.governor import Governor
 from ferryman.pipeline.load.job import TableJob, jobs_of
 from ferryman.pipeline.load.keyless import KeylessStream, keyless_note
 from ferryman.pipeline.load.planner import Marks, Planner
@@ -41,10 +42,11 @@ def run(context: TaskContext) -> None:
         FerrymanError: ``load.*``, or whatever an endpoint raised for longer than patience lasts.
     """
     keep_freed_memory()
-    source = ruled_source(_at_one_moment(context, source_of(context)), rules_of(context.spec))
+    plain = source_of(context)
+    source = ruled_source(_at_one_moment(context, plain), rules_of(context.spec))
     target = converting(context, target_of(context))
     try:
-        Load(context, source, target).run()
+        Load(context, source, target, watched=plain).run()
     finally:
         source.close()
         target.close()
@@ -54,8 +56,15 @@ class Load:
     """One run of the step over a source and a target."""
 
     def __init__(
-        self, context: TaskContext, source: Source, target: Target, *, give_up_seconds: float = GIVE_UP_SECONDS
+        self,
+        context: TaskContext,
+        source: Source,
+        target: Target,
+        *,
+        watched: object = None,
+        give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
+        """Make a run; `watched` is the source as it is, which may say how busy it is."""
         self._context = context
         self._target = target
         self._adjust_at = 0.0
@@ -70,11 +79,13 @@ class Load:
             chunks=queue.Queue(2 * LANES),
             give_up_seconds=give_up_seconds,
         )
+        self._governor = Governor(self._work, watched)
 
     def run(self) -> None:
         """Copy, and report while copying."""
         marks = self._work.patiently(self._begin)
-        self._watch(self._start(marks))
+        with self._governor.governing():
+            self._watch(self._start(marks))
         if self._work.failure is not None:
             self._report()
             raise self._work.failure
@@ -167,7 +178,9 @@ class Load:
     def _report(self, *, finished: bool = False) -> None:
         changed = self._progress.changes()  # before the totals: these are then never behind the tables
         progress = self._progress.step(finished=finished)
-        self._context.report(replace(progress, info=converted_info(self._context, self._target)), changed)
+        info = {**converted_info(self._context, self._target), "speed": self._governor.shown()}
+        message = "" if finished else self._governor.message()
+        self._context.report(replace(progress, info=info, message=message), changed)
 
 
 def _is_empty(job: TableJob, reader: TableReader) -> bool:

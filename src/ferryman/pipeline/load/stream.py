@@ -96,10 +96,18 @@ class Stream:
             self._backoff.succeeded,
             self._work.pace,
             self._work.distance,
+            self._work.meter,
+            lambda: self._work.bounds.rest,
             self._work.loosened,
         )
         try:
-            with ReadAhead(lambda: reader.read(job.source, job.reads, chunk=task.chunk), reader.close) as batches:
+            size = self._work.speed.batch
+            with (
+                self._work.meter.reading(),
+                ReadAhead(
+                    lambda: reader.read(job.source, job.reads, chunk=task.chunk, batch_bytes=size), reader.close
+                ) as batches,
+            ):
                 for batch in batches:
                     if self._work.stopped:
                         break

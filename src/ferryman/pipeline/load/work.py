@@ -14,10 +14,12 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.project import LoadOptions, StepName
 from ferryman.pipeline.load import drift
-from ferryman.pipeline.load.distance import FAR_STREAMS, Distance
+from ferryman.pipeline.load.distance import FAR_STREAMS, NEAR_STREAMS, Distance
 from ferryman.pipeline.load.job import TableJob
+from ferryman.pipeline.load.meter import Meter
 from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Progress
+from ferryman.pipeline.load.speed import Bounds, Speed, begin, bounds_of, fitted
 from ferryman.spi.source import Chunk, Source
 from ferryman.spi.target import Lease, Target
 from ferryman.spi.task import REREAD_NOTE, TaskContext, load_options
@@ -59,8 +61,11 @@ class Work:
     failure: BaseException | None = None
     pace: Pace = field(init=False)
     distance: Distance = field(default_factory=Distance)
+    meter: Meter = field(default_factory=Meter)
+    bounds: Bounds = field(init=False)
+    speed: Speed = field(init=False)
+    options: LoadOptions = field(init=False)
     lanes: int = field(init=False)
-    _chosen: int = 0
     _refused: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -68,9 +73,11 @@ class Work:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        options = load_options(self.context)
+        self.options = options = load_options(self.context)
         self.lanes = max(LANES, options.streams)
         self.pace = Pace(self.wait)
+        self.bounds = bounds_of(options)
+        self.speed = begin(self.bounds)
         self.adjust(options)
 
     def adjust(self, options: LoadOptions) -> None:
@@ -81,13 +88,17 @@ class Work:
                 "warning", f"{wanted} streams from the next start of the load on; {self.lanes} until then"
             )
             self._refused = wanted
-        self._chosen = wanted
-        self.pace.limit(options.rows_per_second, options.bytes_per_second)
+        self.pace.limit(options.rows_per_second, options.bytes_per_second, options.batch_rows)
+        bounds = bounds_of(options)
+        if bounds != self.bounds:
+            self.bounds, self.speed = bounds, fitted(self.speed, bounds)
+        self.options = options
 
     @property
     def streams(self) -> int:
-        """How many streams take chunks: as the user has chosen, else as the target's distance asks for."""
-        return min(self._chosen or self.distance.streams, self.lanes)
+        """How many streams take chunks: as the user has chosen, else as source and target bear, times the distance."""
+        near = 1.0 if self.options.streams else self.distance.streams / NEAR_STREAMS
+        return min(int(self.speed.streams * near), self.lanes)
 
     @property
     def captures(self) -> bool:

@@ -11,6 +11,7 @@ from ferryman.model.batch import Batch
 from ferryman.pipeline.load.collision import CollisionGuard
 from ferryman.pipeline.load.distance import Distance
 from ferryman.pipeline.load.job import TableJob, slices
+from ferryman.pipeline.load.meter import Meter
 from ferryman.pipeline.load.pace import Pace
 from ferryman.pipeline.load.progress import Attempt
 from ferryman.spi.source import Chunk
@@ -31,6 +32,8 @@ class ChunkWriter:
         committed: Called after each commit: the target is alive.
         pace: The speed limits.
         distance: Is told how long transactions take to begin.
+        meter: Is told what is written.
+        rest: Tells the pause behind each write, as a share of the time it took.
         loosened: Tells whether the source has given up a unique key of the target's.
     """
 
@@ -44,6 +47,8 @@ class ChunkWriter:
         committed: Callable[[], None],
         pace: Pace,
         distance: Distance,
+        meter: Meter,
+        rest: Callable[[], float],
         loosened: Callable[[TableJob], bool],
     ) -> None:
         self._session = session
@@ -54,6 +59,8 @@ class ChunkWriter:
         self._committed = committed
         self._pace = pace
         self._distance = distance
+        self._meter = meter
+        self._rest = rest
         self._loosened = loosened
         self._open = False
         self._rows = 0
@@ -73,11 +80,15 @@ class ChunkWriter:
         for part in slices(batch, self._pace.part_rows(batch)):
             self._wait_for_turn(part)
             self.begin()
+            asked = time.monotonic()
             self._write(self._job.filled(part))
+            took = time.monotonic() - asked
+            self._meter.wrote(took)
             self._rows += part.row_count
             self._bytes += part.byte_size
             if self._rows >= MOST_ROWS or self._bytes >= MOST_BYTES:
                 self._commit()
+            self._pace.wait(took * self._rest())
 
     def _wait_for_turn(self, part: Batch) -> None:
         seconds = self._pace.turn(part.row_count, part.byte_size)
@@ -110,5 +121,6 @@ class ChunkWriter:
         self._session.commit()
         self._open = False
         self._attempt.add(self._rows, self._bytes)
+        self._meter.committed(self._bytes)
         self._rows = self._bytes = 0
         self._committed()
