@@ -226,6 +226,9 @@ class NewEndpoint(Model):
 Kind = Literal["schema", "full", "incremental", "verify", "reverse"]
 
 
+ConflictWord = Literal["stop", "overwrite", "skip-to-dead-letters"]
+
+
 class NewProject(Model):
     """A project to make: the options of ``ferryman run``."""
 
@@ -250,12 +253,8 @@ class NewProject(Model):
     )
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
     publish: PublishDocument | None = Field(default=None, description="Of a synchronization; else the URL says it.")
-    conflicts: Literal["stop", "overwrite", "skip-to-dead-letters"] = Field(
-        default="stop", description="What is done with changes that the target refuses."
-    )
-    conflicts_of: dict[str, Literal["stop", "overwrite", "skip-to-dead-letters"]] = Field(
-        default={}, description="Another policy for a source table, database.table."
-    )
+    conflicts: ConflictWord = Field(default="stop", description="What is done with changes that the target refuses.")
+    conflicts_of: dict[str, ConflictWord] = Field(default={}, description="Another policy for a table, database.table.")
     log_kept_hours: int = Field(default=_APPLY.log_kept_hours, ge=0, le=87_600)
     log_kept_bytes: int = Field(default=_APPLY.log_kept_bytes, ge=LEAST_LOG_BYTES, le=2**53)
 
