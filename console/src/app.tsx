@@ -1,6 +1,6 @@
 /** The console: language, look, login, and the page of the address. */
 import { Component, Fragment, lazy, Suspense, useEffect, type ReactNode } from 'react';
-import { BrowserRouter, Navigate, Route, Routes } from 'react-router-dom';
+import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router-dom';
 import enUS from '@oceanbase/design/es/locale/en-US';
 import zhCN from '@oceanbase/design/es/locale/zh-CN';
 import { call } from './api/client';
@@ -10,8 +10,8 @@ import { Expired } from './layout/Expired';
 import { Shell } from './layout/Shell';
 import { useDark } from './look';
 import { Login } from './pages/Login';
-import { Loading } from './parts/States';
-import { App, Button, ConfigProvider, Result, theme } from './ui';
+import { Loading, Nothing, Page } from './parts/States';
+import { App, Button, ConfigProvider, theme } from './ui';
 
 const Overview = lazy(() => import('./pages/Overview'));
 const Projects = lazy(() => import('./pages/Projects'));
@@ -113,7 +113,13 @@ function Pages() {
 
 function Nowhere() {
   const t = useText();
-  return <Result status="404" title={<h1>{t('app.notFound')}</h1>} extra={<a href="/console/">{t('app.home')}</a>} />;
+  return (
+    <Page title={t('app.notFound')}>
+      <Nothing text={t('app.notFoundHint')}>
+        <Link to="/">{t('app.home')}</Link>
+      </Nothing>
+    </Page>
+  );
 }
 
 class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
@@ -131,11 +137,10 @@ class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
 function Broken() {
   const t = useText();
   return (
-    <Result
-      status="error"
-      title={t('app.defect')}
-      subTitle={t('app.defectHint')}
-      extra={<Button onClick={() => location.reload()}>{t('app.retry')}</Button>}
-    />
+    <Page title={t('app.defect')}>
+      <Nothing text={t('app.defectHint')}>
+        <Button onClick={() => location.reload()}>{t('app.retry')}</Button>
+      </Nothing>
+    </Page>
   );
 }

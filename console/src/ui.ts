@@ -9,18 +9,15 @@ export {
   Collapse,
   ConfigProvider,
   Descriptions,
-  Drawer,
   Dropdown,
   Form,
   Input,
   InputNumber,
   List,
   Menu,
-  Modal,
   Pagination,
   Progress,
   Radio,
-  Result,
   Segmented,
   Select,
   Skeleton,
@@ -28,7 +25,6 @@ export {
   Steps,
   Switch,
   Table,
-  Tabs,
   Tag,
   Timeline,
   Tooltip,
@@ -36,6 +32,7 @@ export {
   Typography,
   theme,
 } from '@oceanbase/design';
+export { Drawer, Modal } from './parts/dialogs';
 export type { TableColumnsType, MenuProps } from '@oceanbase/design';
 
 /** What a checkbox tells. */

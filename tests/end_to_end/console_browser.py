@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
@@ -47,11 +48,10 @@ def chromium_path() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-NEEDED = [
-    pytest.mark.mariadb,
-    pytest.mark.oceanbase,
-    pytest.mark.skipif(chromium_path() is None and os.environ.get("CI") != "true", reason="Chromium is missing"),
-]
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    chromium_path() is None and os.environ.get("CI") != "true", reason="Chromium is missing"
+)
+NEEDED = [pytest.mark.mariadb, pytest.mark.oceanbase, NEEDS_CHROMIUM]
 
 
 @contextmanager
@@ -68,8 +68,9 @@ def running_browser() -> Iterator[Browser]:
 class ConsoleService:
     """``ferryman serve`` at a port that stays the same over a restart."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
+        self.settings = settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
@@ -85,7 +86,7 @@ class ConsoleService:
             "--data-dir",
             str(self.directory),
         ]
-        environment = os.environ | {"FERRYMAN_ADMIN_PASSWORD": PASSWORD}
+        environment = os.environ | {"FERRYMAN_ADMIN_PASSWORD": PASSWORD} | self.settings
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
         assert re.search(r"http://\S+", self.process.stdout.readline()), "the service did not come up"
@@ -102,8 +103,11 @@ class ConsoleService:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as refused:
+            raise AssertionError(f"{method} {path}: {refused.read().decode()}") from refused
         return json.loads(text) if text else None
 
 

@@ -1,5 +1,5 @@
 /** One call whose answer a component shows: loading, failed, or there. */
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { failureOf, get, type Failure } from './client';
 
 export interface Loaded<T> {
@@ -9,7 +9,10 @@ export interface Loaded<T> {
   again: () => void;
 }
 
-export function useLoaded<T>(path: string | null, everyMs = 0): Loaded<T> {
+const REST_MS = 2000;
+
+/** Asks again whenever `beat` is another one, with a rest in between; null: never. */
+export function useLoaded<T>(path: string | null, beat: unknown = null, restMs = REST_MS): Loaded<T> {
   const [state, setState] = useState<{ data: T | null; failure: Failure | null; loading: boolean }>({
     data: null,
     failure: null,
@@ -17,9 +20,12 @@ export function useLoaded<T>(path: string | null, everyMs = 0): Loaded<T> {
   });
   const [turn, setTurn] = useState(0);
   const again = useCallback(() => setTurn((before) => before + 1), []);
+  const asked = useRef(0);
+  const seen = useRef(beat);
   useEffect(() => {
     if (!path) return undefined;
     const control = new AbortController();
+    asked.current = Date.now();
     setState((before) => ({ ...before, loading: true }));
     get<T>(path, control.signal).then(
       (data) => setState({ data, failure: null, loading: false }),
@@ -30,9 +36,12 @@ export function useLoaded<T>(path: string | null, everyMs = 0): Loaded<T> {
     return () => control.abort();
   }, [path, turn]);
   useEffect(() => {
-    if (!everyMs) return undefined;
-    const timer = setInterval(again, everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs, again]);
+    if (beat === null || beat === seen.current) return undefined;
+    const timer = setTimeout(() => {
+      seen.current = beat;
+      again();
+    }, Math.max(0, asked.current + restMs - Date.now()));
+    return () => clearTimeout(timer);
+  }, [beat, restMs, again]);
   return { ...state, again };
 }

@@ -2,7 +2,9 @@
 import { useEffect, useRef } from 'react';
 import { ApiError, failureOf, headersOf, reach, refusal, type Failure } from './client';
 import { setAway } from './connection';
+import { setMarks, type Marks } from './marks';
 import { expire, renewed } from './session';
+import { useVisible } from './visible';
 
 export interface Message {
   name: string;
@@ -68,7 +70,8 @@ export async function follow(path: string, handlers: Handlers, signal: AbortSign
         ...handlers,
         onMessage: (name: string, document: unknown) => {
           attempt = 0;
-          handlers.onMessage(name, document);
+          if (name === 'marks') setMarks(document as Marks); // for every page, whatever it listens to
+          else handlers.onMessage(name, document);
         },
       };
       await listen(path, heard, signal);
@@ -88,12 +91,13 @@ export async function follow(path: string, handlers: Handlers, signal: AbortSign
   }
 }
 
-/** Follow a stream while the component is shown; `path` null follows nothing. */
+/** Follow a stream while the component is shown, in a window that somebody sees; `path` null follows nothing. */
 export function useStream(path: string | null, handlers: Handlers): void {
   const latest = useRef(handlers);
   latest.current = handlers;
+  const seen = useVisible();
   useEffect(() => {
-    if (!path) return undefined;
+    if (!path || !seen) return undefined;
     const control = new AbortController();
     void follow(
       path,
@@ -104,5 +108,12 @@ export function useStream(path: string | null, handlers: Handlers): void {
       control.signal,
     );
     return () => control.abort();
-  }, [path]);
+  }, [path, seen]);
+}
+
+const NOTHING: Handlers = { onMessage: () => undefined, onFailure: () => undefined };
+
+/** For a page that has no stream of its own: what is beside projects. */
+export function useMarks(): void {
+  useStream('/api/v1/live/marks', NOTHING);
 }

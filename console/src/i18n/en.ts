@@ -1,5 +1,6 @@
 /** Every text of the console, in English: the measure of what the other languages must have. */
 import { alertsEn } from './alerts.en';
+import { auditingEn } from './auditing.en';
 import { choicesEn } from './choices.en';
 import { decidingEn } from './deciding.en';
 import { owningEn } from './owning.en';
@@ -8,6 +9,7 @@ import { movingEn } from './moving.en';
 
 export const en = {
   ...alertsEn,
+  ...auditingEn,
   ...choicesEn,
   ...decidingEn,
   ...owningEn,
@@ -159,7 +161,6 @@ export const en = {
   'project.changes': 'Changes',
   'project.restarts': 'Restarts',
   'project.behind': '{time} behind',
-  'project.noFlow': 'not part of this project',
   'project.choices': 'This schema statement of the source waits for you:',
   'project.choice.skip': 'Skip it',
   'project.choice.apply': 'Run other SQL at the target',

@@ -1,6 +1,7 @@
 /** 控制台的全部中文文本。 */
 import type { Texts } from './en';
 import { alertsZh } from './alerts.zh';
+import { auditingZh } from './auditing.zh';
 import { choicesZh } from './choices.zh';
 import { decidingZh } from './deciding.zh';
 import { owningZh } from './owning.zh';
@@ -9,6 +10,7 @@ import { movingZh } from './moving.zh';
 
 export const zh: Texts = {
   ...alertsZh,
+  ...auditingZh,
   ...choicesZh,
   ...decidingZh,
   ...owningZh,
@@ -160,7 +162,6 @@ export const zh: Texts = {
   'project.changes': '变更数',
   'project.restarts': '重启次数',
   'project.behind': '落后 {time}',
-  'project.noFlow': '本项目不包含',
   'project.choices': '源端的这条结构变更语句等待您的决定：',
   'project.choice.skip': '跳过',
   'project.choice.apply': '在目标端执行其他 SQL',

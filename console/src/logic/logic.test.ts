@@ -13,6 +13,7 @@ import { bytes, duration, percent, remaining } from './format';
 import { EMPTY_LIVE, linesOfTables, merged } from './live';
 import { databaseKey, filtersOf, linesOf, namesOf, patternsOf, tableKey } from './objects';
 import { RateKeeper } from './rates';
+import { actOf, projectOf } from './audit';
 import { seriesOf } from './series';
 import { actionsOf, commonActions, latencyOf, rateOf, shownStep } from './state';
 
@@ -206,5 +207,15 @@ describe('figures', () => {
       { step: 'verify', table: 'a', state: 'running', rows: 3, rows_total: 9, bytes: 0, mismatches: 2, message: 'x' },
     ] as TableOfStep[];
     expect(linesOfTables(tables)).toEqual([{ table: 'a', state: 'running', rows: 9, total: 9, bytes: 7, mismatches: 2, message: 'x' }]);
+  });
+});
+
+describe('the audit log', () => {
+  it('says calls in words, and knows the project they were about', () => {
+    expect(actOf('POST /api/v1/projects/np_1a/start')).toBe('start');
+    expect(actOf('PATCH /api/v1/projects/np_1a/settings')).toBe('settings');
+    expect(actOf('CreateProject')).toBe('');
+    expect(projectOf('POST /api/v1/projects/np_1a/switchover/confirm')).toBe('np_1a');
+    expect(projectOf('POST /api/v1/session')).toBe('');
   });
 });

@@ -1,7 +1,7 @@
 /** Samples as lines of a chart. */
 import type { Sample } from '../api/types';
 
-export type Measure = 'rows_per_second' | 'bytes_per_second' | 'latency_seconds';
+export type Measure = 'rows_per_second' | 'bytes_per_second' | 'latency_seconds' | 'latency_p50' | 'latency_p99';
 
 /** A pause longer than this many seconds is a gap, not a line. */
 export const GAP_SECONDS = 60;
@@ -12,7 +12,7 @@ export function seriesOf(samples: readonly Sample[], measure: Measure): [number,
   let before: number | null = null;
   for (const sample of samples) {
     const value = sample[measure];
-    if (value === null) continue;
+    if (value === null || value === undefined) continue;
     if (before !== null && sample.at - before > Math.max(GAP_SECONDS, 3 * spacing)) points.push([1000 * (before + 1), null]);
     points.push([1000 * sample.at, value]);
     before = sample.at;

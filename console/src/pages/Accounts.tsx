@@ -2,7 +2,9 @@ import { useState } from 'react';
 import { useAct } from '../api/act';
 import { patch, post, remove } from '../api/client';
 import { useLoaded } from '../api/load';
+import { useMark } from '../api/marks';
 import { useAccount, useMay, type Role } from '../api/session';
+import { useMarks } from '../api/stream';
 import { known, useLanguage, useText } from '../i18n';
 import { moment } from '../logic/format';
 import { Failed, Loading, Nothing, Page, Panel } from '../parts/States';
@@ -27,6 +29,7 @@ interface KeyRow {
 
 export default function Accounts() {
   const t = useText();
+  useMarks();
   const admin = useMay('admin');
   return (
     <Page title={t('accounts.title')}>
@@ -58,7 +61,7 @@ function Users() {
   const language = useLanguage();
   const me = useAccount()?.user;
   const roles = useRoles();
-  const { data, failure, loading, again } = useLoaded<AccountRow[]>('/api/v1/accounts');
+  const { data, failure, loading, again } = useLoaded<AccountRow[]>('/api/v1/accounts', useMark('changes'));
   const change = useChange(again);
   const [adding, setAdding] = useState(false);
   const [form] = Form.useForm<{ name: string; password: string; role: Role }>();
@@ -103,13 +106,16 @@ function Users() {
                   {row.name}
                 </th>
                 <td data-label={t('accounts.role')}>
-                  <Select
-                    aria-label={`${t('accounts.role')}: ${row.name}`}
-                    value={row.role}
-                    options={roles}
-                    disabled={row.name === me}
-                    onChange={(role: Role) => void change.run(() => patch(path(row.name), { role }))}
-                  />
+                  {row.name === me ? (
+                    known(t, 'accounts.role', row.role)
+                  ) : (
+                    <Select
+                      aria-label={`${t('accounts.role')}: ${row.name}`}
+                      value={row.role}
+                      options={roles}
+                      onChange={(role: Role) => void change.run(() => patch(path(row.name), { role }))}
+                    />
+                  )}
                 </td>
                 <td data-label={t('accounts.state')}>{t(row.disabled ? 'accounts.disabled' : 'accounts.enabled')}</td>
                 <td data-label={t('accounts.changed')} className="small">
@@ -154,7 +160,7 @@ function Keys() {
   const t = useText();
   const language = useLanguage();
   const roles = useRoles();
-  const { data, failure, loading, again } = useLoaded<KeyRow[]>('/api/v1/keys');
+  const { data, failure, loading, again } = useLoaded<KeyRow[]>('/api/v1/keys', useMark('changes'));
   const change = useChange(again);
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<KeyRow | null>(null);

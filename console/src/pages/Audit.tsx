@@ -1,8 +1,13 @@
 import { useState } from 'react';
+import { Link } from 'react-router-dom';
 import { query } from '../api/client';
 import { useLoaded } from '../api/load';
+import { useMark } from '../api/marks';
 import { useMay } from '../api/session';
-import { useLanguage, useText } from '../i18n';
+import { useMarks } from '../api/stream';
+import { known, useLanguage, useText } from '../i18n';
+import { useTitles } from '../i18n/said';
+import { actOf, projectOf } from '../logic/audit';
 import { moment } from '../logic/format';
 import { Failed, Loading, Nothing, Page, Panel } from '../parts/States';
 import { Button, Input } from '../ui';
@@ -19,14 +24,35 @@ interface Entry {
 
 const SIZE = 100;
 
+/** What was done in words, and the call it was done by. */
+function Action({ action }: { action: string }) {
+  const t = useText();
+  const act = actOf(action);
+  const project = projectOf(action);
+  return (
+    <>
+      {act && known(t, 'audit.act', act)} {project && <Link to={`/projects/${project}`}>{project}</Link>}
+      <code className={act ? 'dim small block' : undefined}>{action}</code>
+    </>
+  );
+}
+
+function written(detail: Entry['detail']): string {
+  const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
+  return text === '{}' ? '–' : text;
+}
+
 export default function Audit() {
   const t = useText();
   const language = useLanguage();
+  useMarks();
+  const mark = useMark('changes');
   const admin = useMay('admin');
+  const titled = useTitles();
   const [account, setAccount] = useState('');
   const [before, setBefore] = useState<number | undefined>();
   const path = admin ? `/api/v1/audit${query({ account, before, limit: SIZE })}` : null;
-  const { data, failure, loading, again } = useLoaded<Entry[]>(path, before ? 0 : 10_000);
+  const { data, failure, loading, again } = useLoaded<Entry[]>(path, before ? null : mark);
   return (
     <Page title={t('audit.title')}>
       {!admin && <Nothing text={t('app.adminOnly')} />}
@@ -61,17 +87,21 @@ export default function Audit() {
               <tbody>
                 {data.map((entry) => (
                   <tr key={entry.id}>
-                    <td className="small">{moment(entry.at, language)}</td>
+                    <td data-label={t('audit.time')} className="small">
+                      {moment(entry.at, language)}
+                    </td>
                     <th scope="row" data-label={t('audit.account')}>
                       {entry.account || '–'}
                     </th>
                     <td data-label={t('audit.address')}>{entry.address}</td>
                     <td data-label={t('audit.action')} className="wrap">
-                      <code>{entry.action}</code>
+                      <Action action={entry.action} />
                     </td>
-                    <td data-label={t('audit.outcome')}>{entry.outcome}</td>
+                    <td data-label={t('audit.outcome')} className={entry.outcome === 'ok' ? undefined : 'bad wrap'}>
+                      {entry.outcome === 'ok' ? t('audit.ok') : titled(entry.outcome)}
+                    </td>
                     <td data-label={t('audit.detail')} className="wrap small">
-                      {typeof entry.detail === 'string' ? entry.detail : JSON.stringify(entry.detail)}
+                      {written(entry.detail)}
                     </td>
                   </tr>
                 ))}

@@ -3,7 +3,9 @@ import { useState } from 'react';
 import { useAct } from '../api/act';
 import { post, query, remove } from '../api/client';
 import { useLoaded } from '../api/load';
+import { useMark } from '../api/marks';
 import { useMay } from '../api/session';
+import { useMarks } from '../api/stream';
 import type { ConnectionOutcome, Endpoint, EndpointPage } from '../api/types';
 import { useLanguage, useText } from '../i18n';
 import { useSaid } from '../i18n/said';
@@ -17,13 +19,14 @@ const SIZE = 20;
 
 export default function Endpoints() {
   const t = useText();
+  useMarks();
   const may = useMay('operator');
   const [search, setSearch] = useState('');
   const [number, setNumber] = useState(1);
   const [adding, setAdding] = useState(false);
   const [changing, setChanging] = useState<Endpoint | null>(null);
   const [removing, setRemoving] = useState<Endpoint | null>(null);
-  const { data, failure, loading, again } = useLoaded<EndpointPage>(`/api/v1/endpoints${query({ search, page: number, size: SIZE })}`, 15_000);
+  const { data, failure, loading, again } = useLoaded<EndpointPage>(`/api/v1/endpoints${query({ search, page: number, size: SIZE })}`, useMark('changes'));
   const kept = () => {
     setAdding(false);
     setChanging(null);

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import type { Failure } from '../api/client';
 import { useLoaded } from '../api/load';
+import { useMark } from '../api/marks';
 import { useStream } from '../api/stream';
 import type { AlertPage, Overview as Document, Project } from '../api/types';
 import { useLanguage, useText } from '../i18n';
@@ -67,7 +68,7 @@ export default function Overview() {
 function OpenAlerts() {
   const t = useText();
   const language = useLanguage();
-  const { data } = useLoaded<AlertPage>('/api/v1/alerts?state=open&size=1', 10_000);
+  const { data } = useLoaded<AlertPage>('/api/v1/alerts?state=open&size=1', useMark('alerts'));
   return (
     <Link to="/alerts" className="figure-card">
       <span className="dim">{t('alerts.title')}</span>

@@ -2,6 +2,7 @@
 import { useSearchParams } from 'react-router-dom';
 import { query } from '../api/client';
 import { useLoaded } from '../api/load';
+import { useMark } from '../api/marks';
 import type { Label } from '../api/types';
 import { useText } from '../i18n';
 import { PAGE } from '../logic/pages';
@@ -27,7 +28,7 @@ export default function Projects({ type }: { type: 'MIGRATION' | 'SYNC' }) {
     page,
     size: PAGE,
   })}`;
-  const labels = useLoaded<Label[]>('/api/v1/labels').data ?? [];
+  const labels = useLoaded<Label[]>('/api/v1/labels', useMark('changes')).data ?? [];
   const change = (name: string, value: string | string[] | null) =>
     setFilters((before) => {
       const next = new URLSearchParams(before);

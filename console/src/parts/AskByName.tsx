@@ -14,13 +14,15 @@ interface Props {
   yes: string;
   danger?: boolean;
   busy: boolean;
+  /** Whether all that is asked beside the name has been answered. */
+  ready?: boolean;
   failure?: Failure | null;
   onYes: () => void;
   onNo: () => void;
   children: ReactNode;
 }
 
-export function AskByName({ title, wanted = '', label, yes, danger = false, busy, failure, onYes, onNo, children }: Props) {
+export function AskByName({ title, wanted = '', label, yes, danger = false, busy, ready = true, failure, onYes, onNo, children }: Props) {
   const t = useText();
   const [typed, setTyped] = useState('');
   return (
@@ -32,7 +34,7 @@ export function AskByName({ title, wanted = '', label, yes, danger = false, busy
         <Button key="no" onClick={onNo}>
           {t('app.cancel')}
         </Button>,
-        <Button key="yes" type="primary" danger={danger} loading={busy} disabled={typed !== wanted} onClick={onYes}>
+        <Button key="yes" type="primary" danger={danger} loading={busy} disabled={typed !== wanted || !ready} onClick={onYes}>
           {yes}
         </Button>,
       ]}

@@ -2,6 +2,9 @@
 
 A stream looks at the service once a second, and sends a document when it has changed; an idle stream sends a comment now
 and then, so that a client notices a service that is gone. A client that comes back gets everything anew.
+
+Every stream also sends ``marks``: they move when something beside projects has changed, so that a page with a stream of its
+own needs no second one (a browser opens six connections to a server and no more).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from ferryman.api.native.overview import overview_document
 from ferryman.api.native.routes import PageNumber, PageSize
 from ferryman.control.service import Service
 from ferryman.foundation.errors import FerrymanError
+from ferryman.metadb import marks as marks_now
 from ferryman.model.project import ProjectStatus, ProjectType
 
 LOOK_SECONDS = 1.0
@@ -74,10 +78,19 @@ def events_router(service: Service) -> APIRouter:
         prefix="/api/v1/live", tags=["live"], default_response_class=StreamingResponse, responses=_STREAM
     )
 
+    def stream(changes: Callable[[], list[str]]) -> StreamingResponse:
+        marks = _Changes(lambda: [("marks", _marks(service))])
+        return _stream(lambda: [*changes(), *marks()])
+
+    @router.get("/marks")
+    async def marks() -> StreamingResponse:
+        """Stream ``marks`` alone: for pages that show endpoints, accounts, alerts and the like."""
+        return stream(list)
+
     @router.get("/overview")
     async def overview() -> StreamingResponse:
         """Stream ``overview``: projects by status, rates, and what needs a look."""
-        return _stream(_Changes(lambda: [("overview", _plain(overview_document(service)))]))
+        return stream(_Changes(lambda: [("overview", _plain(overview_document(service)))]))
 
     @router.get("/projects")
     async def projects(
@@ -108,14 +121,14 @@ def events_router(service: Service) -> APIRouter:
             ]
             return [("page", {"items": items, "total": found.total, "page": found.number, "size": found.size})]
 
-        return _stream(_Changes(look))
+        return stream(_Changes(look))
 
     @router.get("/projects/{project_id}")
     async def project(project_id: str) -> StreamingResponse:
         """Stream one project: ``project``, ``tables`` (those that changed), ``events`` (new ones)."""
         found = await run_in_threadpool(project_id_of, service, project_id)
         await run_in_threadpool(service.project, found, tables=False)  # an unknown one is a 404, not an empty stream
-        return _stream(_ProjectChanges(service, found))
+        return stream(_ProjectChanges(service, found))
 
     return router
 
@@ -172,6 +185,11 @@ class _ProjectChanges:
                     self._tables[key] = text
                     changed.append(text)
         return changed
+
+
+def _marks(service: Service) -> dict[str, str]:
+    with service.metadb.reading() as tx:
+        return marks_now.read(tx)
 
 
 def _stream(changes: Callable[[], list[str]]) -> StreamingResponse:

@@ -12,6 +12,9 @@ import pytest
 
 from ferryman.api import console, events
 from ferryman.api.events import _Changes, _messages, _ProjectChanges
+from ferryman.metadb import alerts, audit, marks
+from ferryman.metadb.alerts import AlertRow
+from ferryman.metadb.audit import AuditEntry
 from ferryman.model.project import ProjectStatus, StepName, StepStatus, TableProgress
 
 ROOT = Path(__file__).parents[3]
@@ -155,3 +158,23 @@ def test_the_overview_counts(client, service):
 def _read(text):
     name, data = text.removesuffix("\n\n").split("\n", 1)
     return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def test_marks_move_when_something_beside_projects_has_changed(metadb):
+    def look():
+        with metadb.reading() as tx:
+            return marks.read(tx)
+
+    before = look()
+    assert look() == before
+    with metadb.writing() as tx:
+        audit.add(tx, AuditEntry(happened_at=1.0, account="ada", address="::1", action="POST /x", outcome="ok"))
+    moved = look()
+    assert moved["changes"] != before["changes"]
+    assert moved["alerts"] == before["alerts"]
+    row = AlertRow(id="a_marks", key="k", rule="disk_low", project_id="", level="HIGH", message="full", since=9e9)
+    with metadb.writing() as tx:
+        alerts.insert(tx, row)
+    assert look()["alerts"] != moved["alerts"]
+    with metadb.writing() as tx:
+        alerts.delete(tx, "a_marks")

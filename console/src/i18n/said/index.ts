@@ -53,3 +53,9 @@ export function useMeaning(code: string, text: string): { said: string; title: s
   const said = there?.read(text) ?? null;
   return { said: said ?? text, title: there?.titles[code] ?? '', known: !there || said !== null };
 }
+
+/** Returns what the code of an error means, in Chinese; the code itself else. */
+export function useTitles(): (code: string) => string {
+  const there = useChinese();
+  return useCallback((code) => there?.titles[code] ?? code, [there]);
+}

@@ -3,12 +3,15 @@ import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { query } from '../../api/client';
 import { useLoaded } from '../../api/load';
+import { useMark } from '../../api/marks';
+import { useMarks } from '../../api/stream';
 import type { AlertPage } from '../../api/types';
 import { known, useLanguage, useText } from '../../i18n';
 import { count, moment } from '../../logic/format';
 import { Failed, Loading, Nothing, Page, Panel } from '../../parts/States';
+import { Tabs } from '../../parts/Tabs';
 import { Said } from '../../parts/Words';
-import { Input, Pagination, Segmented, Tabs } from '../../ui';
+import { Input, Pagination, Segmented } from '../../ui';
 import { Channels } from './Channels';
 import { Rules } from './Rules';
 import { Silences } from './Silences';
@@ -18,6 +21,7 @@ const STATES = ['open', 'recovered', 'all'] as const;
 
 export default function Alerts() {
   const t = useText();
+  useMarks();
   const navigate = useNavigate();
   const { tab = 'list' } = useParams();
   const tabs = [
@@ -28,7 +32,7 @@ export default function Alerts() {
   ];
   return (
     <Page title={t('alerts.title')}>
-      <Tabs activeKey={tab} onChange={(key) => navigate(`/alerts/${key}`, { replace: true })} destroyInactiveTabPane items={tabs} />
+      <Tabs label={t('alerts.title')} active={tab} tabs={tabs} onChange={(key) => navigate(`/alerts/${key}`, { replace: true })} />
     </Page>
   );
 }
@@ -38,7 +42,7 @@ function AlertList() {
   const [state, setState] = useState<(typeof STATES)[number]>('open');
   const [search, setSearch] = useState('');
   const [page, setPage] = useState(1);
-  const { data, failure, loading, again } = useLoaded<AlertPage>(`/api/v1/alerts${query({ state, search, page, size: SIZE })}`, 5000);
+  const { data, failure, loading, again } = useLoaded<AlertPage>(`/api/v1/alerts${query({ state, search, page, size: SIZE })}`, useMark('alerts'));
   return (
     <Panel>
       <div className="filters">

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useAct } from '../../api/act';
 import { post, remove, type Failure } from '../../api/client';
 import { useLoaded } from '../../api/load';
+import { useMark } from '../../api/marks';
 import { useMay } from '../../api/session';
 import type { Channel, ChannelTest } from '../../api/types';
 import { useText } from '../../i18n';
@@ -13,7 +14,7 @@ import { ChannelEditor } from './ChannelEditor';
 export function Channels() {
   const t = useText();
   const admin = useMay('admin');
-  const { data, failure, loading, again } = useLoaded<Channel[]>('/api/v1/alerts/channels');
+  const { data, failure, loading, again } = useLoaded<Channel[]>('/api/v1/alerts/channels', useMark('changes'));
   const [editing, setEditing] = useState<Channel | 'new' | null>(null);
   return (
     <Panel extra={admin && <Button onClick={() => setEditing('new')}>{t('alerts.newChannel')}</Button>}>

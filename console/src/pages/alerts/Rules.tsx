@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useAct } from '../../api/act';
 import { put } from '../../api/client';
 import { useLoaded } from '../../api/load';
+import { useMark } from '../../api/marks';
 import { useMay } from '../../api/session';
 import type { AlertRule, Figures } from '../../api/types';
 import { known, useText } from '../../i18n';
@@ -14,7 +15,7 @@ const NAMES = ['high', 'medium', 'low'] as const;
 export function Rules() {
   const t = useText();
   const admin = useMay('admin');
-  const { data, failure, loading, again } = useLoaded<AlertRule[]>('/api/v1/alerts/rules');
+  const { data, failure, loading, again } = useLoaded<AlertRule[]>('/api/v1/alerts/rules', useMark('changes'));
   const [editing, setEditing] = useState<AlertRule | null>(null);
   return (
     <Panel>

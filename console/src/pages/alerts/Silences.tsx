@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useAct } from '../../api/act';
 import { post, remove } from '../../api/client';
 import { useLoaded } from '../../api/load';
+import { useMark } from '../../api/marks';
 import { useMay } from '../../api/session';
 import type { AlertRule, Silence } from '../../api/types';
 import { known, useLanguage, useText } from '../../i18n';
@@ -13,7 +14,7 @@ export function Silences() {
   const t = useText();
   const language = useLanguage();
   const may = useMay('operator');
-  const { data, failure, loading, again } = useLoaded<Silence[]>('/api/v1/alerts/silences', 10_000);
+  const { data, failure, loading, again } = useLoaded<Silence[]>('/api/v1/alerts/silences', useMark('changes'));
   const [adding, setAdding] = useState(false);
   const { busy, failure: refused, run } = useAct();
   const end = (id: string) => run(() => remove(`/api/v1/alerts/silences/${encodeURIComponent(id)}`).then(again));

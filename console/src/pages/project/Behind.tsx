@@ -4,12 +4,13 @@ import type { Lag, Project } from '../../api/types';
 import { known, useLanguage, useText } from '../../i18n';
 import { sharesOf } from '../../logic/behind';
 import { bytes, count, duration } from '../../logic/format';
+import { useBeat } from './beat';
 import { Failed, Loading, Panel } from '../../parts/States';
 import { Said } from '../../parts/Words';
 
 export function Behind({ project }: { project: Project }) {
   const t = useText();
-  const { data, failure, again } = useLoaded<Lag>(`/api/v1/projects/${project.id}/lag`, project.status === 'RUNNING' ? 3000 : 0);
+  const { data, failure, again } = useLoaded<Lag>(`/api/v1/projects/${project.id}/lag`, useBeat());
   return (
     <Panel title={t('behind.title')}>
       {failure && <Failed failure={failure} again={again} />}

@@ -7,9 +7,10 @@ import { known, useLanguage, useText } from '../../i18n';
 import { moment } from '../../logic/format';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Button, Select } from '../../ui';
+import { useBeat } from './beat';
 
 const LAST = 500;
-const EVERY_MS = 5000;
+const REST_MS = 5000;
 
 export function Components({ project }: { project: Project }) {
   const t = useText();
@@ -17,7 +18,7 @@ export function Components({ project }: { project: Project }) {
   const begun = project.steps.filter((step) => step.started_at);
   const [step, setStep] = useState(project.current_step ?? begun[0]?.name ?? project.steps[0]?.name);
   const path = step ? `/api/v1/projects/${project.id}/logs${query({ step, last: LAST })}` : null;
-  const { data, failure, again } = useLoaded<LogEntries>(path, project.status === 'RUNNING' ? EVERY_MS : 0);
+  const { data, failure, again } = useLoaded<LogEntries>(path, useBeat(), REST_MS);
   const entries = data?.entries ?? [];
   return (
     <Panel extra={<Button onClick={again}>{t('components.again')}</Button>}>

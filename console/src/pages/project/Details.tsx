@@ -7,6 +7,7 @@ import { moment } from '../../logic/format';
 import { Panel } from '../../parts/States';
 import { SaveButton, YamlButton } from '../../parts/TextButtons';
 import { Button, Space } from '../../ui';
+import { GiveAway } from './GiveAway';
 import { SettingsForm } from './SettingsForm';
 
 export function Details({ project }: { project: Project }) {
@@ -40,6 +41,7 @@ export function Details({ project }: { project: Project }) {
           <Space wrap>
             <YamlButton path={`/api/v1/projects/${project.id}/export`} />
             <SaveButton path={`/api/v1/projects/${project.id}/objects.csv`} name={`${project.name}.csv`} label={t('csv.save')} />
+            {may && <GiveAway project={project} />}
             {may && <Button onClick={() => setEditing(true)}>{t('edit.open')}</Button>}
           </Space>
         )

@@ -27,7 +27,7 @@ export default function Differences({ project, tables }: { project: Project; tab
   const over = step?.status === 'FINISHED';
   // Read again when the number of differences has changed.
   const path = total > 0 ? `/api/v1/projects/${project.id}/mismatches${query({ table, page, size: SIZE })}` : null;
-  const { data, failure, loading, again } = useLoaded<MismatchPage>(path, over ? 0 : 5000);
+  const { data, failure, loading, again } = useLoaded<MismatchPage>(path, `${step?.status} ${total}`);
   if (!step || step.status === 'INIT') {
     return (
       <Panel>
@@ -105,7 +105,7 @@ function Difference({ item }: { item: Mismatch }) {
           </thead>
           <tbody>
             {columns.map((name) => (
-              <tr key={name}>
+              <tr key={name} className={item.kind === 'MISMATCHED' && item.source[name] !== item.target[name] ? 'differs' : undefined}>
                 <th scope="row">{name}</th>
                 <Value side={item.source} name={name} absent={item.kind === 'IMAGE_ONLY'} />
                 <Value side={item.target} name={name} absent={item.kind === 'MASTER_ONLY'} />

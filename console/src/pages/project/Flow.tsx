@@ -42,6 +42,7 @@ function Pipeline({ project }: { project: Project }) {
   const apply = stepOf(project, 'apply');
   const verify = stepOf(project, 'verify');
   const latency = latencyOf(project);
+  const schema = load || capture || verify ? undefined : stepOf(project, 'schema');
   const running = project.status === 'RUNNING' || project.status === 'FAILED';
   const perSecond = (step: Step | undefined) => t('flow.rate', { count: count(step?.rows_per_second ?? 0, language) });
   return (
@@ -54,6 +55,7 @@ function Pipeline({ project }: { project: Project }) {
         name={t('step.load')}
         rate={isMoving(load) ? perSecond(load) : t('flow.rows', { count: count(load?.rows ?? 0, language) })}
       />
+      <Arrow kind="load" step={schema} moving={running && isMoving(schema)} name={t('step.schema')} rate={t('flow.objects', { count: count(schema?.rows ?? 0, language) })} />
       <Arrow
         kind="capture"
         step={capture}
@@ -103,8 +105,7 @@ interface ArrowProps {
 }
 
 function Arrow({ kind, step, moving, name, rate, note }: ArrowProps) {
-  const t = useText();
-  if (!step) return kind === 'verify' ? null : <div className={`arrow arrow-${kind} arrow-absent`}><span className="dim small">{name}: {t('project.noFlow')}</span></div>;
+  if (!step) return null;
   return (
     <div className={`arrow arrow-${kind} ${moving ? 'arrow-moving' : ''} arrow-${step.status}`}>
       <span className="small">{name}</span>

@@ -9,16 +9,16 @@ import { known, useText } from '../../i18n';
 import { Failed, Loading, Nothing, Panel } from '../../parts/States';
 import { Words } from '../../parts/Words';
 import { App, Button, Checkbox, Space, type Ticked } from '../../ui';
+import { useBeat } from './beat';
 
 const SIZE = 50;
-const EVERY_MS = 3000;
 
 export function Letters({ project }: { project: Project }) {
   const t = useText();
   const [all, setAll] = useState(false);
   const [after, setAfter] = useState(0);
   const path = `/api/v1/projects/${project.id}/dead-letters${query({ after, all, limit: SIZE })}`;
-  const { data, failure, again } = useLoaded<DeadLetter[]>(path, project.status === 'RUNNING' ? EVERY_MS : 0);
+  const { data, failure, again } = useLoaded<DeadLetter[]>(path, useBeat());
   const may = useOwns(project.owner) && !project.status.startsWith('RELEAS');
   return (
     <Panel

@@ -10,7 +10,8 @@ import { EMPTY_LIVE, merged } from '../../logic/live';
 import { ActionButtons, useActions } from '../../parts/actions';
 import { Failed, Loading, Page } from '../../parts/States';
 import { Status } from '../../parts/Status';
-import { Tabs } from '../../ui';
+import { Tabs } from '../../parts/Tabs';
+import { Beat } from './beat';
 import { Behind } from './Behind';
 import { Components } from './Components';
 import { Details } from './Details';
@@ -64,29 +65,31 @@ function LiveProject({ id, tab }: { id: string; tab: string }) {
     { key: 'details', label: t('project.tab.details'), children: <Details project={project} /> },
   ];
   return (
-    <Page
-      title={project.name}
-      extra={
-        <>
-          <Status status={project.status} />
-          {may && <ActionButtons actions={actionsOf(project.status)} ask={ask} project={project} />}
-        </>
-      }
-    >
-      <p className="dim trail">
-        <Link to={project.type === 'SYNC' ? '/sync' : '/migration'}>{t(`projects.title.${project.type as 'SYNC'}`)}</Link>
-        {' · '}
-        {project.id}
-        {operator && !may && ` · ${t('owner.lookOn', { owner: project.owner })}`}
-      </p>
-      <Trouble project={project} may={may} />
-      <Tabs
-        activeKey={tab}
-        onChange={(key) => navigate(`/projects/${id}/${key}`, { replace: true })}
-        destroyInactiveTabPane
-        items={tabs.map((each) => ({ ...each, children: <Suspense fallback={<Loading />}>{each.children}</Suspense> }))}
-      />
-      {dialog}
-    </Page>
+    <Beat.Provider value={live}>
+      <Page
+        title={project.name}
+        extra={
+          <>
+            <Status status={project.status} />
+            {may && <ActionButtons actions={actionsOf(project.status)} ask={ask} project={project} />}
+          </>
+        }
+      >
+        <p className="dim trail">
+          <Link to={project.type === 'SYNC' ? '/sync' : '/migration'}>{t(`projects.title.${project.type as 'SYNC'}`)}</Link>
+          {' · '}
+          {project.id}
+          {operator && !may && ` · ${t('owner.lookOn', { owner: project.owner })}`}
+        </p>
+        <Trouble project={project} may={may} />
+        <Tabs
+          label={project.name}
+          active={tab}
+          tabs={tabs.map((each) => ({ ...each, children: <Suspense fallback={<Loading />}>{each.children}</Suspense> }))}
+          onChange={(key) => navigate(`/projects/${id}/${key}`, { replace: true })}
+        />
+        {dialog}
+      </Page>
+    </Beat.Provider>
   );
 }

@@ -23,11 +23,11 @@ export default function SchemaView({ project }: { project: Project }) {
   const [only, setOnly] = useState(asked.get('only') ?? '');
   const [page, setPage] = useState(1);
   const [chosen, setChosen] = useState<string | null>(asked.get('object'));
-  const status = stepOf(project, 'schema')?.status;
-  const done = status === 'FINISHED' || project.status === 'FAILED';
+  const step = stepOf(project, 'schema');
+  const status = step?.status;
   const stopped = may && project.status === 'FAILED' && status === 'FAILED';
   const path = `/api/v1/projects/${project.id}/schema${query({ search, only, page, size: SIZE })}`;
-  const { data, failure, loading, again } = useLoaded<SchemaPage>(path, done ? 0 : 3000);
+  const { data, failure, loading, again } = useLoaded<SchemaPage>(path, `${project.status} ${status} ${step?.message} ${project.status === 'FAILED' ? project.revision : ''}`);
   const items = data?.items ?? [];
   const keyOf = (item: ObjectSchema) => `${item.kind} ${item.object}`;
   const shown = items.find((item) => keyOf(item) === chosen) ?? items[0];

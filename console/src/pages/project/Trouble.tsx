@@ -13,6 +13,7 @@ import { App, Button, Input, Radio, Space } from '../../ui';
 import { Checks } from '../../parts/Checks';
 
 export function Trouble({ project, may }: { project: Project; may: boolean }) {
+  const t = useText();
   const step = project.steps.find((each) => each.error);
   const error = project.error ?? step?.error;
   if (!error || project.status === 'RELEASED') return null;
@@ -21,9 +22,10 @@ export function Trouble({ project, may }: { project: Project; may: boolean }) {
   const choices = conflict ? CONFLICT_CHOICES : (context['choices'] as string[] | undefined);
   const sql = context['sql'] as string | undefined;
   const items = (step?.name === 'precheck' ? step.info['items'] : undefined) as Check[] | undefined;
+  const failed = error.code === 'precheck.failed' ? (items ?? []).filter((item) => item.verdict === 'FAILED').length : 0; // each stands below
   return (
     <div className="trouble">
-      <Failed failure={error}>{may && project.status === 'FAILED' && !choices && <Again project={project} />}</Failed>
+      <Failed failure={failed ? { ...error, message: t('wizard.checkFailed', { count: failed }) } : error}>{may && project.status === 'FAILED' && !choices && <Again project={project} />}</Failed>
       {choices && project.status === 'FAILED' && <Choices project={project} sql={sql ?? ''} conflict={conflict} choices={choices} may={may} />}
       {step?.name === 'schema' && <FailedObjects project={project} />}
       {items && <Checks items={items} />}
@@ -36,7 +38,7 @@ const CONFLICT_CHOICES = ['retry', 'skip', 'overwrite'];
 /** What the schema step could not make, each with the way to where that is decided. */
 function FailedObjects({ project }: { project: Project }) {
   const t = useText();
-  const { data } = useLoaded<SchemaPage>(`/api/v1/projects/${project.id}/schema?only=failed&size=20`);
+  const { data } = useLoaded<SchemaPage>(`/api/v1/projects/${project.id}/schema?only=failed&size=20`, project.revision);
   if (!data?.items.length) return null;
   return (
     <section className="panel">

@@ -2,6 +2,8 @@ import { PlusOutlined } from '@oceanbase/icons';
 import { useEffect, useState } from 'react';
 import { post } from '../../api/client';
 import { useLoaded } from '../../api/load';
+import { useMark } from '../../api/marks';
+import { useMarks } from '../../api/stream';
 import type { ConnectionOutcome, EndpointPage } from '../../api/types';
 import { useText } from '../../i18n';
 import { placeOf, schemeOf } from '../../logic/endpoint';
@@ -13,8 +15,9 @@ import { problemsOf } from './form';
 import type { PageProps } from './Wizard';
 
 export function EndpointsPage({ form, change, strict }: PageProps) {
+  useMarks();
   const t = useText();
-  const { data, failure, again } = useLoaded<EndpointPage>('/api/v1/endpoints?size=500');
+  const { data, failure, again } = useLoaded<EndpointPage>('/api/v1/endpoints?size=500', useMark('changes'));
   const [adding, setAdding] = useState<'source' | 'target' | null>(null);
   const problems = strict ? problemsOf(form, 0) : [];
   const kinds = useKinds();

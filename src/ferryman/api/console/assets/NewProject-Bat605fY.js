@@ -1,1 +1,0 @@
-import{L as e,j as t,m as n,q as r}from"./design-DmABUWE0.js";import{F as i,g as a}from"./index-Bcw0EE33.js";var o=t();function s(){let t=a(),s=r();return i(`operator`)?(0,o.jsx)(n,{type:`primary`,icon:(0,o.jsx)(e,{}),onClick:()=>s(`/new`),children:t(`projects.new`)}):null}export{s as t};
