@@ -131,6 +131,7 @@ class Model:
         window._LOOK_SECONDS = 1e9  # what lies in the log is read to its end, however slow the machine
         groups._BUNDLE = self.rng.choice([1, 1, 64])
         self.small = self.rng.choice([0, 0, 2, 256])
+        self.atomic = self.rng.random() < 0.4
         self.conflicts = ConflictPolicy.STOP
         self._by_key: dict[tuple[int, TableName], dict[Row, Row]] = {}
 
@@ -236,6 +237,7 @@ class Model:
             consistent_from=lambda: self.load_end,
             unsettled=Unsettled(Ledger.of(self.note and json.loads(self.note)), self.set_note),
             small=self.small,
+            atomic=self.atomic,
             policies=lambda: Policies(ApplyOptions(conflicts=self.conflicts), {}),
         )
         applier = Applier(around, checkpoint)
@@ -303,6 +305,10 @@ class Model:
         now = (checkpoint.position.order[0], low)
         assert now >= self.highest, "the checkpoint went back"
         self.highest = now
+        if self.atomic:
+            assert intent is None or intent.ddl is not None, "a part of a transaction is to be seen"
+            assert self.source.between(low), "the checkpoint lies amid a transaction"
+            high = low
         for table in self.target.tables.values():
             name = table.table.name
             if table.table.row_key is None:

@@ -163,6 +163,10 @@ class MemorySource:
     def position(self) -> Position:
         return place(len(self.records))
 
+    def between(self, number: int) -> bool:
+        """Whether ``place(number)`` lies between two transactions."""
+        return number == 0 or self.records[number - 1].boundary
+
     def reader(self) -> MemoryReader:
         return MemoryReader(self.database.tables)
 

@@ -88,6 +88,7 @@ class MemorySession:
         self.checkpoints: dict[str, Checkpoint] = {}
         self.letters: dict[int, DeadLetter] = {}
         self.marked: tuple[dict[TableName, MemoryTable], dict[int, DeadLetter]] | None = None
+        self.part: tuple[dict[TableName, MemoryTable], dict[int, DeadLetter]] | None = None
         self.lease: Lease | None = None
 
     def begin(self, lease: Lease) -> None:
@@ -96,7 +97,7 @@ class MemorySession:
         if self.target.leases.get((lease.task, lease.lane)) != lease.epoch:
             raise LeaseLostError("lease.lost", f"lane {lease.lane}: not ours")
         self.work, self.checkpoints, self.lease = {}, {}, lease
-        self.letters, self.marked = dict(self.target.letters), None
+        self.letters, self.marked, self.part = dict(self.target.letters), None, None
         self.target.open_lane = lease.lane
 
     def commit(self) -> None:
@@ -188,6 +189,19 @@ class MemorySession:
         assert self.marked is not None, "no savepoint in this transaction"
         work, letters = self.marked
         self.work, self.letters = {name: table.copy() for name, table in work.items()}, dict(letters)
+
+    def begin_part(self) -> None:
+        self._call("begin_part")
+        assert self.work is not None
+        self.part = {name: table.copy() for name, table in self.work.items()}, dict(self.letters)
+        self.marked = None
+
+    def undo_part(self) -> None:
+        self._call("undo_part")
+        assert self.part is not None, "no part in this transaction"
+        work, letters = self.part
+        self.work, self.letters = {name: table.copy() for name, table in work.items()}, dict(letters)
+        self.marked = None
 
     def save_letter(self, project: str, letter: DeadLetter) -> None:
         self._call("save_letter")

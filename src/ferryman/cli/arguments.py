@@ -41,6 +41,8 @@ class Given:
     conflicts: Sequence[str] | None = None
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: str = LOG_KEPT_BYTES
+    atomic: bool = False
+    two_way: bool = False
 
     def wish(self, report: Path | None = None) -> Wish:
         """Read all of them; a report is written of the failure to do so.
@@ -82,4 +84,6 @@ class Given:
             conflicts_of=conflicts_of,
             log_kept_hours=self.log_kept_hours,
             log_kept_bytes=options.log_bytes(self.log_kept_bytes),
+            atomic=self.atomic,
+            two_way=self.two_way,
         )

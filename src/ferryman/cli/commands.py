@@ -17,6 +17,7 @@ from ferryman.cli.flags import (
     SOURCE_VARIABLE,
     TARGET_VARIABLE,
     AddColumn,
+    Atomic,
     Columns,
     Conflicts,
     DataDir,
@@ -38,6 +39,7 @@ from ferryman.cli.flags import (
     Target,
     TargetPassword,
     Transform,
+    TwoWay,
     Types,
     Where,
 )
@@ -111,6 +113,8 @@ def run(
     conflicts: Conflicts = None,
     log_kept_hours: LogHours = LOG_KEPT_HOURS,
     log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
+    atomic: Atomic = False,
+    two_way: TwoWay = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
     ] = None,
@@ -149,6 +153,8 @@ def run(
         conflicts=conflicts,
         log_kept_hours=log_kept_hours,
         log_kept_bytes=log_kept_bytes,
+        atomic=atomic,
+        two_way=two_way,
         password_variables=(source_password_env, target_password_env),
     )
     settings = RunSettings(data_dir=data_dir or default_data_dir(), fresh=fresh, report=report, json=json)

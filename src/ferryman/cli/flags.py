@@ -94,6 +94,11 @@ LogBytes = Annotated[
         help="Above this size (64MiB, 20GiB) the log store lets go what is applied, however young.",
     ),
 ]
+Atomic = Annotated[bool, typer.Option("--atomic", help="Readers see each source transaction whole, or not at all.")]
+TwoWay = Annotated[
+    bool,
+    typer.Option("--two-way", help="Another project moves changes the other way: send back none that came from there."),
+]
 NotEmpty = Annotated[bool, typer.Option("--allow-not-empty", help="Load into tables that hold rows.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; all else on standard error.")]
 SourcePassword = Annotated[

@@ -82,6 +82,8 @@ def create(
     ] = None,
     log_kept_hours: LogHours = LOG_KEPT_HOURS,
     log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
+    atomic: Annotated[bool, typer.Option("--atomic", help="Readers see source transactions whole.")] = False,
+    two_way: Annotated[bool, typer.Option("--two-way", help="Another project moves changes the other way.")] = False,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     json: Json = False,
     url: Url = None,
@@ -114,6 +116,8 @@ def create(
         "conflicts_of": {table: policy.value for table, policy in of_tables.items()},
         "log_kept_hours": log_kept_hours,
         "log_kept_bytes": options.log_bytes(log_kept_bytes),
+        "atomic": atomic,
+        "two_way": two_way,
     }
     client = client_for(url, user, password)
     made = client.post("projects", body=body)

@@ -119,6 +119,7 @@ class AlertPage(TypedDict):
 class ApplySettings(TypedDict):
     """How changes are applied."""
 
+    atomic: NotRequired[bool]
     bytes_per_second: NotRequired[int]
     caught_up_seconds: NotRequired[float]
     conflicts: NotRequired[ConflictPolicy]
@@ -567,6 +568,7 @@ class NewProject(TypedDict):
     """A project to make: the options of ``ferryman run``."""
 
     allow_not_empty: NotRequired[bool]
+    atomic: NotRequired[bool]
     columns: NotRequired[dict[str, ColumnRulesDocument]]
     conflicts: NotRequired[Literal["stop", "overwrite", "skip-to-dead-letters"]]
     conflicts_of: NotRequired[dict[str, Literal["stop", "overwrite", "skip-to-dead-letters"]]]
@@ -587,6 +589,7 @@ class NewProject(TypedDict):
     stop_when: NotRequired[Literal["caught-up", "never"]]
     streams: NotRequired[int]
     target: str
+    two_way: NotRequired[bool]
     types: NotRequired[list[Literal["schema", "full", "incremental", "verify", "reverse"]]]
     where: NotRequired[dict[str, str]]
 
@@ -766,6 +769,7 @@ class ProjectFile(TypedDict):
     source: str
     stop_when: NotRequired[Literal["caught-up", "never"]]
     target: str
+    two_way: NotRequired[bool]
     types: NotRequired[list[Literal["schema", "full", "incremental", "verify", "reverse"]]]
     verify: NotRequired[VerifySettings]
     where: NotRequired[dict[str, str]]

@@ -22,6 +22,10 @@ OPTIONS_SHOWN = ("name", "labels", "importance", "load", "apply", "verify", "sto
 """Members of a spec that may change while a project lives."""
 
 
+_AT_START = ("lanes", "window_changes", "atomic")
+"""Options that apply reads when it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What a change of settings has done: its event, and the steps that have to begin again to take it."""
@@ -66,7 +70,7 @@ def restarts(old: ProjectSpec, new: ProjectSpec) -> tuple[StepName, ...]:
     Limits of speed are read in the running step; the number of connections is not.
     """
     found: list[StepName] = []
-    if old.apply.lanes != new.apply.lanes or old.apply.window_changes != new.apply.window_changes:
+    if any(getattr(old.apply, name) != getattr(new.apply, name) for name in _AT_START):
         found.append(StepName.APPLY)
     if old.verify != new.verify:
         found.append(StepName.VERIFY)

@@ -6,7 +6,8 @@ from ferryman.control.steps import enabled_steps
 from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectType, StepName
 from ferryman.pipeline.switchover.reversal import check_reversible
-from ferryman.spi.connector import is_sink
+from ferryman.spi.connector import connector_for, is_sink
+from ferryman.spi.ends import not_two_way
 
 NAME_LENGTH = 64
 ENDPOINT_NAME_LENGTH = 128
@@ -23,8 +24,27 @@ def check_spec(spec: ProjectSpec) -> None:
         raise UsageError("project.invalid", "capture and apply go together: name both or neither")
     if StepName.REVERSE in spec.steps:
         check_reversible(spec)
+    if spec.two_way:
+        _check_two_way(spec)
     if is_sink(spec.target):
         _check_publishing(spec)
+
+
+def _check_two_way(spec: ProjectSpec) -> None:
+    """Refuse a project whose changes could come back; ``project.not_two_way``."""
+    if is_sink(spec.target):
+        raise not_two_way(f"{spec.target.scheme} takes messages")
+    if StepName.APPLY not in spec.steps:
+        raise not_two_way("the project has no incremental step")
+    if StepName.REVERSE in spec.steps:
+        raise not_two_way("the way back of a switchover (`reverse`) begins when the way there has ended")
+    for endpoint, what in ((spec.source, "source"), (spec.target, "target")):
+        if connector_for(endpoint).two_way is None:
+            raise not_two_way(
+                f"the log of the {what}, {endpoint.scheme}, does not tell what Ferryman wrote there itself"
+            )
+    if connector_for(spec.source).holds_schemas != connector_for(spec.target).holds_schemas:
+        raise not_two_way(f"from {spec.target.scheme} to {spec.source.scheme} there is no way for every type of value")
 
 
 def _check_publishing(spec: ProjectSpec) -> None:
@@ -33,6 +53,8 @@ def _check_publishing(spec: ProjectSpec) -> None:
         raise UsageError("project.invalid", f"a project into {spec.target.scheme} is a synchronization (type SYNC)")
     if StepName.VERIFY in spec.steps:
         raise UsageError("project.invalid", "messages cannot be verified: leave the verification away")
+    if spec.apply.atomic:
+        raise UsageError("project.invalid", "messages have no transactions to be kept whole: leave `atomic` away")
 
 
 def check_name(name: str) -> None:
@@ -57,6 +79,7 @@ def check_change(old: ProjectSpec, new: ProjectSpec) -> None:
         ("other objects", old.selection, new.selection),
         ("another key for hashes", old.hash_key, new.hash_key),
         ("another type", old.type, new.type),
+        ("another answer to two-way use", old.two_way, new.two_way),
         ("another way to spread messages", _spreading(old), _spreading(new)),
     ):
         if before != after:

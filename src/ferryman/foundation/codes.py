@@ -207,6 +207,7 @@ _OTHERS: dict[str, Code] = {
     ),
     "project.not_owner": Code(3, "manual", "GHANA-OPERAT000101", "ask its owner, or an admin to change the owner"),
     "project.not_reversible": Code(2, "never", "GHANA-PCHKNP000010"),
+    "project.not_two_way": Code(2, "never", "PARAM_ERROR", "docs/apply.md says which pairs go both ways, and how"),
     "project.unknown": Code(2, "never", "GHANA-PROJECT000001", "`ferryman projects list` shows all projects"),
     "project.unknown_change": Code(2, "never", "PARAM_ERROR", "`ferryman projects objects NAME` shows its changes"),
     "project.unknown_letter": Code(

@@ -74,11 +74,13 @@ class SchemaStatement:
         sql: Its text, UTF-8 as the source logged it.
         database: The default database of the session that ran it.
         position: The place behind it.
+        marked: Ferryman ran it in two-way use: where changes go, it has been run before.
     """
 
     sql: str
     database: str
     position: Position
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,7 @@ class ApplyOptions:
     Attributes:
         lanes: Parallel target connections.
         window_changes: Most changes in a window when behind.
+        atomic: Readers at the target see each source transaction as a whole or not at all; over one connection.
         start_timestamp: Begin at this Unix second, for projects without a load; 0 = now.
         log_kept_hours: How long the log store keeps what every reader has passed.
         log_kept_bytes: Above this size the log store lets what every reader has passed go, however young.
@@ -186,6 +187,7 @@ class ApplyOptions:
 
     lanes: int = 4
     window_changes: int = 5000
+    atomic: bool = False
     start_timestamp: int = 0
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: int = LOG_KEPT_BYTES
@@ -290,6 +292,7 @@ class ProjectSpec:
         steps: The steps that run, in order. CAPTURE is there exactly when APPLY is.
         skip_prechecks: Precheck items whose failure the user accepted.
         hash_key: Keys the hashes of columns (`model.rules`); as secret as a password.
+        two_way: Another project moves changes the other way: none that came from there is sent back.
         value_policies: What becomes of values that do not fit; without one, the row is refused.
         api_document: What CreateProject sent, kept to answer DescribeProject with.
     """
@@ -316,6 +319,7 @@ class ProjectSpec:
     publish: PublishOptions = PublishOptions()
     skip_prechecks: tuple[str, ...] = ()
     hash_key: str = field(default="", repr=False)
+    two_way: bool = False
     value_policies: tuple[ValuePolicy, ...] = ()
     labels: tuple[str, ...] = ()
     importance: Importance = Importance.MEDIUM

@@ -18,6 +18,7 @@ from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.logstore import join_at, last_position
 from ferryman.pipeline.logstore.joining import claim_of, reader_of
 from ferryman.pipeline.rules.rules import rules_of
+from ferryman.spi import ends
 from ferryman.spi.connector import connector_for
 from ferryman.spi.dialect import Dialect, SchemaPlan
 from ferryman.spi.source import MovingSource, Source
@@ -157,10 +158,7 @@ def find_table(schema: Schema, name: TableName) -> Table | None:
 
 def source_of(context: TaskContext) -> Source:
     """Open the project's source, as it is: `rules.source.ruled_source` puts it behind the project's rules."""
-    make = connector_for(context.spec.source).source
-    if make is None:
-        raise UsageError("usage.bad_url", f"{context.spec.source.scheme} cannot be a source")
-    source = make(context.spec.source)
+    source = ends.source_of(context.spec)
     if isinstance(source, MovingSource):
         return source.following(lambda: last_position(context.data_dir, context.project_id))
     return source
@@ -168,10 +166,7 @@ def source_of(context: TaskContext) -> Source:
 
 def target_of(context: TaskContext) -> Target:
     """Open the project's target."""
-    make = connector_for(context.spec.target).target
-    if make is None:
-        raise UsageError("usage.bad_url", f"{context.spec.target.scheme} cannot be a target")
-    return make(context.spec.target)
+    return ends.target_of(context.spec)
 
 
 def dialect_of(context: TaskContext) -> Dialect:

@@ -29,6 +29,19 @@ class LogScope(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwoWay:
+    """The ends of two projects that move changes in opposite directions.
+
+    Attributes:
+        target: All that is written there bears a mark that stands in the server's log.
+        source: Its log leaves out rows that bear the mark, and says of schema statements that they do.
+    """
+
+    source: Callable[[Endpoint], Source]
+    target: Callable[[Endpoint], Target]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """What one kind of database or queue can do; a role it does not have is `None`.
 
@@ -39,6 +52,7 @@ class Connector:
         holds_schemas: Whether the URL's database holds schemas, which stand where other systems have databases: it is then
             neither among the objects that move nor a new name for one.
         log_scope: What a project's log of such a source holds.
+        two_way: The ends for two-way use; `None` where the log cannot tell what Ferryman wrote itself.
     """
 
     schemes: tuple[str, ...]
@@ -51,6 +65,7 @@ class Connector:
     dialect: Dialect | None = None
     checks: Callable[[Endpoint], EndpointChecks] | None = None
     sink: Callable[[Endpoint, PublishOptions], Sink] | None = None
+    two_way: TwoWay | None = None
 
 
 @cache

@@ -98,6 +98,14 @@ class TargetSession(Protocol):
         """Undo what was written since `savepoint`, also after a refusal; the transaction stays usable."""
         ...
 
+    def begin_part(self) -> None:
+        """Set the place that `undo_part` goes back to; the one before is forgotten, and that of `savepoint`, too."""
+        ...
+
+    def undo_part(self) -> None:
+        """Undo what was written since `begin_part`, also after a refusal; the transaction stays usable."""
+        ...
+
     def save_letter(self, project: str, letter: DeadLetter) -> None:
         """Write a dead letter within this transaction, over the one of the same number if there is one."""
         ...

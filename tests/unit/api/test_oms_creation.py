@@ -123,7 +123,6 @@ def test_a_mapping_that_names_nothing_never_means_everything(refused, mapping):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"commonTransferConfig": {"activeActive": True}}, "activeActive"),
         ({"incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "update"]}}, "DELETE"),
         (
             specific({"name": "s", "tables": [{"name": "t", "columns": [{"columnName": "a", "mappedName": "b"}]}]}),

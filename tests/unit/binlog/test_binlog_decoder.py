@@ -13,6 +13,7 @@ from test_binlog_events import mariadb_gtid, payload, query_body
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.log.position import binlog_position
+from ferryman.connectors.mysql_family.marks import marked
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import Begin, ChangeBatch, Commit, Operation, Rollback, Savepoint, SchemaStatement
 from ferryman.model.names import TableName
@@ -159,3 +160,27 @@ def test_hostile_events_never_raise_anything_else(kind, body):
     by = decoder(lambda name: True)
     with contextlib.suppress(FerrymanError):
         decode(by, table_map(), payload(kind, (5).to_bytes(6, "little") + body), payload(kind, body))
+
+
+def test_what_bears_a_mark_is_told_from_what_others_write():
+    begin, xid = payload(events.QUERY, query_body("BEGIN")), payload(events.XID, bytes(8))
+    lease = (table_map(7, b"_ferryman", b"lease"), rows(31, (1, 1), (1, 2), table_id=7))
+    other = (begin, table_map(), rows(30, (1, 2)), xid)
+    ours = (begin, *lease, table_map(), rows(30, (1, 2)), xid)
+    statement = payload(events.QUERY, query_body("/* ferryman: two-way */ ALTER TABLE t ADD COLUMN x INT"))
+    plain = payload(events.QUERY, query_body("ALTER TABLE t ADD COLUMN x INT"))
+    by = BinlogDecoder(lambda name: replace(TABLE, engine="InnoDB"), lambda name: True, skips_marked=True)
+    items = decode(by, *other, *ours, *other, statement, plain)
+    assert [type(item) for item in items] == [*[Begin, ChangeBatch, Commit] * 2, SchemaStatement, SchemaStatement]
+    assert [item.marked for item in items[-2:]] == [True, False]
+    items = decode(decoder(), *ours, statement)
+    assert [type(item) for item in items] == [Begin, ChangeBatch, Commit, SchemaStatement]
+    assert not items[-1].marked
+
+
+def test_the_mark_stands_where_the_server_keeps_it():
+    assert marked("ALTER TABLE t ADD x INT", "mysql") == ["/* ferryman: two-way */ ALTER TABLE t ADD x INT"]
+    assert marked("DROP TABLE IF EXISTS `d`.`t`", "mariadb") == ["DROP TABLE IF EXISTS /* ferryman: two-way */ `d`.`t`"]
+    renamed, dropped = marked("DROP TABLE IF EXISTS `d`.`t`", "mysql")
+    assert renamed.startswith("/* ferryman: two-way */ RENAME TABLE `d`.`t` TO `_ferryman`.`dropped_")
+    assert dropped == f"DROP TABLE {renamed.rpartition(' ')[2]}"

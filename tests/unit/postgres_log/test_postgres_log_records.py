@@ -161,3 +161,21 @@ def test_hostile_bytes_are_read_or_refused_and_nothing_else(data):
     hostile = LogRecord(payload=bytes(payload[:cut]), position=record.position, boundary=True)
     with contextlib.suppress(FerrymanError):
         decoder().decode(hostile)
+
+
+def test_a_marked_transaction_is_left_out_of_any_size():
+    def message(prefix: bytes, flags: int = 1) -> bytes:
+        return b"M" + struct.pack(">BQ", flags, 90) + prefix + b"\0" + struct.pack(">I", 0)
+
+    insert = b"I" + HEAD + b"N" + image(b"1", None, b"x" * 80)
+    truncate = b"T" + struct.pack(">IB", 1, 0) + HEAD
+    ours = (begin(100), message(b"ferryman"), PLAIN, insert, insert, insert, truncate, commit(100))
+    other = (begin(200), message(b"somebody"), insert, commit(200))
+    outside = (message(b"ferryman", flags=0), begin(300), insert, commit(300))
+    framer = Framer("slot", 100, skips_marked=True)
+    records = [record for each in (*ours, *other, *outside) for record in framer.add(each)]
+    assert [record.position.order[0] for record in records if record.boundary] == [108, 208, 308]
+    by = decoder()
+    rows = [change.row_count for record in records for change in changes(by.decode(record))]
+    assert (len([r for r in records if r.position.order[0] <= 108]), rows) == (1, [1, 1])
+    assert len([c for r in framed(*ours, frame_bytes=100) for c in changes(decoder().decode(r))]) == 3

@@ -71,6 +71,8 @@ class Wish:
     conflicts_of: Mapping[str, ConflictPolicy] = field(default_factory=dict)
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: int = LOG_KEPT_BYTES
+    atomic: bool = False
+    two_way: bool = False
 
 
 def policies_of(texts: Sequence[str]) -> tuple[ValuePolicy, ...]:
@@ -123,6 +125,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         apply=ApplyOptions(
             conflicts=wish.conflicts,
             conflicts_of=dict(wish.conflicts_of),
+            atomic=wish.atomic,
             log_kept_hours=wish.log_kept_hours,
             log_kept_bytes=wish.log_kept_bytes,
         ),
@@ -131,6 +134,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
         skip_prechecks=tuple(wish.skip_prechecks),
         hash_key=wish.hash_key,
         value_policies=tuple(wish.value_policies),
+        two_way=wish.two_way,
         importance=wish.importance,
     )
 

@@ -224,8 +224,6 @@ class NewEndpoint(Model):
 
 
 Kind = Literal["schema", "full", "incremental", "verify", "reverse"]
-
-
 ConflictWord = Literal["stop", "overwrite", "skip-to-dead-letters"]
 
 
@@ -257,6 +255,8 @@ class NewProject(Model):
     conflicts_of: dict[str, ConflictWord] = Field(default={}, description="Another policy for a table, database.table.")
     log_kept_hours: int = Field(default=_APPLY.log_kept_hours, ge=0, le=87_600)
     log_kept_bytes: int = Field(default=_APPLY.log_kept_bytes, ge=LEAST_LOG_BYTES, le=2**53)
+    atomic: bool = Field(default=False, description="Readers see each source transaction whole, or not at all.")
+    two_way: bool = Field(default=False, description="Another project moves changes the other way.")
 
 
 class Choice(Model):

@@ -31,7 +31,7 @@ from ferryman.spi.url import same_place, with_secrets_of
 
 Effect = Literal["now", "step-restart", "when-stopped", "re-creation"]
 
-_RESTARTING = ("apply.lanes", "apply.window_changes", "verify.")
+_RESTARTING = ("apply.lanes", "apply.window_changes", "apply.atomic", "verify.")
 _STOPPED = ("types", "source login", "target login")
 _FIXED = (
     "source",
@@ -43,6 +43,7 @@ _FIXED = (
     "columns",
     "hash_key",
     "publish",
+    "two_way",
     "apply.start_timestamp",
 )
 _ENDED = frozenset({ProjectStatus.RELEASING, ProjectStatus.RELEASED})
@@ -133,6 +134,7 @@ def _asked_spec(service: Service, names: dict[str, str], file: ProjectFile, old:
         skip_prechecks=file.skip_prechecks,
         value_policies=policies_of(file.on_value),
         importance=Importance(file.importance),
+        two_way=file.two_way,
     )
     spec = replace(
         spec_of(wish),

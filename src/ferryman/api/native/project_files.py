@@ -58,6 +58,7 @@ class ApplySettings(Model):
 
     lanes: int = Field(default=_APPLY.lanes, ge=1, le=32, description="Connections to the target.")
     window_changes: int = Field(default=_APPLY.window_changes, ge=1, le=1_000_000)
+    atomic: bool = Field(default=_APPLY.atomic, description="Readers see each source transaction whole, or not at all.")
     start_timestamp: int = Field(
         default=0, ge=0, le=RATE_LIMIT, description="Begin at this Unix second, without a load."
     )
@@ -130,6 +131,7 @@ class ProjectFile(Model):
     hash_key: str = Field(default="", repr=False, description="Keys the hashes of columns; never exported.")
     types: list[Kind] = Field(default=["schema", "full", "incremental", "verify"])
     stop_when: Literal["caught-up", "never"] = "never"
+    two_way: bool = Field(default=False, description="Another project moves changes the other way.")
     importance: Literal["HIGH", "MEDIUM", "LOW", "IGNORE"] = "MEDIUM"
     labels: list[str] = Field(default=[], description="Names of labels.")
     skip_prechecks: list[str] = Field(default=[])
@@ -167,6 +169,7 @@ def file_of(spec: ProjectSpec, label_names: Mapping[str, str]) -> ProjectFile:
             "columns": to_json(spec.selection.columns),
             "types": types_of(spec),
             "stop_when": spec.stop_when.value,
+            "two_way": spec.two_way,
             "importance": spec.importance.value,
             "labels": [label_names[key] for key in spec.labels if key in label_names],
             "skip_prechecks": list(spec.skip_prechecks),

@@ -201,6 +201,8 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         conflicts_of={table: ConflictPolicy(policy) for table, policy in asked.conflicts_of.items()},
         log_kept_hours=asked.log_kept_hours,
         log_kept_bytes=asked.log_kept_bytes,
+        atomic=asked.atomic,
+        two_way=asked.two_way,
     )
     return spec_of(wish)
 

@@ -67,6 +67,7 @@ def spec_of(request: CreateProject, source: EndpointView, target: EndpointView, 
             streams=_streams((request.full_transfer_config or FullTransferConfig()).full_verify_speed_mode)
         ),
         publish=publish,
+        two_way=bool((request.common_transfer_config or CommonTransferConfig()).active_active),
         labels=labels.known(request.label_ids or ()),
         api_document=request.to_json(),
     )
@@ -185,12 +186,6 @@ def _refuse_unsupported(request: CreateProject) -> None:
     """Refuse by name what this version cannot do; nothing asked for is left out in silence."""
     common = request.common_transfer_config or CommonTransferConfig()
     changes = set((request.incr_transfer_config or IncrTransferConfig()).record_type_white_list or ())
-    if common.active_active:
-        _refuse(
-            "commonTransferConfig.activeActive",
-            "two-way replication",
-            "set it to false; enableReverseIncrTransfer is there",
-        )
     if common.table_category not in {None, "ALL"} and request.transfer_mapping.mode == "WILDCARD":
         _refuse(
             "commonTransferConfig.tableCategory", "choosing tables by their keys", "set it to ALL, or name the tables"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
+from ferryman.connectors.postgresql.marks import MarkingTarget, UnmarkedSource
 from ferryman.connectors.postgresql.precheck.checks import PostgresChecks
 from ferryman.connectors.postgresql.source import PostgresSource
 from ferryman.connectors.postgresql.target import PostgreSqlTarget
-from ferryman.spi.connector import Connector
+from ferryman.spi.connector import Connector, TwoWay
 
 CONNECTOR = Connector(
     schemes=("postgresql", "postgres"),
@@ -17,5 +18,6 @@ CONNECTOR = Connector(
     target=PostgreSqlTarget,
     dialect=PostgreSqlDialect(),
     checks=PostgresChecks,
+    two_way=TwoWay(source=UnmarkedSource, target=MarkingTarget),
 )
 """What the entry point ``ferryman.connectors:postgresql`` names."""

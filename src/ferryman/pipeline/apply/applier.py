@@ -8,7 +8,7 @@ transaction commits what must happen exactly once, the checkpoint, and the end o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -34,6 +34,7 @@ from ferryman.pipeline.apply.sifting import SiftingWriter
 from ferryman.pipeline.apply.stages import LANES, PLANNING
 from ferryman.pipeline.apply.statement import Outcome, reused_with_letters
 from ferryman.pipeline.apply.surroundings import Surroundings, Tables
+from ferryman.pipeline.apply.transactions import Transactions
 from ferryman.pipeline.apply.window import Cutter, Part
 from ferryman.pipeline.apply.writer import Mode, Writer
 from ferryman.spi.dialect import shown_sql
@@ -44,7 +45,6 @@ class Applier:
     """Applies one log.
 
     Attributes:
-        checkpoint: As it stands in the target.
         letters: The project's open dead letters.
     """
 
@@ -52,11 +52,20 @@ class Applier:
         """Begin at a checkpoint; `attach` gives the log."""
         self._around = around
         self._tables = Tables(checkpoint.schema, around)
-        self._settler = Settler(around.source, around.target, self.transaction, self._target_of)
         self.letters = Letters(around.target, around.project_id)
-        self.checkpoint = checkpoint
+        self._transactions = Transactions(around.lanes, self.letters, around.project_id, checkpoint)
+        self._settler = Settler(around.source, around.target, self.transaction, self._target_of)
         self._begun = checkpoint.intent
         """What a run before this one had begun."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """As it stands in the target; amid a source transaction that is applied as a whole, as it would stand."""
+        return self._transactions.checkpoint
+
+    def transaction(self) -> AbstractContextManager[TargetSession]:
+        """One transaction of the coordinator; the checkpoint saved in it counts once it is committed."""
+        return self._transactions.one()
 
     def close(self) -> None:
         """Let go of what is being looked at; the sessions are the lanes'."""
@@ -102,7 +111,7 @@ class Applier:
         """Move the checkpoint over a stretch of the log that holds nothing for us."""
         if border > self.checkpoint.position:
             with self.transaction() as session:
-                self._save(session, replace(self.checkpoint, position=border, intent=None))
+                self._transactions.save(session, replace(self.checkpoint, position=border, intent=None))
 
     def settle(self) -> int:
         """Behind the fence, read again what cascades touched before it; returns rows written (algorithms.md §9).
@@ -128,7 +137,7 @@ class Applier:
         after = self.checkpoint.schema.with_tables(schema.tables)
         self._around.unsettled.unlogged(ForeignKeys(after).crossing({table.name for table in schema.tables}))
         with self.transaction() as session:
-            self._save(session, replace(self.checkpoint, schema=after))
+            self._transactions.save(session, replace(self.checkpoint, schema=after))
         self._tables = Tables(after, self._around)
 
     # Rows -----------------------------------------------------------------------------------------------------------
@@ -162,14 +171,14 @@ class Applier:
     def _apply_fast(self, part: Part, plan: Plan) -> None:
         repeated, consistent = self._is_repeated(part), self._is_consistent()
         mode = (Mode.REPEATED if repeated else Mode.FRESH) if consistent else Mode.CONVERGING
-        if plan.parallel.row_count <= self._around.small:
+        if self._around.atomic or plan.parallel.row_count <= self._around.small:
             self._apply_at_once(part, plan, mode, consistent=consistent)
             return
         intent = self._intent(part, part.start, consistent=consistent)
         with self.transaction() as session:
             current = current_values(session, plan.parallel) if mode is Mode.CONVERGING else {}
             if not repeated:
-                self._save(session, replace(self.checkpoint, intent=intent))
+                self._transactions.save(session, replace(self.checkpoint, intent=intent))
         self._apply_in_lanes(part, plan, current, mode, consistent=consistent)
 
     def _plan(self, part: Part) -> Plan:
@@ -185,7 +194,7 @@ class Applier:
     ) -> None:
         """Rows and checkpoint in one transaction: nothing to announce, nothing to repeat."""
         writer = writer or self._around.writer
-        with self.transaction() as session:
+        with self._transactions.over(part) if self._around.atomic else self.transaction() as session:
             for changes in plan.parallel.tables.values():
                 writer.write(session, changes, list(changes.after), mode)
             self._write_last(session, part, plan, consistent=consistent, writer=writer)
@@ -220,7 +229,7 @@ class Applier:
         began = self._around.stages.clock()
         wait()  # I2: the checkpoint passes only what the lanes have committed
         self._around.stages.add(LANES, self._around.stages.clock() - began)
-        self._save(session, after)
+        self._transactions.save(session, after)
 
     def _jobs(self, parallel: Compaction, current: Current, mode: Mode) -> list[Job]:
         spread = Spread(self._around.lanes.count)
@@ -255,7 +264,8 @@ class Applier:
 
     def run(self, statement: SchemaStatement) -> Outcome:
         """Apply a schema statement as a window of its own (algorithms.md §8)."""
-        before = self.checkpoint
+        self._transactions.finish()
+        before = _settled(self.checkpoint)
         outcome = self._around.statements.outcome(before.schema, statement)
         self._refuse_hidden(statement, outcome)
         self._around.ground.forget(self._at_target((*outcome.touched, *(new for _, new in outcome.renamed))))
@@ -263,14 +273,14 @@ class Applier:
         carrying = Carrying(self._around, statement, before, outcome, self._begun)
         for intent in carrying.run(Intent(end=statement.position, ddl=statement.sql, consistent=self._is_consistent())):
             with self.transaction() as session:
-                self._save(session, replace(before, intent=intent))
+                self._transactions.save(session, replace(before, intent=intent))
         skipped = (*before.skipped, str(statement.position)) if outcome.by_hand else before.skipped
         after = replace(before, position=statement.position, schema=outcome.schema, intent=None, skipped=skipped)
         if not self.consistent:
             self._around.unsettled.renamed(outcome.renamed, outcome.schema)
         self._around.unsettled.unlogged(outcome.to_read_again(consistent=self.consistent))
         with self.transaction() as session:
-            self._save(session, after)
+            self._transactions.save(session, after)
             if not outcome.by_hand:
                 self.letters.supersede_tables(session, emptied(before.schema, outcome, statement.sql))
         self._tables = Tables(after.schema, self._around)
@@ -309,26 +319,11 @@ class Applier:
     def _target_of(self, table: Table) -> Table:
         return self._tables.target_of(table)
 
-    # Transactions ---------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def transaction(self) -> Iterator[TargetSession]:
-        """One transaction of the coordinator; the checkpoint saved in it counts once it is committed."""
-        session = self._around.lanes.open()
-        self._saved = self.checkpoint
-        try:
-            yield session
-            session.commit()
-        except BaseException:
-            session.rollback()
-            self.letters.rolled_back()
-            raise
-        self.letters.committed()
-        self.checkpoint = self._saved
-
-    def _save(self, session: TargetSession, checkpoint: Checkpoint) -> None:
-        session.save_checkpoint(self._around.project_id, checkpoint)
-        self._saved = checkpoint
+def _settled(checkpoint: Checkpoint) -> Checkpoint:
+    """Amid a transaction in parts, go on from the last one: the intent that says so gives way to a schema statement's."""
+    intent = checkpoint.intent
+    return checkpoint if intent is None or intent.applied is None else replace(checkpoint, position=intent.applied)
 
 
 def _hidden(name: TableName, statement: SchemaStatement) -> FerrymanError:

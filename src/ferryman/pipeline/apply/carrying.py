@@ -66,7 +66,7 @@ class Carrying:
 
     def _is_done(self, before: Side, after: Side) -> bool:
         """Whether the target shows the effect already."""
-        if not self._interrupted and not self._around.statements.may_be_known(self._statement):
+        if not self._interrupted and not self._around.statements.may_be_there(self._statement):
             return False
         state = self._around.statements.state(self._around.target, before, after)
         if state is State.TORN and self._interrupted:

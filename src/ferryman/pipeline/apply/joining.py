@@ -34,7 +34,10 @@ JOINED_NOTE = "objects.joined"
 class Host(Protocol):
     """What tables join: an applier."""
 
-    checkpoint: Checkpoint
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """As it stands in the target."""
+        ...
 
     def move_to(self, border: Position) -> None:
         """Move the checkpoint over a stretch of the log that holds nothing for us."""

@@ -23,9 +23,17 @@ _SQL_SHOWN = 500
 class Progress:
     """Counts what is applied and says how far the step is. Times are Unix seconds, given by the caller."""
 
-    def __init__(self, *, caught_up_seconds: float) -> None:
-        """Begin with nothing applied by this task."""
+    def __init__(self, *, caught_up_seconds: float, atomic: bool = False) -> None:
+        """Begin with nothing applied by this task.
+
+        Args:
+            caught_up_seconds: A latency up to this counts as caught up.
+            atomic: Whether parts of a source transaction are committed with its last one only.
+        """
+        self.atomic = atomic
         self._caught_up_seconds = caught_up_seconds
+        self._uncommitted: Counter[float] = Counter()
+        """Second of the commit at the source → row changes that nobody sees yet."""
         self._rows: Counter[Operation] = Counter(dict.fromkeys(Operation, 0))
         self._bytes = 0
         self._windows = 0
@@ -43,20 +51,31 @@ class Progress:
         """Row changes applied by this task."""
         return self._rows.total()
 
+    def is_committed(self, part: Part) -> bool:
+        """Whether a part can be seen at the target once it is applied."""
+        return part.whole or not self.atomic
+
     def add_part(self, part: Part, now: float) -> int:
-        """Count a part that was committed at `now`; returns its bytes."""
+        """Count a part that was applied at `now`; returns its bytes."""
         before = self._bytes
         for placed in part.changes:
             change = placed.change
             if placed.position.time:
-                self._latencies.add(now, now - placed.position.time, change.row_count)
+                self._uncommitted[placed.position.time] += change.row_count
             self._rows[change.operation] += change.row_count
             self._bytes += sum(image.byte_size for image in (change.before, change.after) if image is not None)
         self._windows += part.whole
         self._parts += not part.whole
         self._idle = False
-        self._last_commit = part.end.time or self._last_commit
+        if self.is_committed(part):
+            self._see_commit(part.end, now)
         return self._bytes - before
+
+    def _see_commit(self, end: Position, now: float) -> None:
+        for second, rows in self._uncommitted.items():
+            self._latencies.add(now, now - second, rows)
+        self._uncommitted.clear()
+        self._last_commit = end.time or self._last_commit
 
     def add_statement(self, sql: str, position: Position, outcome: Outcome) -> None:
         """Count an applied schema statement."""

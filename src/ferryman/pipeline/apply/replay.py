@@ -14,7 +14,10 @@ from ferryman.pipeline.apply.window import Part
 class Replay(Protocol):
     """Takes one log, from its checkpoint on."""
 
-    checkpoint: Checkpoint
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """As it stands where changes go."""
+        ...
 
     @property
     def fence(self) -> Position | None:

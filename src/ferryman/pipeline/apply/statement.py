@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ferryman.foundation.errors import FerrymanError
@@ -106,6 +106,8 @@ class Statements:
         known: Position | None,
         decision: Callable[[], Decision | None],
         catalog: Callable[[], Schema] | None = None,
+        *,
+        two_way: bool = False,
     ) -> None:
         """Make a decider.
 
@@ -115,7 +117,9 @@ class Statements:
             known: Statements up to here may already show in the schema we began with.
             decision: Reads the operator's choice.
             catalog: Reads the source's catalog: the last resort for what an operator decided and nobody understands.
+            two_way: Another project moves changes the other way.
         """
+        self._two_way = two_way
         self._dialect = dialect
         self._selection = selection
         self._known = known
@@ -133,6 +137,8 @@ class Statements:
         if decision is not None and decision.position == str(statement.position):
             return self._chosen(schema, statement, decision)
         effect = self._replay(schema, statement)
+        if statement.marked and effect.known:  # it came from where it would go: what is known of this side follows it
+            return replace(_outcome(effect, ()), unlogged=())
         if not effect.known:
             if self.may_be_known(statement):
                 return Outcome(schema=schema)
@@ -176,6 +182,14 @@ class Statements:
         if self._known is None:
             return False
         return _shown_by(self._known, statement.position)
+
+    def may_be_there(self, statement: SchemaStatement) -> bool:
+        """Whether the target may show this statement's effect though it was never run.
+
+        In two-way use a table that is found changed (the log has no statement) may have been changed from the other side.
+        """
+        change = TableChange.of_statement(statement.sql) if self._two_way else None
+        return self.may_be_known(statement) or (change is not None and not change.truncated)
 
     def _replay(self, schema: Schema, statement: SchemaStatement) -> DdlEffect:
         return self._dialect.replay(schema, self._selection, statement.sql, statement.database)

@@ -48,6 +48,7 @@ class Surroundings:
             it is not known.
         unsettled: Is told of cascades before then.
         small: Keys that one transaction writes sooner than several lanes would.
+        atomic: Whether each source transaction becomes visible as a whole: no lanes, a transaction over all parts.
         stages: Where the time goes.
         policies: Returns what to do with conflicts, as it is wished now.
         ground: Looks after the target's columns.
@@ -66,6 +67,7 @@ class Surroundings:
     unsettled: Unsettled
     behind_rules: Callable[[Schema], Schema] = lambda schema: schema
     small: int = _SMALL
+    atomic: bool = False
     stages: Stages = field(default_factory=Stages)
     policies: Callable[[], Policies] = lambda: Policies(ApplyOptions(), {})
     ground: Ground = FIRM

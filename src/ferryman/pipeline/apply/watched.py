@@ -155,6 +155,14 @@ class WatchedSession:
         """Undo what was written since."""
         self._keep(WRITING, "savepoint", self._session.undo)
 
+    def begin_part(self) -> None:
+        """Set the place that `undo_part` goes back to."""
+        self._keep(WRITING, "savepoint", self._session.begin_part)
+
+    def undo_part(self) -> None:
+        """Undo what was written since."""
+        self._keep(WRITING, "savepoint", self._session.undo_part)
+
     def save_letter(self, project: str, letter: DeadLetter) -> None:
         """Write a dead letter."""
         self._keep(WRITING, "dead letter", lambda: self._session.save_letter(project, letter))

@@ -92,6 +92,7 @@ class Cutter:
     Attributes:
         seen: When the source was last known to be alive, Unix seconds.
         drained: Whether `next` last returned because the log had nothing more; not, because it had read for long enough.
+        split: Whether the last schema statement handed out stood amid a transaction.
         handed_rows: Rows handed out of a transaction in parts that is not over; 0 between transactions.
         handed_bytes: Their bytes.
     """
@@ -136,7 +137,7 @@ class Cutter:
         """Was decoded up to a schema statement that comes before it; decoded anew behind that."""
         self._border = self._last = start
         self.seen = start.time
-        self.drained = False
+        self.drained = self.split = False
         self.handed_rows = self.handed_bytes = 0
 
     def resume(self, applied: Position, end: Position) -> None:
@@ -283,6 +284,7 @@ class Cutter:
 
         Where schema statements take part in transactions, one may stand amid a transaction: then that is cut in two.
         """
+        self.split = bool(self._open.changes) or self._applied > self._border
         if self._open.changes:
             self._close(self._last)
         self._held = statement

@@ -14,10 +14,11 @@ from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json
 from ferryman.pipeline.apply.evidence import Evidence
+from ferryman.pipeline.apply.follower import Follower
 from ferryman.pipeline.apply.patience import Patience
 from ferryman.pipeline.apply.progress import Progress
 from ferryman.pipeline.apply.stages import Stages, TimedDecoder, TimedLog
-from ferryman.pipeline.apply.task import Follower, load_end_of
+from ferryman.pipeline.apply.task import load_end_of
 from ferryman.pipeline.apply.watched import Watch
 from ferryman.pipeline.apply.window import Cutter
 from ferryman.pipeline.logstore import in_commit_order, open_reader

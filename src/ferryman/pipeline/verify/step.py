@@ -19,6 +19,7 @@ from ferryman.pipeline.verify.meeting import MeetingPoint
 from ferryman.pipeline.verify.settling import AppliedWatch
 from ferryman.pipeline.verify.verification import TableResult, Verification
 from ferryman.spi.connector import connector_for
+from ferryman.spi.ends import source_of, target_of
 from ferryman.spi.source import Source
 from ferryman.spi.target import Target
 from ferryman.spi.task import STILL_NOTE, TaskContext
@@ -62,11 +63,10 @@ class Endpoints:
 
 def open_endpoints(spec: ProjectSpec) -> Endpoints:
     """Open both endpoints of a project, the source behind its rules."""
-    source, target = connector_for(spec.source), connector_for(spec.target)
-    dialect = _role(target.dialect, spec.target.scheme)
+    dialect = _role(connector_for(spec.target).dialect, spec.target.scheme)
     return Endpoints(
-        ruled_source(_role(source.source, spec.source.scheme)(spec.source), rules_of(spec)),
-        _role(target.target, spec.target.scheme)(spec.target),
+        ruled_source(source_of(spec), rules_of(spec)),
+        target_of(spec),
         dialect.quote,
     )
 

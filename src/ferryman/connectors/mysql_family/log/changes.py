@@ -17,7 +17,7 @@ import zstandard
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.column_match import is_sequence, matched_columns
 from ferryman.connectors.mysql_family.log.events import EventHeader
-from ferryman.connectors.mysql_family.log.queries import LoggedQuery, QueryReader, savepoint_name
+from ferryman.connectors.mysql_family.log.queries import MARK, LoggedQuery, QueryReader, savepoint_name
 from ferryman.connectors.mysql_family.log.statements import StatementKind
 from ferryman.connectors.mysql_family.log.zones import Ask, no_answer
 from ferryman.foundation.errors import FerrymanError
@@ -32,6 +32,8 @@ from ferryman.model.types import ColumnType
 from ferryman.spi.source import LogRecord
 
 _NO_FOREIGN_KEY_CHECKS = 0x0002
+_LEASE = (b"_ferryman", b"lease")
+"""The table whose change at the head of a transaction is the mark of two-way use (`marks`)."""
 _DUMMY_TABLE_ID = 0x00FFFFFF
 """A row event without rows, which only ends a statement."""
 _OPERATIONS = {
@@ -59,9 +61,15 @@ class BinlogDecoder:
     """Decodes the records of one log, in order, from a transaction border on."""
 
     def __init__(
-        self, table_at: Callable[[TableName], Table | None], includes: Callable[[TableName], bool], ask: Ask = no_answer
+        self,
+        table_at: Callable[[TableName], Table | None],
+        includes: Callable[[TableName], bool],
+        ask: Ask = no_answer,
+        *,
+        skips_marked: bool = False,
     ) -> None:
-        """Make a decoder; arguments as in `Source.decoder`, and who knows the source's time zones."""
+        """Make a decoder; arguments as in `Source.decoder`, who knows the source's time zones, and whether marks count."""
+        self._skips_marked = skips_marked
         self._table_at = table_at
         self._includes = includes
         self._included: dict[tuple[bytes, bytes], bool] = {}
@@ -117,6 +125,7 @@ class BinlogDecoder:
         self._stays = ""
         """A table changed in this transaction whose engine cannot roll back."""
         self._tables: dict[int, _Mapped | None] = {}
+        self._is_marked = False
 
     def _gtid(self, header: EventHeader, body: bytes) -> None:
         head = events.parse_gtid(header.type, body, header.server_id)
@@ -168,7 +177,8 @@ class BinlogDecoder:
         self._included.clear()  # what is wanted may depend on which tables there are
         if self._alter & (events.START_ALTER | events.ROLLBACK_ALTER):
             return []
-        return [SchemaStatement(sql=sql, database=database, position=position)]
+        marked = self._skips_marked and MARK in sql
+        return [SchemaStatement(sql=sql, database=database, position=position, marked=marked)]
 
     def _rollback(self, query: LoggedQuery, position: Position) -> list[LogItem]:
         """What was rolled back is logged where temporary tables came or went, or others cannot roll back, beside it."""
@@ -188,7 +198,8 @@ class BinlogDecoder:
 
     def _map_table(self, body: bytes) -> None:
         table_id = int.from_bytes(body[:6], "little")
-        self._tables[table_id] = self._mapped(body) if self._is_wanted(body) else None
+        self._is_marked = self._is_marked or (self._skips_marked and _names(body) == _LEASE)
+        self._tables[table_id] = self._mapped(body) if not self._is_marked and self._is_wanted(body) else None
 
     def _is_wanted(self, body: bytes) -> bool:
         """Whether the project moves a table map's table; told from its first bytes, before it is decoded."""

@@ -23,6 +23,8 @@ from ferryman.model.types import Kind
 
 _CHARSETS: Any = charset_by_id
 """Collation id → PyMySQL's record of it, whose attributes its stubs do not know."""
+MARK = "/* ferryman: two-way */"
+"""In a schema statement that Ferryman ran in two-way use."""
 _NAMES = (TokenKind.WORD, TokenKind.NAME)
 _LOAD_PART = 13
 """Bytes of an EXECUTE_LOAD_QUERY between its post-header and its status variables."""

@@ -122,6 +122,14 @@ class Session(BookSession):
         """Undo what was written since `savepoint`."""
         self._connection.execute("ROLLBACK TO SAVEPOINT ferryman_change")
 
+    def begin_part(self) -> None:
+        """Set the place that `undo_part` goes back to; a name used again moves."""
+        self._connection.execute("SAVEPOINT ferryman_part")
+
+    def undo_part(self) -> None:
+        """Undo what was written since `begin_part`."""
+        self._connection.execute("ROLLBACK TO SAVEPOINT ferryman_part")
+
     def _write(
         self,
         table: Table,

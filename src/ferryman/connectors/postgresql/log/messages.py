@@ -16,6 +16,12 @@ RELATION, BEGIN, COMMIT = ord("R"), ord("B"), ord("C")
 INSERT, UPDATE, DELETE, TRUNCATE = ord("I"), ord("U"), ord("D"), ord("T")
 TYPE, ORIGIN, MESSAGE = ord("Y"), ord("O"), ord("M")
 
+MARK_PREFIX = "ferryman"
+"""Of the message at the head of a transaction that Ferryman wrote in two-way use."""
+_MARK = MARK_PREFIX.encode() + b"\0"
+_PREFIX_AT = 10
+"""Bytes of a Message before its prefix: its kind, flags and LSN."""
+
 EPOCH_SECONDS = 946_684_800.0
 """2000-01-01, from which PostgreSQL counts microseconds, in Unix seconds."""
 
@@ -144,6 +150,11 @@ def commit_lsn(data: bytes) -> int:
     """Return where the commit record of a Commit message begins."""
     parse_commit(data)
     return int(_COMMIT.unpack_from(data, 1)[1])
+
+
+def is_mark(data: bytes) -> bool:
+    """Whether a Message, of a transaction, says that Ferryman wrote what follows in it."""
+    return data[1:2] == b"\x01" and data[_PREFIX_AT:].startswith(_MARK)
 
 
 def relation_id(data: bytes) -> int:

@@ -44,8 +44,10 @@ def messages_of(payload: bytes) -> Iterator[bytes]:
 class Framer:
     """Turns the messages of one stream into records."""
 
-    def __init__(self, slot: str, frame_bytes: int = FRAME_BYTES) -> None:
-        """Begin between two transactions."""
+    def __init__(self, slot: str, frame_bytes: int = FRAME_BYTES, *, skips_marked: bool = False) -> None:
+        """Begin between two transactions; with `skips_marked`, those that bear a mark become records without changes."""
+        self._skips_marked = skips_marked
+        self._is_marked = False
         self._slot = slot
         self._frame_bytes = frame_bytes
         self._relations: dict[int, bytes] = {}
@@ -67,7 +69,7 @@ class Framer:
         """Take the next message; returns the records that are whole now."""
         kind = message[0] if message else 0
         if kind in _CHANGES:
-            return self._change(message)
+            return [] if self._is_marked else self._change(message)
         if kind == messages.RELATION:
             self._relations[messages.relation_id(message)] = message
             return []
@@ -76,7 +78,9 @@ class Framer:
         if kind == messages.COMMIT:
             return self._commit(message)
         if kind == messages.TRUNCATE:
-            return self._truncate(message)
+            return [] if self._is_marked else self._truncate(message)
+        if kind == messages.MESSAGE and self._begin is not None and messages.is_mark(message):
+            self._is_marked = self._skips_marked
         if kind in _NEEDLESS:
             return []
         raise FerrymanError("log.unsupported_event", f"message {chr(kind)!r} of pgoutput is not known")
@@ -85,6 +89,7 @@ class Framer:
         if self._begin is not None:
             raise messages.corrupt("a transaction begins inside another one")
         self._begin = messages.parse_begin(message)
+        self._is_marked = False
         self._number = STEP
         self._append(message)
         return []

@@ -28,6 +28,8 @@ _NO_RIGHT = ("walsender", "replication", "WAL sender")
 _GRANT = (
     "ALTER ROLE … REPLICATION at the source (as a superuser), and let pg_hba.conf allow it to connect to the database"
 )
+_SENDS_MESSAGES = 140_000
+"""PostgreSQL 14: pgoutput has the option `messages`."""
 _STATUS = struct.Struct(">cQQQqB")
 
 
@@ -112,9 +114,19 @@ class Replication:
             error = psycopg.errors.error_from_result(result)
             raise convert(error, where=self.where) from error
 
-    def start(self, slot: str, publication: str, lsn: int) -> None:
-        """Begin the stream of a slot."""
-        options = f"(proto_version '1', publication_names '\"{publication}\"')"
+    def start(self, slot: str, publication: str, lsn: int, *, messages: bool = False) -> None:
+        """Begin the stream of a slot; with `messages`, those of `pg_logical_emit_message` come, too.
+
+        Raises:
+            FerrymanError: ``source.slot_lost``, ``position.purged``, ``project.not_two_way`` (a server that sends none).
+        """
+        if messages and self.version < _SENDS_MESSAGES:
+            raise FerrymanError(
+                "project.not_two_way",
+                f"{self.where} is older than PostgreSQL 14: its log does not tell who wrote a change",
+            )
+        more = ", messages 'true'" if messages else ""
+        options = f"(proto_version '1', publication_names '\"{publication}\"'{more})"
         try:
             self.query(f'START_REPLICATION SLOT "{slot}" LOGICAL {lsn_text(lsn)} {options}')
         except FerrymanError as error:

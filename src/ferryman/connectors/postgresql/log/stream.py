@@ -24,13 +24,16 @@ Durable = Callable[[], Position]
 
 
 @contextlib.contextmanager
-def stream(endpoint: Endpoint, start: Position, durable: Durable | None) -> Iterator[Iterator[LogRecord | None]]:
+def stream(
+    endpoint: Endpoint, start: Position, durable: Durable | None, *, skips_marked: bool = False
+) -> Iterator[Iterator[LogRecord | None]]:
     """Stream a slot's log from a position on, without end.
 
     Args:
         endpoint: The server and database.
         start: Between two transactions; names the slot.
         durable: Says up to where the log is kept here: the server may remove what lies before.
+        skips_marked: Leave out transactions that Ferryman wrote there (`marks`).
 
     Raises:
         FerrymanError: ``source.slot_lost``, ``position.purged``, ``endpoint.connection_lost`` (also while another
@@ -38,7 +41,7 @@ def stream(endpoint: Endpoint, start: Position, durable: Durable | None) -> Iter
     """
     connection = Replication(endpoint)
     try:
-        yield SlotStream(connection, start, durable or (lambda: start)).records()
+        yield SlotStream(connection, start, durable or (lambda: start), skips_marked=skips_marked).records()
     finally:
         connection.close()
 
@@ -46,20 +49,23 @@ def stream(endpoint: Endpoint, start: Position, durable: Durable | None) -> Iter
 class SlotStream:
     """Reads one slot over one connection."""
 
-    def __init__(self, connection: Replication, start: Position, durable: Durable) -> None:
+    def __init__(
+        self, connection: Replication, start: Position, durable: Durable, *, skips_marked: bool = False
+    ) -> None:
         """Make a stream; `records` begins it."""
         self._connection = connection
         self._slot = slot_of(start)
         self._start = start
         self._durable = durable
-        self._framer = Framer(self._slot)
+        self._skips_marked = skips_marked
+        self._framer = Framer(self._slot, skips_marked=skips_marked)
         self._border = place_of(start)[0]
         self._asked = self._heard = 0.0
 
     def records(self) -> Iterator[LogRecord | None]:
         """Yield records; pulses and `None` when nothing comes."""
         slots.check(self._connection, self._slot, self._border)
-        self._connection.start(self._slot, self._slot, self._border)
+        self._connection.start(self._slot, self._slot, self._border, messages=self._skips_marked)
         self._heard = time.monotonic()
         while True:
             piece = self._connection.next(0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 from ferryman.connectors.postgresql.connection import Connection
 from ferryman.connectors.postgresql.errors import NUL_HINT
@@ -33,19 +34,22 @@ class Session(BookSession):
     before it. A savepoint is let go with the next one, in one round trip.
     """
 
+    opening: ClassVar[str] = "BEGIN"
+    """How a transaction begins."""
+
     def __init__(self, connection: Connection) -> None:
         """Take over a connection opened with ``writer=True, role="target"``."""
         super().__init__(connection, WORDS)
         self._connection = connection
         self._numbers = Numbers()
-        self._has_savepoint = self._has_mark = False
+        self._has_part = self._has_savepoint = self._has_mark = False
         self._looked_at: set[TableName] = set()
 
     def _lock(self, lease: Lease) -> int | None:
-        self._has_savepoint = self._has_mark = False
+        self._has_part = self._has_savepoint = self._has_mark = False
         self._numbers.forget()
         where = f"task = {quote_text(lease.task)} AND lane = {lease.lane}"
-        result = self._connection.run(f"BEGIN; SELECT epoch FROM _ferryman.lease WHERE {where} FOR UPDATE")
+        result = self._connection.run(f"{self.opening}; SELECT epoch FROM _ferryman.lease WHERE {where} FOR UPDATE")
         return int(result.get_value(0, 0) or b"0") if result.ntuples else None
 
     def commit(self) -> None:
@@ -130,6 +134,16 @@ class Session(BookSession):
         """Undo what was written since `savepoint`."""
         self._connection.run("ROLLBACK TO c")
         self._has_savepoint = False
+
+    def begin_part(self) -> None:
+        """Set the place that `undo_part` goes back to; those within the one before end with it."""
+        self._connection.run("RELEASE p; SAVEPOINT p" if self._has_part else "SAVEPOINT p")
+        self._has_part, self._has_savepoint, self._has_mark = True, False, False
+
+    def undo_part(self) -> None:
+        """Undo what was written since `begin_part`."""
+        self._connection.run("ROLLBACK TO p")
+        self._has_savepoint = self._has_mark = False
 
     def _copy(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         data = self._encoded(table, columns, batch)
