@@ -45,6 +45,18 @@ export function OptionsPage({ form, change, strict }: PageProps) {
           />
         </Form.Item>
       )}
+      {form.types.includes('incremental') && !form.sync && (
+        <Form.Item>
+          <Checkbox checked={form.atomic} onChange={(event: Ticked) => change({ atomic: event.target.checked })}>
+            {t('wizard.atomic')}
+            <span className="dim block">{t('wizard.atomicHint')}</span>
+          </Checkbox>
+          <Checkbox checked={form.twoWay} onChange={(event: Ticked) => change({ twoWay: event.target.checked })}>
+            {t('wizard.twoWay')}
+            <span className="dim block">{t('wizard.twoWayHint')}</span>
+          </Checkbox>
+        </Form.Item>
+      )}
       <Form.Item label={t('wizard.importance')} htmlFor="wizard-importance">
         <Select
           id="wizard-importance"

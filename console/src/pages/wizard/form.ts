@@ -34,6 +34,8 @@ export interface WizardForm {
   /** Sharding columns, a line each: `database.table: column, column`. */
   shards: string;
   conflicts: ConflictPolicy;
+  atomic: boolean;
+  twoWay: boolean;
   /** `database.table.column:misfit` → what becomes of such values. */
   onValue: Record<string, string>;
 }
@@ -99,6 +101,8 @@ export const EMPTY_FORM: WizardForm = {
   publish: EMPTY_PUBLISH,
   shards: '',
   conflicts: 'stop',
+  atomic: false,
+  twoWay: false,
   onValue: {},
 };
 
@@ -133,8 +137,15 @@ export function requestOf(form: WizardForm): NewProject {
     importance: form.importance,
     on_value: Object.entries(form.onValue).map(([policy, action]) => `${policy}=${action}`),
     conflicts: form.sync ? 'stop' : form.conflicts,
+    atomic: follows(form) && form.atomic,
+    two_way: follows(form) && form.twoWay,
     publish: form.sync ? { ...form.publish, topic: form.publish.topic?.trim(), key_columns: shardsOf(form.shards) } : null,
   };
+}
+
+/** Whether rows of changes go into a database. */
+function follows(form: WizardForm): boolean {
+  return !form.sync && form.types.includes('incremental');
 }
 
 /** What moves, with its names, rows and columns at the target. */
