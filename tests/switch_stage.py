@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ferryman.control.service import Service
 from ferryman.control.views import ProjectView
-from ferryman.model.project import Endpoint, ProjectSpec, ProjectStatus, StepName, StepStatus
+from ferryman.model.project import ProjectSpec, ProjectStatus, StepName, StepStatus
 from ferryman.model.selection import Selection
 from ferryman.model.switchover import Stage, Switchover
+from switch_databases import Database
 
 PATIENCE = 60.0
+SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
 STEPS = (
     StepName.PRECHECK,
     StepName.SCHEMA,
@@ -26,21 +29,6 @@ STEPS = (
     StepName.VERIFY,
     StepName.REVERSE,
 )
-
-
-class Database(Protocol):
-    """One database (or schema) of a server, as the application uses it."""
-
-    endpoint: Endpoint
-    name: str
-
-    def run(self, *statements: str) -> None:
-        """Run statements, each a transaction."""
-        ...
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return what a query finds."""
-        ...
 
 
 def until(condition: Callable[[], Any], what: Callable[[], object]) -> Any:
@@ -55,9 +43,9 @@ def until(condition: Callable[[], Any], what: Callable[[], object]) -> Any:
 class Application(threading.Thread):
     """Writes to one database without a pause."""
 
-    def __init__(self, database: Database, seed: int, statements: Callable[[random.Random, str], str]) -> None:
+    def __init__(self, database: Database, seed: int) -> None:
         super().__init__(daemon=True)
-        self.database, self.chance, self.statements = database, random.Random(seed), statements
+        self.database, self.chance = database, random.Random(seed)
         self.ended = threading.Event()
         self.problem: BaseException | None = None
         self.count = 0
@@ -66,7 +54,7 @@ class Application(threading.Thread):
         """Write until told to end."""
         try:
             while not self.ended.wait(0.003):
-                self.database.run(self.statements(self.chance, self.database.name))
+                self.database.run(self.database.statement(self.chance))
                 self.count += 1
         except BaseException as problem:
             self.problem = problem
@@ -86,7 +74,6 @@ class SwitchStage:
     source: Database
     target: Database
     steps: tuple[StepName, ...] = STEPS
-    tables: tuple[str, ...] = ("item", "bag")
     service: Service = field(init=False)
     id: str = field(init=False)
 
@@ -112,6 +99,8 @@ class SwitchStage:
     def close(self) -> None:
         """End the service."""
         self.service.close()
+        self.source.close()
+        self.target.close()
 
     @property
     def project(self) -> ProjectView:
@@ -144,11 +133,11 @@ class SwitchStage:
 
     def until_equal(self) -> None:
         """Wait until both databases hold the same rows."""
-        until(lambda: self.contents(self.source) == self.contents(self.target), self.told)
+        until(self.equal, self.told)
 
-    def contents(self, database: Database) -> list[list[tuple[Any, ...]]]:
-        """Return all rows of all tables, sorted."""
-        return [sorted(database.rows(f"SELECT * FROM {database.name}.{table}"), key=repr) for table in self.tables]
+    def equal(self) -> bool:
+        """Whether both databases hold the same rows."""
+        return self.source.contents() == self.target.contents()
 
     def told(self) -> object:
         """Return what a person would want to know when it does not go on."""

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from ferryman.control.observation import STOP_NOTE
-from ferryman.control.switching import may_cancel
+from ferryman.control.switching import DIFFERENCES, may_cancel
 from ferryman.foundation.errors import UsageError
 from ferryman.metadb.tasks import TaskKey
 from ferryman.model.project import ProjectStatus, StepName, StepStatus
@@ -201,15 +201,11 @@ class Switching(RuleBasedStateMachine):
         if found.stage is Stage.CONFIRM and not found.confirmed:
             self.world.switchovers.confirm(PROJECT)
             self.said_still = True
-        elif found.error is not None and found.stage is Stage.PROVE and self.retry_is_in_vain(found.proof):
+        elif found.error is not None and found.error["code"] == DIFFERENCES and found.proof is Proof.EARLIER:
             self.world.switchovers.accept(PROJECT)
             self.accepted = True
         elif found.error is not None and found.stage is not Stage.CONFIRM:
             self.world.switchovers.retry(PROJECT)
-
-    def retry_is_in_vain(self, proof: Proof) -> bool:
-        """Comparing anew was not asked for, or the source was written to meanwhile: that is seen in the log, one stage on."""
-        return proof is Proof.EARLIER or self.world.written != self.world.applied
 
 
 def run(examples: int, moves: int) -> None:

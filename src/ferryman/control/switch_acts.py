@@ -8,7 +8,7 @@ from typing import Any
 
 from ferryman.control import lifecycle, observation
 from ferryman.control.observation import DRAIN_NOTE, STOP_NOTE
-from ferryman.control.switching import LATENCY_SECONDS, Act, SwitchState, following
+from ferryman.control.switching import DIFFERENCES, LATENCY_SECONDS, Act, SwitchState, following
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError
@@ -132,8 +132,8 @@ _MESSAGES = {
     Stage.STILL: "switchover: apply has reached the end of the source's log and has ended",
     Stage.OPEN: "switchover: nothing was written to the source behind that place",
     Stage.PROVE: "switchover: both sides are at rest",
-    Stage.STILL_AGAIN: "switchover: the proof stands",
-    Stage.STOP_FORWARD: "switchover: synchronization from the source ends; from here on there is no way back but forward",
+    Stage.STILL_AGAIN: "switchover: every row was compared, or needs not be",
+    Stage.STOP_FORWARD: "switchover: the proof stands; synchronization from the source ends; from here on it only goes forward",
     Stage.OBJECTS: "switchover: synchronization from the source has ended",
     Stage.REVERSE: "switchover: the application may write to the target now; its changes flow back to the source",
     Stage.DONE: "switchover: done",
@@ -167,8 +167,8 @@ def _failure(tx: Transaction, switchover: Switchover) -> FerrymanError:
         return FerrymanError("switchover.latency", message)
     count = mismatches.count(tx, switchover.project_id, None)
     if not count:
-        return FerrymanError("switchover.differences", "the project has no finished verification to rely on")
-    return FerrymanError("switchover.differences", f"verification has found {count} rows that differ")
+        return FerrymanError(DIFFERENCES, "the project has no finished verification to rely on")
+    return FerrymanError(DIFFERENCES, f"verification has found {count} rows that differ")
 
 
 def _back(tx: Transaction, _box: SecretBox, switchover: Switchover) -> None:

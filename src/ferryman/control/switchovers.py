@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ferryman.control import lifecycle, observation, switch_acts
 from ferryman.control.ownership import require_owner
-from ferryman.control.switching import may_cancel, next_act
+from ferryman.control.switching import DIFFERENCES, may_cancel, next_act
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import UsageError
@@ -88,7 +88,7 @@ class Switchovers:
             if found.stage is Stage.CONFIRM:
                 raise _wrong(found, "retried: confirm that nobody writes to the source")
             wanted = replace(found, skip=tuple(dict.fromkeys((*found.skip, *skip))), proving=False)
-            told = switch_acts.enter(tx, wanted, found.stage)
+            told = switch_acts.enter(tx, wanted, Stage.PROVE if _found_differences(found) else found.stage)
             switch_acts.say(tx, told, "switchover: told to try again")
         self._on_change()
         return told
@@ -97,9 +97,9 @@ class Switchovers:
         """Go on in spite of differences, which stay as they are."""
         with self._metadb.writing() as tx:
             found = _halted(self._found(tx, project_id))
-            if found.stage is not Stage.PROVE:
+            if not _found_differences(found):
                 raise _wrong(found, "accepted")
-            told = switch_acts.put(tx, replace(found, accepted=True, error=None))
+            told = switch_acts.enter(tx, replace(found, accepted=True), found.stage)
             switch_acts.say(tx, told, "switchover: the operator goes on in spite of differences", "warning")
         self._on_change()
         return told
@@ -192,6 +192,10 @@ def _halted(found: Switchover) -> Switchover:
     return found
 
 
+def _found_differences(found: Switchover) -> bool:
+    return found.error is not None and found.error["code"] == DIFFERENCES
+
+
 def _wrong(found: Switchover, what: str) -> UsageError:
     message = f"switchover {found.id} is at {found.stage.value}: it cannot be {what}"
     return UsageError("switchover.wrong_stage", message, context={"stage": found.stage.value})
@@ -204,7 +208,7 @@ def actions(found: Switchover) -> tuple[str, ...]:
         "confirm": found.stage is Stage.CONFIRM
         or (found.stage in {Stage.PRECHECK, Stage.TARGET_LOG} and not found.confirmed),
         "retry": halted and found.stage is not Stage.CONFIRM,
-        "accept": halted and found.stage is Stage.PROVE,
+        "accept": _found_differences(found),
         "cancel": may_cancel(found.stage),
     }
     return tuple(name for name, possible in allowed.items() if possible)

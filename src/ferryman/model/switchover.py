@@ -27,7 +27,7 @@ class Stage(enum.Enum):
     PROVE = "prove"
     """Every row is compared, while neither side moves."""
     STILL_AGAIN = "still-again"
-    """Nothing was written to the source meanwhile."""
+    """Nothing was written to the source meanwhile: then differences are what they seem."""
     STOP_FORWARD = "stop-forward"
     """The point of no return: capture of the source ends, its log is let go."""
     OBJECTS = "objects"

@@ -41,17 +41,40 @@ def until(world: World, stage: Stage, *, halted: bool = False) -> None:
 def test_what_was_accepted_is_asked_again_once_the_source_was_written_to(world: World) -> None:
     world.damaged = True
     begin(world)
-    until(world, Stage.PROVE, halted=True)
+    until(world, Stage.STILL_AGAIN, halted=True)
     world.switchovers.accept(PROJECT)
-    until(world, Stage.STILL_AGAIN)
     world.written += 1
     until(world, Stage.CONFIRM, halted=True)
     world.switchovers.confirm(PROJECT)
-    until(world, Stage.PROVE, halted=True)
+    until(world, Stage.STILL_AGAIN, halted=True)
     assert world.switchover is not None
     assert world.switchover.error is not None
     assert world.switchover.error["code"] == "switchover.differences"
     assert not world.switchover.accepted
+
+
+def test_a_write_to_the_source_amid_the_comparison_is_told_as_one_and_applied(world: World) -> None:
+    begin(world)
+    until(world, Stage.PROVE)
+    world.written += 1
+    until(world, Stage.CONFIRM, halted=True)
+    assert world.compared is not None
+    assert world.compared[1], "the comparison has seen it as a difference"
+    assert world.switchover is not None
+    assert world.switchover.error is not None
+    assert world.switchover.error["code"] == "switchover.source_written"
+    world.switchovers.confirm(PROJECT)
+    until(world, Stage.DONE)
+    assert world.applied == world.written
+
+
+def test_rows_that_differ_are_compared_anew_when_it_is_tried_again(world: World) -> None:
+    world.damaged = True
+    begin(world)
+    until(world, Stage.STILL_AGAIN, halted=True)
+    world.damaged = False
+    world.switchovers.retry(PROJECT)
+    until(world, Stage.DONE)
 
 
 def test_apply_goes_on_when_it_was_called_back_while_it_came_to_its_end(world: World) -> None:
