@@ -27,12 +27,13 @@ from ferryman.connectors.postgresql.log import messages
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import decode_table_map, jsonb
 from ferryman.kernel.binlog_rows import _DECODE_ERRORS
+from ferryman.kernel.copy_text import Form, TextForm
 from ferryman.kernel.errors import KernelError, ServerError
 from ferryman.model.batch import Batch
 
 MUTATIONS_A_TABLE = 400
 ROUGH_BYTES = (0, 1, 0x7F, 0x80, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF)
-PARTS = ("result_rows", "binlog_rows", "sql_text", "row_digest")
+PARTS = ("result_rows", "binlog_rows", "sql_text", "row_digest", "copy_text")
 TWIN = {part: importlib.import_module(f"ferryman.kernel.{part}") for part in PARTS}
 NATIVE = {part: importlib.import_module(f"ferryman.kernel._{part}") for part in PARTS}
 
@@ -144,7 +145,7 @@ class Campaign:
         stream = b"".join(packet(wire_row(cases, row)) for row in rows) + rng.choice((EOF_PACKET, OK_END))
         event_type = rng.choice((30, 31, 32, 23, 24, 25))
         body, map_body = rows_event_body(cases, event_type, rows * 2), table_map_body(cases)
-        for _ in range(MUTATIONS_A_TABLE // 4):
+        for _ in range(MUTATIONS_A_TABLE // 5):
             sent = mutated(rng, stream)
             cut = rng.randrange(len(sent) + 1)
             self.both("row packets", lambda m, sent=sent, cut=cut: read_rows(m, cases, sent, cut), sent)
@@ -152,6 +153,8 @@ class Campaign:
             self.both("row events", lambda m, event=event: read_event(m, cases, event_type, event, map_body), event)
             other = mutated(rng, map_body)
             self.both("table maps", lambda m, other=other: read_event(m, cases, event_type, body, other), other)
+            text = mutated(rng, _COPY)
+            self.both("copied rows", lambda m, text=text: (m["copy_text"].decode_copy(text, _FORMS),), text)
             name, parse, valid = rng.choice(PARSERS)
             self.alone(name, parse, mutated(rng, valid))
 
@@ -171,6 +174,8 @@ _RELATION = (
     b"R" + struct.pack(">I", 7) + b"public\0t\0f" + struct.pack(">H", 2) + (b"\1id\0" + struct.pack(">Ii", 23, -1)) * 2
 )
 _TUPLE = struct.pack(">H", 3) + b"t" + struct.pack(">I", 2) + b"42" + b"n" + b"u"
+_FORMS = [TextForm(form, width) for form, width in zip(Form, (0, 9, 4, 0, 2, 0, 0, 0, 8, 3, 0), strict=True)]
+_COPY = b"one\tt\\\\wo\tab  \tt\t1.50\t0.1\t-1e+300\t\\\\x00ff\t00101\t2024-01-01 10:00:00.5+00\t\\N\n" * 3
 _JSONB = bytes.fromhex("0002001b0012000100130001000c1400051e0061620568656c6c6f") + b"\0" * 8
 
 PARSERS: tuple[tuple[str, Callable[[bytes], object], bytes], ...] = (

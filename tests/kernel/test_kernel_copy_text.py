@@ -58,8 +58,40 @@ def test_rows_read_back_and_the_twins_agree(rows):
     made = copy_text.encode_copy(batch, FORMS)
     assert made.count(b"\n") == len(rows)
     assert list(decode_copy(made, FORMS).rows()) == rows
-    native = importlib.import_module("ferryman.kernel").encode_copy
-    assert native(batch, FORMS) == made
+    native = importlib.import_module("ferryman.kernel")
+    assert native.encode_copy(batch, FORMS) == made
+    assert native.decode_copy(made, FORMS) == decode_copy(made, FORMS)
+
+
+PIECES = st.sampled_from(
+    [b"\t", b"\n", b"\\", b"\\N", b"\\\\x", b"\\t", b"00ff", b"1", b"-", b".", b"e", b"+00", b"t", b"f", b" ", b"NaN",
+     b"12:30:00", b"2024-02-30 ", b"0.1", b"1e400", b"3.4028236e+38", b"5e-324", b"1_0", b"infinity", b"BC", b"\0", b"\xff"]
+)  # fmt: skip
+READ_FORMS = st.sampled_from([TextForm(form, width) for form in Form for width in (0, 1, 3, 6, 64)])
+
+
+@given(data=st.lists(PIECES, max_size=24).map(b"".join), forms=st.lists(READ_FORMS, min_size=1, max_size=3))
+def test_whatever_comes_the_twins_read_the_same_or_refuse_it(data, forms):
+    native = pytest.importorskip("ferryman.kernel._copy_text", reason="the native kernel is not built").decode_copy
+    shaped = b"\t".join([data.replace(b"\t", b"").replace(b"\n", b"")] * len(forms)) + b"\n"
+    for text in (data, data + b"\n", shaped):
+        assert outcome(native, text, forms) == outcome(decode_copy, text, forms)
+
+
+def outcome(decode, text, forms):
+    try:
+        return decode(text, forms)
+    except KernelError as refused:
+        return str(refused)
+
+
+@given(bits=st.integers(0, 2**32 - 1), long=st.integers(0, 2**64 - 1))
+def test_every_float_is_read_alike(bits, long):
+    native = pytest.importorskip("ferryman.kernel._copy_text", reason="the native kernel is not built").decode_copy
+    one, two = struct.unpack("<f", struct.pack("<I", bits))[0], struct.unpack("<d", struct.pack("<Q", long))[0]
+    text = b"%.9g\t%r\t%.17g\n" % (one, two, two)
+    forms = [TextForm(Form.SINGLE), TextForm(Form.DOUBLE), TextForm(Form.DOUBLE)]
+    assert outcome(native, text, forms) == outcome(decode_copy, text, forms)
 
 
 def test_escapes_and_nulls(encode):

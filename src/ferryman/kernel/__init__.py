@@ -28,13 +28,12 @@ try:
     if _wanted == "python":
         raise ImportError
     from ferryman.kernel._binlog_rows import decode_rows
-    from ferryman.kernel._copy_text import encode_copy
+    from ferryman.kernel._copy_text import decode_copy, encode_copy
     from ferryman.kernel._json_rows import fill_rows
     from ferryman.kernel._picked_rows import gather, row_tuples
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
     from ferryman.kernel._sql_text import RowText, insert_values, load_lines
-    from ferryman.kernel.copy_text import decode_copy
 
     IMPLEMENTATION = "native"
 except ImportError:

@@ -22,6 +22,7 @@ cdef extern from "<charconv>" namespace "std" nogil:
     to_chars_result to_chars_float "std::to_chars"(char* first, char* last, float value, chars_format format)
     to_chars_result to_chars_digits "std::to_chars"(char* first, char* last, double value, chars_format format, int digits)
     from_chars_result from_chars(const char* first, const char* last, double& value)
+    from_chars_result from_chars_single "std::from_chars"(const char* first, const char* last, float& value)
 
 cdef extern from *:
     """
