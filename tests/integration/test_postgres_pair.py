@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import lookalikes
 import psycopg
 import pytest
 
 from ferryman.connectors.postgresql.precheck.checks import PostgresChecks
 from ferryman.connectors.postgresql.source import PostgresSource
 from ferryman.embedded import Postgres
+from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import Endpoint, StepName, VerifyOptions
 from ferryman.pipeline import schema
+from ferryman.pipeline.verify import compare_endpoints, repair
 from ferryman.spi.precheck import CheckResult, Verdict
 from postgres_project import PostgresProject, connected
 
@@ -186,6 +189,28 @@ def test_postgresql_moves_into_postgresql_with_every_value_as_it_is(project: Pos
     assert project.mismatches() == {}
     told = str(project.made.note("schema.plan")["conversions"])
     assert "numbered_partial: the unique index is left out" in told.replace("', 'message': '", ": ")
+
+
+def test_values_that_look_alike_are_told_apart(project: PostgresProject) -> None:
+    cases = lookalikes.STANDARD
+    project.sql(";".join([lookalikes.created("looks", cases), *lookalikes.filled("looks", cases)]))
+    project.spec = dataclasses.replace(project.spec, steps=(StepName.SCHEMA, StepName.LOAD))
+    project.sql('CREATE TABLE spelled (id int PRIMARY KEY, "A" text, a text)')
+    with pytest.raises(FerrymanError, match=r"columns A and a of .* differ in case alone") as refused:
+        schema.run(project.context(StepName.SCHEMA))
+    assert refused.value.code == "schema.name_collision"
+    project.sql("DROP TABLE spelled")
+    schema.run(project.context(StepName.SCHEMA))
+    project.load()
+    assert not [m for some in compare_endpoints(project.spec).mismatches.values() for m in some]
+    with connected(project.server, dbname=project.target.endpoint.database) as target:
+        for statement in lookalikes.damaged("looks", cases):
+            target.execute(f'SET search_path = "{project.name}"; {statement}')  # type: ignore[call-overload]
+    report = compare_endpoints(project.spec)
+    found = report.mismatches[f"{project.name}.looks"]
+    assert {m.key["id"]: list(m.source) for m in found} == lookalikes.every(cases)
+    repair.apply(project.spec, found)
+    assert compare_endpoints(project.spec).differences == 0
 
 
 def test_the_target_goes_on_numbering_behind_the_source(project: PostgresProject) -> None:

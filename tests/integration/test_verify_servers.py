@@ -7,7 +7,9 @@ import random
 import threading
 from typing import Any
 
+import lookalikes
 import pytest
+from lookalikes import created, damaged, every, filled
 from test_load_servers import EVERY_TYPE, FILL, KEYS, ROWS, assert_equal, fill_every_type
 
 from ferryman.embedded import MariaDb, OceanBase
@@ -98,6 +100,17 @@ def test_every_type_damaged_column_by_column(mariadb: MariaDb, oceanbase: OceanB
     assert {m.key["id"]: list(m.source) for m in found} == {key: [column] for key, column in damage.items()}
     repair.apply(project.spec, found)
     assert assert_equal(project) == 300
+
+
+def test_values_that_look_alike_are_told_apart(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> None:
+    cases = lookalikes.FAMILY
+    project = loaded(mariadb, oceanbase, database_name, [created("t", cases)], *filled("t", cases))
+    assert assert_equal(project) == len(cases)
+    project.at_target(*damaged("t", cases))
+    found = compare_endpoints(project.spec).mismatches[f"{database_name}.t"]
+    assert {m.key["id"]: list(m.source) for m in found} == every(cases)
+    repair.apply(project.spec, found)
+    assert assert_equal(project) == len(cases)
 
 
 def test_text_keys_with_every_sort_of_letter(mariadb: MariaDb, oceanbase: OceanBase, database_name: str) -> None:

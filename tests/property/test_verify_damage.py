@@ -119,6 +119,42 @@ def test_damage_is_counted_without_a_key(rows, extra, lost, room):
 
 @SETTINGS
 @given(
+    rows=st.dictionaries(INTEGERS, VALUES, max_size=12),
+    doubled=st.lists(st.integers(0, 20), max_size=4),
+    nameless=st.lists(VALUES, max_size=2),
+    nullable=st.booleans(),
+)
+def test_doubled_and_nameless_rows_are_found_in_a_target_without_the_key(rows, doubled, nameless, nullable):
+    source = make_table("t", {"k": Kind.INTEGER, "v": Kind.BLOB}, ["k"])
+    target = make_table("t", {"k": Kind.INTEGER, "v": Kind.BLOB}, unique=[["k"]] if nullable else [])
+    mine = list(rows.items())
+    more = [mine[place] for place in doubled if place < len(mine) and not nullable] + [(None, v) for v in nameless]
+    endpoints = endpoints_of(source, target, mine, [*mine, *more])
+    report = compare(spec_of(), endpoints)
+    assert sum(m.count for m in report.mismatches["shop.t"]) == len(more)
+    assert all(m.kind is MismatchKind.IMAGE_ONLY for m in report.mismatches["shop.t"])
+    repair.correct(spec_of(), endpoints, report.mismatches["shop.t"])
+    assert compare(spec_of(), endpoints).differences == 0
+
+
+def test_columns_and_tables_that_differ_in_case_alone_are_not_taken_for_each_other():
+    columns = {"k": Kind.INTEGER, "A": Kind.BLOB, "a": Kind.BLOB}
+    upper, lower = (make_table(name, columns, ["k"]) for name in ("T", "t"))
+    left, right = MemoryDatabase(upper, lower), MemoryDatabase(upper, lower)
+    for table in (upper, lower):
+        left.fill(table, [(b"1", b"x", b"y")])
+        right.fill(table, [(b"1", b"x", b"y")])
+    right.fill(lower, [(b"1", b"x", b"x")])
+    endpoints = Endpoints(MemorySource(left), MemoryTarget(right), lambda name: f"`{name}`")
+    report = compare(spec_of(), endpoints)
+    assert [list(m.source) for m in report.mismatches["shop.t"]] == [["a"]]
+    right.fill(lower, [(b"1", b"x", b"y")])
+    del right.tables[upper.name]
+    assert [m.kind for m in compare(spec_of(), endpoints).mismatches["shop.T"]] == [MismatchKind.MASTER_ONLY]
+
+
+@SETTINGS
+@given(
     rows=st.dictionaries(st.integers(0, 200), INTEGERS, max_size=80),
     damaged=st.dictionaries(st.integers(0, 200), INTEGERS, max_size=10),
 )

@@ -157,12 +157,20 @@ class Table:
     byte_estimate: int = 0
 
     def column(self, name: str) -> Column:
-        """Return the column of that name (compared without case, as the MySQL family does); `KeyError` if none."""
+        """Return the column of that name, else one whose name differs in case alone; `KeyError` if there is none.
+
+        The MySQL family compares names of columns without case; at PostgreSQL ``"A"`` and ``a`` are two columns.
+        """
         wanted = name.casefold()
+        found = None
         for column in self.columns:
-            if column.name.casefold() == wanted:
+            if column.name == name:
                 return column
-        raise KeyError(name)
+            if found is None and column.name.casefold() == wanted:
+                found = column
+        if found is None:
+            raise KeyError(name)
+        return found
 
     @property
     def partition_names(self) -> tuple[str, ...]:

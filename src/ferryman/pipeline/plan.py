@@ -39,12 +39,31 @@ def read_source(context: TaskContext) -> Schema:
     try:
         starts = _take_start(context, source)
         schema = source.read_schema(context.spec.selection)
+        refuse_twins(schema)
         known = to_json(source.current_position()) if starts else {}
     finally:
         source.close()
     context.set_note("schema.source", to_json(schema))
     context.set_note("schema.known", known)
     return schema
+
+
+def refuse_twins(schema: Schema) -> None:
+    """Refuse tables with columns that differ in case alone, which PostgreSQL can have: names are paired without case.
+
+    Raises:
+        FerrymanError: ``schema.name_collision``.
+    """
+    for table in schema.tables:
+        seen: dict[str, str] = {}
+        for column in table.columns:
+            other = seen.setdefault(column.name.casefold(), column.name)
+            if other != column.name:
+                raise FerrymanError(
+                    "schema.name_collision",
+                    f"columns {other} and {column.name} of {table.name} differ in case alone",
+                    hint="rename one of them at the source, or leave the table out (--exclude)",
+                )
 
 
 def _take_start(context: TaskContext, source: Source) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.schema import Schema
+from ferryman.pipeline.plan import refuse_twins
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
 from ferryman.spi.connector import connector_for
@@ -36,6 +37,7 @@ def _case(schema: Schema, target: Schema) -> CheckResult:
 def _planned(spec: ProjectSpec, schema: Schema, dialect: Dialect) -> list[CheckResult]:
     names, types = "no two objects take the same name", "the target has types for all columns"
     try:
+        refuse_twins(schema)
         plan = dialect.plan(schema, spec.selection)
     except FerrymanError as error:
         item, title = (

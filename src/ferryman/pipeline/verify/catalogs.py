@@ -20,6 +20,9 @@ from ferryman.spi.target import Target
 MOST_PATTERNS = 100
 """With more tables than that, whole databases of the target are read."""
 
+EXACT_JSON = "postgresql"
+"""Servers that keep JSON as it was given, or always print it alike: between two of these not a digit may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogs:
@@ -65,18 +68,21 @@ def _target_selection(selection: Selection, schema: Schema) -> Selection:
 
 
 def _paired(spec: ProjectSpec, source: Schema, target: Schema) -> Catalogs:
-    folded = {_folded(table.name): table for table in target.tables}
+    wanted = {table.name: spec.selection.target_name(table.name) for table in source.tables}
+    taken = set(wanted.values())  # a table of that very name stands for that one alone
+    folded = {_folded(table.name): table for table in target.tables if table.name not in taken}
+    exact = source.traits.flavour == target.traits.flavour == EXACT_JSON
     pairs: list[Pair] = []
     broken: dict[TableName, Mismatch] = {}
     for table in source.tables:
-        name = spec.selection.target_name(table.name)
+        name = wanted[table.name]
         other = target.table(name) or folded.get(_folded(name))
         missing = missing_columns(table, other) if other is not None else []
         if other is None or missing:
             broken[table.name] = _broken(table, name, missing)
         else:
             made = conversions(spec.value_policies, table.name, other)
-            pairs.append(pair_of(table, other, made))
+            pairs.append(pair_of(table, other, made, exact_json=exact))
     return Catalogs(tuple(pairs), broken)
 
 

@@ -91,19 +91,23 @@ class Pair:
         return list(batch.project(self.key).rows())
 
 
-def pair_of(source: Table, target: Table, conversions: Mapping[str, Form] = MappingProxyType({})) -> Pair:
+def pair_of(
+    source: Table, target: Table, conversions: Mapping[str, Form] = MappingProxyType({}), *, exact_json: bool = False
+) -> Pair:
     """Pair the columns the sides share by name; what the target lacks is `missing_columns`.
 
     Args:
         source: The source's table.
         target: The target's.
         conversions: What the user's policies make of the source's values, by the case-folded name of the column.
+        exact_json: Whether both servers keep JSON in one way, so that equal means the same text: elsewhere it means
+            equal as JSON, numbers as the nearest double (ADR 0021).
     """
     names = [c.name for c in source.columns if _find(target, c.name) is not None]
     columns = [(source.column(name), target.column(name)) for name in names]
     forms = tuple(common_form(one.type, two.type) for one, two in columns)
     key = _shared_key(source, target)
-    kinds = tuple(_kind(one.type, two.type) for one, two in columns)
+    kinds = tuple(_kind(one.type, two.type, exact_json=exact_json) for one, two in columns)
     return Pair(
         source=Side(
             table=_keyed(source, key),
@@ -133,8 +137,10 @@ def _behind(conversion: Form | None, form: Form | None) -> Form | None:
 
 
 def _shared_key(source: Table, target: Table) -> tuple[str, ...]:
-    """Return the source's row key where its values can be looked up on both sides, else nothing."""
+    """Return the source's row key where it names rows on both sides and can be looked up there, else nothing."""
     columns = source.row_key.columns if source.row_key else ()
+    if not _names_rows(target, columns):
+        return ()
     for name in columns:
         other = _find(target, name)
         if other is None or common_form(source.column(name).type, other.type) is _without_padding:
@@ -142,9 +148,20 @@ def _shared_key(source: Table, target: Table) -> tuple[str, ...]:
     return columns
 
 
+def _names_rows(target: Table, columns: Sequence[str]) -> bool:
+    """Whether these columns hold a value once at most, and no NULL: else a row may be there twice, or under no key."""
+    found = [_find(target, name) for name in columns]
+    if any(column is None or column.nullable for column in found):
+        return False
+    wanted = set(_folded(columns))
+    return any(index.is_plain and set(_folded(index.columns)) <= wanted for index in target.unique_keys)
+
+
 def missing_columns(source: Table, target: Table) -> list[str]:
-    """Return the source's columns that the target lacks."""
-    return [column.name for column in source.columns if _find(target, column.name) is None]
+    """Return the source's columns that the target lacks: one of another case there stands for one column at most."""
+    taken = {column.name for column in source.columns}
+    found = {column.name: _find(target, column.name) for column in source.columns}
+    return [name for name, other in found.items() if other is None or (other.name != name and other.name in taken)]
 
 
 def _find(table: Table, name: str) -> Column | None:
@@ -154,8 +171,10 @@ def _find(table: Table, name: str) -> Column | None:
         return None
 
 
-def _kind(source: ColumnType, target: ColumnType) -> Kind:
+def _kind(source: ColumnType, target: ColumnType, *, exact_json: bool) -> Kind:
     """The source's kind decides; but where either side keeps JSON, equal means equal as JSON (I5)."""
+    if exact_json and source.kind is target.kind is Kind.JSON and source.native == target.native:
+        return Kind.TEXT
     return Kind.JSON if Kind.JSON in {source.kind, target.kind} else source.kind
 
 
@@ -165,9 +184,8 @@ def _keyed(table: Table, key: Sequence[str]) -> Table:
     if not key or (own is not None and _folded(own.columns) == _folded(key)):
         return table
     parts = tuple(KeyPart(column=table.column(name).name) for name in key)
-    columns = tuple(dataclasses.replace(c, nullable=False) if c.name in key else c for c in table.columns)
     index = Index(name="PRIMARY", parts=parts, unique=True, primary=True)
-    return dataclasses.replace(table, columns=columns, indexes=(index,))
+    return dataclasses.replace(table, indexes=(index,))
 
 
 def _is_ordered(source: Table, target: Table, key: Sequence[str]) -> bool:

@@ -78,6 +78,7 @@ def table_change(relation: Relation, table: Table, catalog: Catalog) -> TableCha
         if name not in match.renamed.values():
             _drop(match, table, name)
     for column in fresh:
+        match.reasons += _twins(column, relation)
         _add(match, table, column, catalog)
     _retype(match, described, catalog)
     sql = f"ALTER TABLE {quote_table(table.name)} {', '.join(match.actions)}"
@@ -88,6 +89,13 @@ def table_change(relation: Relation, table: Table, catalog: Catalog) -> TableCha
         renamed=match.renamed,
         reasons=tuple(match.reasons),
     )
+
+
+def _twins(column: RelationColumn, relation: Relation) -> list[str]:
+    """Say which columns a new one differs from in case alone: names are paired without case everywhere else."""
+    folded = column.name.casefold()
+    twins = [each.name for each in relation.columns if each.name != column.name and each.name.casefold() == folded]
+    return [f"{column.name} differs from {', '.join(twins)} in case alone"] if twins else []
 
 
 def _rename(
