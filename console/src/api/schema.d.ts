@@ -1559,6 +1559,12 @@ export interface components {
          */
         ApplySettings: {
             /**
+             * Atomic
+             * @description Readers see each source transaction whole, or not at all.
+             * @default false
+             */
+            atomic: boolean;
+            /**
              * Bytes Per Second
              * @description 0: no limit.
              * @default 0
@@ -1811,7 +1817,7 @@ export interface components {
             choice: "skip" | "apply" | "done" | "overwrite";
             /**
              * Object
-             * @description One that the schema step could not make: `apply` runs `sql` for it.
+             * @description One not made: `apply` runs `sql`, `skip` leaves an index out.
              * @default
              */
             object: string;
@@ -2262,7 +2268,8 @@ export interface components {
             allow_target_not_empty: boolean;
             /**
              * Batch Rows
-             * @default 1000
+             * @description Rows a write; 0: they adapt.
+             * @default 0
              */
             batch_rows: number;
             /**
@@ -2282,14 +2289,27 @@ export interface components {
              */
             defer_index_creation: boolean;
             /**
+             * Mode
+             * @description How much of source and target it may take.
+             * @default normal
+             * @enum {string}
+             */
+            mode: "steady" | "normal" | "fast";
+            /**
              * Rows Per Second
              * @description 0: no limit.
              * @default 0
              */
             rows_per_second: number;
             /**
+             * Source Running
+             * @description From so many statements of others running at the source on it steps back; 0: by the mode.
+             * @default 0
+             */
+            source_running: number;
+            /**
              * Streams
-             * @description Parallel streams; 0 chooses.
+             * @description Parallel streams; 0: they adapt.
              * @default 0
              */
             streams: number;
@@ -2534,6 +2554,12 @@ export interface components {
              */
             allow_not_empty: boolean;
             /**
+             * Atomic
+             * @description Readers see each source transaction whole, or not at all.
+             * @default false
+             */
+            atomic: boolean;
+            /**
              * Columns
              * @default {}
              */
@@ -2549,12 +2575,18 @@ export interface components {
             conflicts: "stop" | "overwrite" | "skip-to-dead-letters";
             /**
              * Conflicts Of
-             * @description Another policy for a source table, database.table.
+             * @description Another policy for a table, database.table.
              * @default {}
              */
             conflicts_of: {
                 [key: string]: "stop" | "overwrite" | "skip-to-dead-letters";
             };
+            /**
+             * Defer Indexes
+             * @description Make secondary indexes after the load.
+             * @default false
+             */
+            defer_indexes: boolean;
             /**
              * Exclude
              * @default []
@@ -2615,6 +2647,13 @@ export interface components {
              */
             source: string;
             /**
+             * Speed
+             * @description What the load may take.
+             * @default normal
+             * @enum {string}
+             */
+            speed: "steady" | "normal" | "fast";
+            /**
              * Stop When
              * @default never
              * @enum {string}
@@ -2630,6 +2669,12 @@ export interface components {
              * @description URL, or the id of an endpoint.
              */
             target: string;
+            /**
+             * Two Way
+             * @description Another project moves changes the other way.
+             * @default false
+             */
+            two_way: boolean;
             /**
              * Types
              * @default [
@@ -3943,6 +3988,7 @@ export interface components {
         ProjectFile: {
             /**
              * @default {
+             *       "atomic": false,
              *       "bytes_per_second": 0,
              *       "caught_up_seconds": 15,
              *       "conflicts": "stop",
@@ -3992,11 +4038,13 @@ export interface components {
             /**
              * @default {
              *       "allow_target_not_empty": false,
-             *       "batch_rows": 1000,
+             *       "batch_rows": 0,
              *       "bytes_per_second": 0,
              *       "chunk_rows": 50000,
              *       "defer_index_creation": false,
+             *       "mode": "normal",
              *       "rows_per_second": 0,
+             *       "source_running": 0,
              *       "streams": 0
              *     }
              */
@@ -4045,6 +4093,12 @@ export interface components {
              * @description URL, or the id of an endpoint. `${NAME}` stands for a variable of the environment.
              */
             target: string;
+            /**
+             * Two Way
+             * @description Another project moves changes the other way.
+             * @default false
+             */
+            two_way: boolean;
             /**
              * Types
              * @default [
@@ -4111,6 +4165,8 @@ export interface components {
             labels: string[];
             /** Load Bytes Per Second */
             load_bytes_per_second: number;
+            /** Load Mode */
+            load_mode: string;
             /** Load Rows Per Second */
             load_rows_per_second: number;
             /** Load Streams */
@@ -4158,6 +4214,8 @@ export interface components {
             labels?: string[] | null;
             /** Load Bytes Per Second */
             load_bytes_per_second?: number | null;
+            /** Load Mode */
+            load_mode?: ("steady" | "normal" | "fast") | null;
             /** Load Rows Per Second */
             load_rows_per_second?: number | null;
             /** Load Streams */
