@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ class Context:
     def __init__(self, spec: ProjectSpec) -> None:
         self.spec = spec
         self.project_id = "np_schema"
+        self.data_dir = Path("/nonexistent")  # nothing is captured here
         self.step = StepName.SCHEMA
         self.epoch = 1
         self.notes: dict[str, Any] = {}
