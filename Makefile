@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign sink-campaign model storm fidelity registry-test openapi errors
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign sink-campaign switchover-campaign model storm fidelity registry-test openapi errors
 .PHONY: api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
@@ -58,6 +58,9 @@ model: $(STAMP)  ## apply beside load, crashes and schema statements in memory, 
 sink-campaign: $(STAMP)  ## every sink and partition rule under random kills (KILLS=100 SEED=n)
 	@FERRYMAN_KILLS=$${KILLS:-100} FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_sink_file.py tests/fault/test_sink_kafka.py \
 	  tests/fault/test_sink_rocketmq.py
+
+switchover-campaign: $(STAMP)  ## there and back between every pair of servers, under random kills (KILLS=36 SEED=n)
+	@FERRYMAN_KILLS=$$(($${KILLS:-36} / 3)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_switchover_kills.py
 
 registry-test: $(STAMP)  ## AVRO with a real schema registry (fetches 140 MB once)
 	@tools/registry && $(BIN)/pytest -s tests/integration/test_avro_registry.py

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
+import psycopg
 import pymysql
 
 from ferryman.embedded import Postgres, Server
@@ -35,9 +37,16 @@ class Database(ABC):
     def statement(self, chance: random.Random) -> str:
         """Return something an application does, never refused."""
 
-    @abstractmethod
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return what a query finds."""
+        """Return what a query finds; a connection that the server's restart has cut is made anew once."""
+        try:
+            return self._rows(sql)
+        except (pymysql.err.OperationalError, pymysql.err.InterfaceError, psycopg.OperationalError):
+            self.close()
+            return self._rows(sql)
+
+    @abstractmethod
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]: ...
 
     @abstractmethod
     def _execute(self, statements: tuple[str, ...]) -> None: ...
@@ -66,7 +75,8 @@ class Database(ABC):
         """Close the connection; the next use makes another."""
         gone, self._connection = self._connection, None
         if gone is not None:
-            gone.close()
+            with suppress(pymysql.err.Error, psycopg.Error):  # it may have been cut
+                gone.close()
 
 
 class MySqlDatabase(Database):
@@ -92,7 +102,7 @@ class MySqlDatabase(Database):
             for statement in statements:
                 cursor.execute(statement)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
@@ -147,7 +157,7 @@ class PostgresSchema(Database):
         for statement in statements:
             self.connection.execute(statement)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = self.connection.execute(sql).fetchall()
         return found
 

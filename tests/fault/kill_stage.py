@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.demo.client import OmsClient
-from ferryman.embedded import MariaDb, OceanBase
+from ferryman.embedded import MariaDb, OceanBase, Server
 from ferryman.embedded.server import free_port
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.project import ProjectSpec
@@ -29,10 +29,10 @@ VICTIMS = ("service", "task", "task", "zombie", "source", "target")
 class Stage:
     """Servers and a service that can be killed and come back on the same disk."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, source: type[Server] = MariaDb, target: type[Server] = OceanBase) -> None:
         self.directory = directory
-        self.source = MariaDb(directory / "source")
-        self.target = OceanBase(directory / "target")
+        self.source = source(directory / "source")
+        self.target = target(directory / "target")
         self.client = OmsClient(free_port(), secrets.token_hex(8))
         self.service: subprocess.Popen[bytes] | None = None
         self.kills: list[str] = []
