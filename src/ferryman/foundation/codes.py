@@ -246,10 +246,10 @@ _OTHERS: dict[str, Code] = {
     "rules.value_refused": Code(
         1, "manual", "CONNECTOR-SIOO0400600", "change the row at the source, or start anew with another row filter"
     ),
+    "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
     "schema.index_failed": Code(
         1, "manual", "INNER_ERROR", "mend what its message says, then resume; or leave it out: `projects choose … skip`"
     ),
-    "schema.failed": Code(1, "manual", "INNER_ERROR", "see the objects' messages; mend or exclude them, then resume"),
     "schema.name_collision": Code(
         2, "manual", "GHANA-PCHKNP002010", "rename one of them for the target (--map), or leave one out (--exclude)"
     ),
@@ -365,13 +365,13 @@ _OTHERS: dict[str, Code] = {
         1, "manual", "CONNECTOR-SIOO0400600", "widen the target's column, or exclude the table, then resume"
     ),
     "task.crashed": Code(1, "manual", "CM-SCHEOR000002", "read the step's log; resume goes on from the checkpoint"),
-    "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
     "telemetry.not_installed": Code(
         3, "manual", "PARAM_ERROR", "pip install 'ferryman[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT"
     ),
     "telemetry.settings": Code(
         2, "never", "PARAM_ERROR", "docs/operations.md names OpenTelemetry's variables that are read"
     ),
+    "usage.bad_url": Code(2, "never", "PARAM_ERROR", "an endpoint is scheme://user:password@host:port/database"),
     "usage.unknown_executor": Code(2, "never", "PARAM_ERROR", "`local` is the executor there is"),
     "usage.wrong_option": Code(2, "never", "PARAM_ERROR", "`ferryman COMMAND --help` shows the options"),
     "wire.malformed": Code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,12 @@ class Conversion:
     path: str
     message: str
     lossy: bool = False
+
+    @property
+    def owners(self) -> Iterator[str]:
+        """What it may be of, by the path: ``db.table.column`` is of the column, the database and the table."""
+        yield self.path
+        yield from (self.path[:place] for place, char in enumerate(self.path) if char == ".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

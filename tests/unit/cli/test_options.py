@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ferryman.api.native.creation import Wish, spec_of
-from ferryman.cli import options
+from ferryman.cli import flags, options
 from ferryman.foundation.errors import UsageError
 from ferryman.model.names import TableName
-from ferryman.model.project import StepName, StopWhen
+from ferryman.model.project import ApplyOptions, StepName, StopWhen
 from ferryman.spi.url import parse_url
 
 SOURCE, TARGET = parse_url("mysql://u:pw@a:3306/shop"), parse_url("oceanbase://root:pw@b:2881")
@@ -102,6 +102,14 @@ def test_databases_in_the_urls_choose_objects():
 )
 def test_the_size_of_a_log_store(text, bytes_):
     assert options.log_bytes(text) == bytes_
+
+
+def test_what_the_flags_say_is_kept_of_a_log_is_what_is_kept():
+    usual = ApplyOptions()
+    assert (flags.LOG_KEPT_HOURS, options.log_bytes(flags.LOG_KEPT_BYTES)) == (
+        usual.log_kept_hours,
+        usual.log_kept_bytes,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "20", "20GB", "1.5GiB", "-1", "9000TiB"])

@@ -25,7 +25,7 @@ def test_help_loads_nothing_heavy():
 def test_the_version():
     for word in ("version", "--version"):
         done = subprocess.run([sys.executable, "-m", "ferryman", word], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("ferryman ")
+        assert done.stdout.startswith("ferryman ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["projects"]])

@@ -24,7 +24,7 @@ from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.precheck import check_project
 from ferryman.serializers.registry import FORMATS
 from ferryman.spi.connector import Connector, connector_for, connectors, is_sink
-from ferryman.spi.dialect import SchemaPlan
+from ferryman.spi.dialect import Conversion, SchemaPlan
 
 SAMPLES_SHOWN = 400
 """Points of a chart: longer spans are thinned to the worst of each interval."""
@@ -320,11 +320,9 @@ def _by_object(plan: SchemaPlan, added: Iterable[dict[str, Any]]) -> dict[str, l
     targets = {str(source): str(table.name) for source, table in plan.tables.items()}
     names = {name: name for name in targets.values()} | targets
     found: dict[str, list[ConversionDocument]] = {}
-    for change in (*(to_json(each) for each in plan.conversions), *added):
-        path = str(change["path"])
-        prefixes = [path, *(path[:place] for place, char in enumerate(path) if char == ".")]
-        owner = next((names[prefix] for prefix in prefixes if prefix in names), path)
-        found.setdefault(owner, []).append(ConversionDocument(**change))
+    for change in (*plan.conversions, *(from_json(Conversion, each) for each in added)):
+        owner = next((names[name] for name in change.owners if name in names), change.path)
+        found.setdefault(owner, []).append(ConversionDocument(**to_json(change)))
     return found
 
 

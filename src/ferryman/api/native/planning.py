@@ -203,18 +203,12 @@ def _changes(project: ProjectView, old: ProjectFile, asked: ProjectFile, spec: P
 
 def _changed_logins(old: ProjectSpec, new: ProjectSpec) -> Iterator[str]:
     """Yield the sides that are what they were, but for secrets and the way there."""
-    if (
-        old.source_endpoint_id == new.source_endpoint_id
-        and same_place(old.source, new.source)
-        and old.source != new.source
+    for side, one, two, is_kept in (
+        ("source", old.source, new.source, old.source_endpoint_id == new.source_endpoint_id),
+        ("target", old.target, new.target, old.target_endpoint_id == new.target_endpoint_id),
     ):
-        yield "source"
-    if (
-        old.target_endpoint_id == new.target_endpoint_id
-        and same_place(old.target, new.target)
-        and old.target != new.target
-    ):
-        yield "target"
+        if is_kept and one != two and same_place(one, two):
+            yield side
 
 
 def _change(project: ProjectView, path: str, old: Any, new: Any) -> PlannedChange:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ferryman.metadb.store import MetaDb
 from ferryman.model.project import Importance, ProjectStatus, StepName
 from ferryman.pipeline.logstore import store_directories
 from ferryman.pipeline.logstore.claims import kept_for
+from ferryman.pipeline.logstore.retention import store_bytes
 
 STORE_LOOK_SECONDS = 60.0
 """The log stores are measured this often."""
@@ -87,7 +87,7 @@ class FactReader:
             return
         self._measured = time.monotonic()
         stores = store_directories(self._metadb.data_dir)
-        percent = {each: 100 * _bytes_in(each) / kept_for(each).bytes for each in set(stores.values())}
+        percent = {each: 100 * store_bytes(each) / kept_for(each).bytes for each in set(stores.values())}
         self._fill = {project: percent[each] for project, each in stores.items()}
 
     def _facts(self, head: ProjectHead, seen: _Seen, now: float) -> ProjectFacts:
@@ -159,12 +159,3 @@ def _free_percent(path: Path) -> float | None:
     except OSError:
         return None
     return 100 * usage.free / usage.total if usage.total else None
-
-
-def _bytes_in(directory: Path) -> int:
-    total = 0
-    with contextlib.suppress(OSError):
-        for entry in directory.iterdir():
-            with contextlib.suppress(OSError):  # a segment that is compressed or deleted meanwhile
-                total += entry.stat().st_size
-    return total

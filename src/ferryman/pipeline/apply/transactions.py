@@ -33,11 +33,6 @@ class Transactions:
         self._saved = checkpoint
         self.checkpoint = checkpoint
 
-    @property
-    def is_held(self) -> bool:
-        """Whether a transaction is open over parts."""
-        return self._held is not None
-
     @contextmanager
     def one(self) -> Iterator[TargetSession]:
         """One transaction; the checkpoint saved in it counts once it is committed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
@@ -47,7 +47,7 @@ class Maker:
         self._tables = {str(table.name): table for table in plan.tables.values()}
         self._other: dict[str, str] = context.note(OBJECTS_NOTE) or {}
         self._parts = {statement.object for statement in plan.statements if statement.kind in {"index", "foreign_key"}}
-        self._converted = {name for each in plan.conversions for name in _names_in(each.path)}
+        self._converted = {name for each in plan.conversions for name in each.owners}
         self._sources = {str(table.name): str(source) for source, table in plan.tables.items()}
         self._owners = {f"{t.name}.{part.name}": str(t.name) for t in plan.tables.values() for part in _parts_of(t)}
 
@@ -235,12 +235,6 @@ def _has_part(found: Table, statement: DdlStatement, owners: Mapping[str, str]) 
         "foreign_key": found.foreign_keys,
     }
     return part in {each.name.casefold() for each in parts.get(statement.kind, ())}
-
-
-def _names_in(path: str) -> Iterator[str]:
-    """Yield what a conversion's path names: ``db.table.column`` is of the column, the table and the database."""
-    yield path
-    yield from (path[:place] for place, char in enumerate(path) if char == ".")
 
 
 def _parts_of(table: Table) -> tuple[Index | Check | ForeignKey, ...]:

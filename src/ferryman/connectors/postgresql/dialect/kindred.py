@@ -51,7 +51,7 @@ def _column(column: Column, selection: Selection, notes: Notes) -> Column:
     type_ = target_type(column.type, selection)
     if type_.native != column.type.native:
         notes.add(column.name, f"{column.type.native} becomes {type_.native}")
-    if is_foreign(type_):
+    if must_be_there(type_):
         notes.add(column.name, f"the type {type_.native} must be at the target: it is not made")
     if column.generated is not None and not column.generated.stored:
         notes.add(column.name, "the generated column is stored: not every PostgreSQL has virtual ones")
@@ -112,7 +112,7 @@ def type_name(type_: ColumnType) -> str | None:
     return None if found is None or _bare(found[1]) in _SYSTEM else f"{found[1]}.{found[2]}"
 
 
-def is_foreign(type_: ColumnType) -> bool:
+def must_be_there(type_: ColumnType) -> bool:
     """Whether a type is neither the server's own nor one that `type_statements` make: a composite, a range, a base type."""
     return type_name(type_) is not None and not type_.values and type_.extension is None
 
@@ -122,7 +122,7 @@ def type_statements(tables: Iterable[Table]) -> list[DdlStatement]:
     made: dict[str, DdlStatement] = {}
     for table in filter(is_kindred, tables):
         for type_ in (column.type for column in table.columns):
-            if (name := type_name(type_)) is not None and not is_foreign(type_):
+            if (name := type_name(type_)) is not None and not must_be_there(type_):
                 kind = "type" if type_.extension is None else "extension"
                 made[name] = DdlStatement(kind=kind, object=name, sql=_where_missing(name, _making(name, type_)))
     return list(made.values())
@@ -136,10 +136,9 @@ def type_schemas(tables: Iterable[Table]) -> list[str]:
 
 def _making(name: str, type_: ColumnType) -> str:
     if type_.extension is not None:
-        schema = _OWN_TYPE.fullmatch(name)
-        return (
-            f"CREATE EXTENSION IF NOT EXISTS {quote(type_.extension)} WITH SCHEMA {schema[1] if schema else 'public'}"
-        )
+        found = _OWN_TYPE.fullmatch(name)
+        assert found is not None
+        return f"CREATE EXTENSION IF NOT EXISTS {quote(type_.extension)} WITH SCHEMA {found[1]}"
     return f"CREATE TYPE {name} AS ENUM ({', '.join(quote_text(label) for label in type_.values)})"
 
 

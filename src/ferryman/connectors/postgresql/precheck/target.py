@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferryman.connectors.postgresql.dialect.kindred import is_foreign, is_kindred, target_type, type_name
+from ferryman.connectors.postgresql.dialect.kindred import is_kindred, must_be_there, target_type, type_name
 from ferryman.connectors.postgresql.precheck.items import Item, Look, listed, passed, refused, warned
 from ferryman.connectors.postgresql.quoting import quote, quote_table
 from ferryman.foundation.errors import FerrymanError
@@ -70,7 +70,7 @@ def check_types(look: Look) -> list[CheckResult]:
     """Ask for the types that tables of another PostgreSQL use and the schema step does not make, and for their extensions."""
     columns = [column for table in look.schema.tables if is_kindred(table) for column in table.columns]
     types = [target_type(column.type, look.spec.selection) for column in columns]
-    missing = _missing_types(look, [name for each in types if is_foreign(each) and (name := type_name(each))])
+    missing = _missing_types(look, [name for each in types if must_be_there(each) and (name := type_name(each))])
     extensions = {name: each.extension for each in types if each.extension and (name := type_name(each))}
     lacking = {name: str(extensions[name]) for name in _missing_types(look, list(extensions))}
     known = look.connection.query(
