@@ -118,6 +118,22 @@ def stored_behind(data_dir, start):
     return found
 
 
+def test_a_database_that_is_away_when_capture_begins_is_waited_for(context, run, monkeypatch):
+    start, away = context.notes.pop("schema.start"), [FerrymanError("endpoint.unreachable", "killed just now")] * 3
+
+    def ensure_start(_):
+        if away:
+            raise away.pop()
+        context.notes["schema.start"] = start
+
+    monkeypatch.setattr(sharing, "ensure_start", ensure_start)
+    source = run(context, [record(1)])
+    assert (source.starts, stored(context)) == ([0], [1])
+    told = [message for _, message in context.events if "cannot begin" in message]
+    assert len(told) == 1
+    assert "killed just now" in told[0]
+
+
 def test_lost_connections_leave_no_trace(context, run):
     source = run(
         context,

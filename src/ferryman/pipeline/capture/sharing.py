@@ -40,18 +40,18 @@ class Sharing:
         context = self._context
         source = _opened(context)
         try:
-            self._start = _start_of(context)
             if self._join(source):
                 self._take_turns(source)
         finally:
             source.close()
 
     def _join(self, source: Source) -> bool:
-        """Become a reader of a store; waits for a source that is away. False: a stop is requested."""
+        """Learn the start and become a reader of a store; waits for a database that is away. False: a stop is requested."""
         context, pause, told = self._context, FIRST_PAUSE, False
         deadline = time.monotonic() + FULL_SECONDS
         while not context.stop_requested():
             try:
+                self._start = _start_of(context)
                 self._directory = join(reader_of(context, source), claim_of(context))
             except (FerrymanError, OSError) as error:
                 away = isinstance(error, FerrymanError) and error.code in PASSING
