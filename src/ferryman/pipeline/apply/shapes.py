@@ -195,7 +195,10 @@ def _row_key(target: Table, names: Sequence[str]) -> ConflictKey:
 
 
 class Shapes:
-    """The shapes of the tables as they are at the checkpoint; made anew whenever the schema changes."""
+    """The shapes of the tables as they are at the checkpoint; made anew whenever the schema changes.
+
+    Two threads ask, of a part and of the one read ahead: both must get the same shape, which a run of changes is known by.
+    """
 
     def __init__(self, table_of: Callable[[ChangeBatch], tuple[Table, Table]]) -> None:
         """Make a store of shapes.
@@ -211,5 +214,5 @@ class Shapes:
         at = (change.table, change.columns)
         if (shape := self._shapes.get(at)) is None:
             source, target = self._table_of(change)
-            shape = self._shapes[at] = shape_of(source, target, change.columns)
+            shape = self._shapes.setdefault(at, shape_of(source, target, change.columns))
         return shape
