@@ -129,6 +129,14 @@ def test_a_connection_through_a_cut_tunnel_ends_and_the_next_one_opens_another(m
 
 
 @pytest.mark.mariadb
+def test_an_ssh_connection_that_broke_unnoticed_is_replaced(mariadb, bastion):
+    endpoint = through(mariadb, bastion.options())
+    for _ in range(30):
+        check_endpoint(endpoint)
+        bastion.cut()
+
+
+@pytest.mark.mariadb
 def test_an_ssh_connection_without_use_is_closed(mariadb, bastion, monkeypatch):
     monkeypatch.setattr(tunnel, "IDLE_SECONDS", 0.05)
     ended = threading.Event()

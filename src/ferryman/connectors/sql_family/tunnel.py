@@ -91,9 +91,17 @@ class _Loop:
 
 
 @cache
-def _loop() -> _Loop:
+def _only_loop() -> _Loop:
     logging.getLogger("asyncssh").setLevel(logging.ERROR)  # it tells every connection and key at INFO
     return _Loop()
+
+
+_making = threading.Lock()
+
+
+def _loop() -> _Loop:
+    with _making:  # `cache` alone would make one for each thread that comes first
+        return _only_loop()
 
 
 # SSH connections ----------------------------------------------------------------------------------------------------
@@ -105,6 +113,11 @@ class _Link:
 
     connecting: asyncio.Task[asyncssh.SSHClientConnection]
     channels: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was made, and has not been seen to break."""
+        return self.connecting.done() and not self.is_lost
 
     @property
     def is_lost(self) -> bool:
@@ -218,11 +231,20 @@ async def _socket(way: Way) -> socket.socket:
 
 
 async def _opened(way: Way) -> tuple[_Link, Channel]:
-    """Open a channel to the database; an SSH connection that has broken unnoticed is given up."""
-    ssh = _asyncssh()
+    """Open a channel to the database; where a kept SSH connection turns out to be broken, through a new one."""
     host = await asyncio.to_thread(allowed_address, way.host, way.port, what="the database", resolve=False)
-    link = await _link(way)
-    connection = link.connecting.result()
+    kept = link if (link := _links.get(way)) and link.is_open else None
+    try:
+        return await _opened_through(await _link(way), way, host)
+    except FerrymanError:
+        await asyncio.sleep(0)  # asyncssh refuses channels one step before it says that the connection is closed
+        if kept is None or not kept.is_lost:
+            raise
+    return await _opened_through(await _link(way), way, host)
+
+
+async def _opened_through(link: _Link, way: Way, host: str) -> tuple[_Link, Channel]:
+    ssh, connection = _asyncssh(), link.connecting.result()
     try:
         async with asyncio.timeout(way.seconds):
             return link, await connection.open_connection(host, way.port, encoding=None)
