@@ -13,6 +13,7 @@ from ferryman.connectors.mysql_family.connection import Connection, open_connect
 from ferryman.connectors.mysql_family.ddl.parser_partitions import tokens_of
 from ferryman.connectors.mysql_family.ddl.writer import full_name
 from ferryman.connectors.mysql_family.dialect.differences import expression_key, index_key
+from ferryman.connectors.mysql_family.dialect.tables import table_statements
 from ferryman.connectors.mysql_family.precheck.items import listed
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
@@ -173,7 +174,7 @@ def made_anew(dialect: OceanBaseDialect, effect: DdlEffect) -> list[str]:
         assert table is not None
         target = dialect.target_table(table, SELECTION)
         out.append(f"DROP TABLE IF EXISTS {full_name(target.name)}")
-        out += [statement.sql for statement in dialect.table_statements(target)]
+        out += [statement.sql for statement in table_statements(dialect.rules, target)]
     return out
 
 

@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ferryman.cli import words
-from ferryman.cli.rates import Rates
-from ferryman.cli.screen import (
+from ferryman.cli.figures import (
     STATUS_WORDS,
     STEP_WORDS,
     STYLES,
@@ -25,6 +24,7 @@ from ferryman.cli.screen import (
     table_facts,
     tables_to_show,
 )
+from ferryman.cli.rates import Rates
 from ferryman.control.views import ProjectView, StepView
 from ferryman.model.project import StepName, StepStatus, TableProgress
 

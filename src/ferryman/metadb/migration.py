@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.metadb.database import Database
+from ferryman.metadb.revisions import HEAD, SCRIPTS, configuration
 from ferryman.metadb.server_database import ServerDatabase
 
 if TYPE_CHECKING:
-    from alembic.config import Config
     from sqlalchemy import Engine
 
-HEAD = "0008"
-"""The newest revision in `migrations/versions`; a metadb that stands there is opened without loading Alembic."""
-
-SCRIPTS = Path(__file__).parent / "migrations"
 HEAD_TABLES = SCRIPTS / "head.sql"
 
 
@@ -90,15 +85,6 @@ def run_migrations(database: Database) -> None:
         engine.dispose()
         with contextlib.suppress(sqlite3.Error):
             connection.close()
-
-
-def configuration() -> Config:
-    """Return what Alembic needs to know."""
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-    return config
 
 
 def _engine(connection: sqlite3.Connection) -> Engine:

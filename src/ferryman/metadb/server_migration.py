@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.metadb.migration import HEAD, configuration
+from ferryman.metadb.revisions import HEAD, configuration
 from ferryman.metadb.server_database import ServerDatabase
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 
 from ferryman.api.native.creation import Wish, spec_of
-from ferryman.cli import project_views, screen, words
+from ferryman.cli import project_views, words
+from ferryman.cli.figures import tables_to_show
 from ferryman.cli.live import LiveScreen
+from ferryman.cli.plain import PlainScreen
 from ferryman.cli.rates import Rates
 from ferryman.model.project import ProjectStatus, StepName, StepProgress, StepStatus, TableProgress
 from ferryman.spi.url import parse_url
@@ -63,7 +65,7 @@ def project(service):
 
 def test_plain_lines(project):
     out = io.StringIO()
-    shown = screen.PlainScreen(out)
+    shown = PlainScreen(out)
     shown.show(project)
     lines = [line[10:] for line in out.getvalue().splitlines()]
     assert lines == [
@@ -75,11 +77,11 @@ def test_plain_lines(project):
 
 
 def test_tables_being_worked_on_come_first(project):
-    tables, more = screen.tables_to_show(project, 10)
+    tables, more = tables_to_show(project, 10)
     assert [table.state for table in tables] == ["running"] * 10
     assert more == 50
     load = replace(project.step(StepName.LOAD), more_tables=940)
-    assert screen.tables_to_show(replace(project, steps=(load,)), 10)[1] == 990, "those not asked for count as well"
+    assert tables_to_show(replace(project, steps=(load,)), 10)[1] == 990, "those not asked for count as well"
 
 
 class _NoLive:

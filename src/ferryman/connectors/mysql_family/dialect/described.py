@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ferryman.connectors.mysql_family.ddl.writer import full_name
 from ferryman.connectors.mysql_family.ddl.writer_alter import alter_sql
 from ferryman.connectors.mysql_family.dialect.columns import Notes
+from ferryman.connectors.mysql_family.dialect.rules import Rules
+from ferryman.connectors.mysql_family.dialect.tables import convert_table
 from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect, TableChange
 
-if TYPE_CHECKING:
-    from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
 
-
-def effect_of(dialect: MySqlDialect, schema: Schema, selection: Selection, change: TableChange) -> DdlEffect:
+def effect_of(rules: Rules, schema: Schema, selection: Selection, change: TableChange) -> DdlEffect:
     """Say what a described change does to the schema and to the target."""
     if change.after is None:
         return _truncation(schema, selection, change)
     before = schema.table(change.name)
     if before is None or not selection.includes(change.name):
         return DdlEffect(schema=schema)
-    return _alteration(dialect, schema, selection, change, before, change.after)
+    return _alteration(rules, schema, selection, change, before, change.after)
 
 
 def _truncation(schema: Schema, selection: Selection, change: TableChange) -> DdlEffect:
@@ -32,17 +29,17 @@ def _truncation(schema: Schema, selection: Selection, change: TableChange) -> Dd
 
 
 def _alteration(
-    dialect: MySqlDialect, schema: Schema, selection: Selection, change: TableChange, before: Table, after: Table
+    rules: Rules, schema: Schema, selection: Selection, change: TableChange, before: Table, after: Table
 ) -> DdlEffect:
     known = {table.name for table in schema.tables}
     notes, old_notes = Notes(str(after.name)), Notes(str(before.name))
-    old = dialect.convert(before, selection, known, old_notes)
-    new = dialect.convert(after, selection, known, notes)
+    old = convert_table(rules, before, selection, known, old_notes)
+    new = convert_table(rules, after, selection, known, notes)
     reasons = [*change.reasons, *_unfilled(before, after, new)]
-    reasons += [f"{dialect.rules.name} has no type for {each}" for each in notes.unsupported]
+    reasons += [f"{rules.name} has no type for {each}" for each in notes.unsupported]
     conversions = [note for note in notes.conversions if note not in old_notes.conversions]
     conversions += [Conversion(path=str(after.name), message=reason, lossy=True) for reason in reasons]
-    statements = () if notes.unsupported else alter_sql(old, new, change.renamed, one_action=dialect.rules.one_action)
+    statements = () if notes.unsupported else alter_sql(old, new, change.renamed, one_action=rules.one_action)
     return DdlEffect(
         schema=schema.with_table(after),
         statements=tuple(statements),

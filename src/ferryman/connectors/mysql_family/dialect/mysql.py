@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ferryman.connectors.mysql_family.catalog.collations import charset_of
 from ferryman.connectors.mysql_family.catalog.typemap import quoted_name
 from ferryman.connectors.mysql_family.ddl.writer import (
-    add_sql,
-    check_sql,
-    create_table_sql,
     database_sql,
-    foreign_key_sql,
-    index_sql,
 )
 from ferryman.connectors.mysql_family.dialect import keys as dialect_keys
 from ferryman.connectors.mysql_family.dialect import views as dialect_views
-from ferryman.connectors.mysql_family.dialect.columns import Notes, convert_column, target_collation, unchained
+from ferryman.connectors.mysql_family.dialect.columns import Notes, target_collation
 from ferryman.connectors.mysql_family.dialect.described import effect_of
 from ferryman.connectors.mysql_family.dialect.differences import table_differences
-from ferryman.connectors.mysql_family.dialect.postgresql import FLAVOUR, adapted_schema, adapted_table, is_postgresql
+from ferryman.connectors.mysql_family.dialect.postgresql import FLAVOUR, adapted_schema
+from ferryman.connectors.mysql_family.dialect.replaying import replay
 from ferryman.connectors.mysql_family.dialect.rules import Rules
+from ferryman.connectors.mysql_family.dialect.tables import convert_table, table_statements
 from ferryman.connectors.mysql_family.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
-from ferryman.model.schema import Database, Index, IndexKind, Schema, ServerTraits, Table
+from ferryman.model.schema import Database, Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange
 
@@ -64,30 +61,9 @@ class MySqlDialect:
             FerrymanError: ``schema.unsupported_type``.
         """
         notes = Notes(str(table.name))
-        converted = self.convert(table, selection, None, notes)
+        converted = convert_table(self.rules, table, selection, None, notes)
         _refuse([notes], self.rules)
         return converted
-
-    def convert(self, table: Table, selection: Selection, known: Container[TableName] | None, notes: Notes) -> Table:
-        """Convert one table; `known` are the source tables that move."""
-        rules, target = self.rules, selection.target_name(table.name)
-        if is_postgresql(table):
-            table = adapted_table(table, rules, notes)
-        columns = tuple(convert_column(column, rules, notes) for column in table.columns)
-        columns = unchained(columns, rules, notes)
-        charset, collation = dialect_keys.table_collation(table, rules, notes)
-        return replace(
-            table,
-            name=target,
-            columns=columns,
-            indexes=dialect_keys.convert_indexes(table, columns, rules, notes),
-            foreign_keys=dialect_keys.convert_foreign_keys(table, selection, known, rules, notes),
-            checks=dialect_keys.convert_checks(table, target, rules, notes),
-            charset=charset,
-            collation=collation,
-            engine=rules.engine or None,
-            partitions=dialect_keys.convert_partitions(table, rules, notes),
-        )
 
     def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
         """Convert a source schema.
@@ -101,7 +77,8 @@ class MySqlDialect:
         notes = {selection.target_name(table.name): Notes(str(table.name)) for table in schema.tables}
         self._refuse_collisions(schema, selection)
         converted = [
-            self.convert(table, selection, known, notes[selection.target_name(table.name)]) for table in schema.tables
+            convert_table(self.rules, table, selection, known, notes[selection.target_name(table.name)])
+            for table in schema.tables
         ]
         _refuse(notes.values(), self.rules)
         tables = dialect_keys.unique_names(converted, notes)
@@ -109,7 +86,7 @@ class MySqlDialect:
         conversions = [*more, *(note for each in notes.values() for note in each.conversions), *_left_out(schema)]
         statements = [
             *databases,
-            *(statement for table in tables for statement in self.table_statements(table, defer_indexes)),
+            *(statement for table in tables for statement in table_statements(self.rules, table, defer_indexes)),
             *([] if foreign else self._views(schema, selection)),
         ]
         conversions += _views_left_out(schema) if foreign else []
@@ -150,38 +127,6 @@ class MySqlDialect:
             DdlStatement(kind="database", object=name, sql=database_sql(database)) for name, database in wanted.items()
         ], conversions
 
-    def table_statements(self, table: Table, defer_indexes: bool = False) -> list[DdlStatement]:
-        """Write the statements that make one (converted) table: itself, then what an engine may refuse."""
-        inline = [index for index in table.indexes if is_inline(index, table, defer_indexes)]
-        sql = create_table_sql(table, inline, engine=self.rules.engine)
-        fallback = (
-            create_table_sql(table, inline, engine=self.rules.engine, partitioned=False) if table.partitions else ""
-        )
-        found = [DdlStatement(kind="table", object=str(table.name), sql=sql, fallback=fallback)]
-        apart = [index for index in table.indexes if index not in inline]
-        found += [self._index_statement(table, index, defer_indexes) for index in apart]
-        for check in table.checks:
-            path = f"{table.name}.{check.name}"
-            found.append(DdlStatement(kind="check", object=path, sql=add_sql(table.name, check_sql(check))))
-        for key in table.foreign_keys:
-            path, sql = f"{table.name}.{key.name}", add_sql(table.name, foreign_key_sql(key))
-            found.append(DdlStatement(kind="foreign_key", object=path, sql=sql, after_load=True))
-        return found
-
-    def _index_statement(self, table: Table, index: Index, defer_indexes: bool) -> DdlStatement:
-        plain = is_inline(
-            index, table, defer_indexes=False
-        )  # what an engine may refuse stands alone, and may be missing
-        return DdlStatement(
-            kind="index",
-            object=f"{table.name}.{index.name}",
-            sql=add_sql(table.name, index_sql(index)),
-            after_load=defer_indexes and not index.unique,
-            action=f"ADD {index_sql(index)}" if plain and self.rules.joins_indexes else "",
-            beside=plain and not self.rules.joins_indexes,
-            needed=plain,
-        )
-
     def _views(self, schema: Schema, selection: Selection) -> list[DdlStatement]:
         objects = {table.name for table in schema.tables} | {view.name for view in schema.views}
 
@@ -200,24 +145,8 @@ class MySqlDialect:
     def replay(self, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
         """Read one DDL statement of the source's log and say what it does to the schema and to the target."""
         if (change := TableChange.of_statement(sql)) is not None:
-            return effect_of(self, schema, selection, change)
-        from ferryman.connectors.mysql_family.dialect.replaying import replay
-
-        return replay(self, schema, selection, sql, database)
-
-
-def is_inline(index: Index, table: Table, defer_indexes: bool) -> bool:
-    """Whether an index is made together with its table.
-
-    Kinds an engine may refuse are statements of their own, so that a refusal costs the index and not the table. Unique
-    ones are there during the load: rows that stand in each other's way must be found then (algorithms.md §3).
-    """
-    if index.primary:
-        return True
-    if index.kind is not IndexKind.BTREE or any(part.column is None for part in index.parts):
-        return False
-    counts = any(column.auto_increment and column.name in index.columns[:1] for column in table.columns)
-    return index.unique or counts or not defer_indexes
+            return effect_of(self.rules, schema, selection, change)
+        return replay(self.rules, schema, selection, sql, database)
 
 
 def _refuse(notes: Iterable[Notes], rules: Rules) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ferryman.connectors.mysql_family.catalog.typemap import quoted_name
 from ferryman.connectors.mysql_family.ddl import replay as played
@@ -17,6 +16,8 @@ from ferryman.connectors.mysql_family.ddl.writer import database_sql, full_name
 from ferryman.connectors.mysql_family.ddl.writer_alter import alter_sql
 from ferryman.connectors.mysql_family.ddl.writer_exchange import exchange_sql, table_steps
 from ferryman.connectors.mysql_family.dialect.columns import Notes, target_collation
+from ferryman.connectors.mysql_family.dialect.rules import Rules
+from ferryman.connectors.mysql_family.dialect.tables import convert_table, table_statements
 from ferryman.connectors.mysql_family.dialect.views import view_sql
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
@@ -24,20 +25,17 @@ from ferryman.model.schema import Column, Schema, Table, View
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect, DdlStep
 
-if TYPE_CHECKING:
-    from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
-
 _WORD = re.compile(r"^\s*PARTITION\b", re.IGNORECASE)
 
 
-def replay(dialect: MySqlDialect, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
+def replay(rules: Rules, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
     """Say what a statement of the source's log does to the schema and to the target; never raises for its text."""
     try:
         statement = parse(sql, reader_of(schema))
         if not concerns(statement, schema, selection, database):
             return DdlEffect(schema=schema)
         after, effects = played.play(schema, statement, database)
-        return _Writer(dialect, schema, after, selection).write(effects)
+        return _Writer(rules, schema, after, selection).write(effects)
     except (played.NotKnownError, FerrymanError) as error:
         reason = error.message if isinstance(error, FerrymanError) else str(error)
         return DdlEffect(
@@ -79,8 +77,8 @@ def _names_of(statement: Statement) -> list[NameNode]:
 
 
 class _Writer:
-    def __init__(self, dialect: MySqlDialect, before: Schema, after: Schema, selection: Selection) -> None:
-        self.dialect = dialect
+    def __init__(self, rules: Rules, before: Schema, after: Schema, selection: Selection) -> None:
+        self.rules = rules
         self.before = before
         self.after = after
         self.selection = selection
@@ -148,22 +146,24 @@ class _Writer:
     def _created(self, effect: played.Created) -> None:
         notes = Notes(str(effect.table.name))
         known = {table.name for table in self.after.tables}
-        table = self.dialect.convert(effect.table, self.selection, known, notes)
+        table = convert_table(self.rules, effect.table, self.selection, known, notes)
         self._refuse(notes)
         self.touched.append(effect.table.name)
         self.conversions += notes.conversions
-        self.statements += [statement.sql for statement in self.dialect.table_statements(table)]
+        self.statements += [statement.sql for statement in table_statements(self.rules, table)]
 
     def _refuse(self, notes: Notes) -> None:
         if notes.unsupported:
-            raise played.NotKnownError(f"{self.dialect.rules.name} has no type for {', '.join(notes.unsupported)}")
+            raise played.NotKnownError(f"{self.rules.name} has no type for {', '.join(notes.unsupported)}")
 
     def _altered(self, effect: played.Altered) -> None:
         notes, old_notes = Notes(str(effect.after.name)), Notes(str(effect.before.name))
-        before = self.dialect.convert(
-            effect.before, self.selection, {table.name for table in self.before.tables}, old_notes
+        before = convert_table(
+            self.rules, effect.before, self.selection, {table.name for table in self.before.tables}, old_notes
         )
-        after = self.dialect.convert(effect.after, self.selection, {table.name for table in self.after.tables}, notes)
+        after = convert_table(
+            self.rules, effect.after, self.selection, {table.name for table in self.after.tables}, notes
+        )
         self._refuse(notes)
         self.touched.append(effect.before.name)
         self.conversions += [note for note in notes.conversions if note not in old_notes.conversions]
@@ -173,7 +173,7 @@ class _Writer:
         self._note_values(effect)
 
     def _alter(self, effect: played.Altered, before: Table, after: Table) -> None:
-        one_action = self.dialect.rules.one_action
+        one_action = self.rules.one_action
         if effect.renamed:
             self.reused[effect.before.name] = effect.reused
         if not effect.reused:
@@ -217,12 +217,12 @@ class _Writer:
             yield f"{change.verb} PARTITION {', '.join(quoted_name(each) for each in change.names)}"
         elif change.verb == "ADD" and change.text.startswith("("):
             yield f"ADD PARTITION ({', '.join(played.added_parts(change.text))})"
-        elif text and (change.verb == "BY" or self.dialect.rules.one_action):
+        elif text and (change.verb == "BY" or self.rules.one_action):
             yield f"PARTITION BY {text}"
-        elif not self.dialect.rules.one_action:
+        elif not self.rules.one_action:
             yield _other_partition_work(change)
         else:
-            message = f"{change.verb} PARTITION has no like at {self.dialect.rules.name}: one partition holds all rows"
+            message = f"{change.verb} PARTITION has no like at {self.rules.name}: one partition holds all rows"
             self.conversions.append(Conversion(path=str(name), message=message, lossy=True))
             names = ", ".join(quoted_name(column.name) for column in _parting(before)[:1])
             yield f"PARTITION BY KEY ({names}) PARTITIONS 1"
@@ -255,13 +255,13 @@ class _Writer:
         table = self.before.table(name)
         assert table is not None
         known = {each.name for each in self.before.tables}
-        return self.dialect.convert(table, self.selection, known, Notes(str(name)))
+        return convert_table(self.rules, table, self.selection, known, Notes(str(name)))
 
     def _database(self, effect: played.DatabaseSet) -> None:
         database = effect.database
         if not self.selection.includes_database(database.name):
             return
-        charset, collation, folds = target_collation(self.dialect.rules, database.charset, database.collation)
+        charset, collation, folds = target_collation(self.rules, database.charset, database.collation)
         name = self.selection.target_name(TableName(database.name, "")).database
         made = replace(database, name=name, charset=charset, collation=collation)
         sql = database_sql(made)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ferryman.connectors.mysql_family.dialect.columns import Notes
 from ferryman.connectors.postgresql.dialect import statements
 from ferryman.connectors.postgresql.dialect.altering import alter_table
 from ferryman.connectors.postgresql.dialect.kindred import type_statements
+from ferryman.connectors.postgresql.dialect.tables import convert_table
 from ferryman.connectors.postgresql.quoting import quote_table
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect, TableChange
 
-if TYPE_CHECKING:
-    from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
 
-
-def effect_of(dialect: PostgreSqlDialect, schema: Schema, selection: Selection, change: TableChange) -> DdlEffect:
+def effect_of(schema: Schema, selection: Selection, change: TableChange) -> DdlEffect:
     """Say what a described change does to the schema and to the target."""
     if change.after is None:
         return _truncation(schema, selection, change)
@@ -26,8 +22,8 @@ def effect_of(dialect: PostgreSqlDialect, schema: Schema, selection: Selection, 
         return DdlEffect(schema=schema)
     notes, old_notes = Notes(str(change.after.name)), Notes(str(before.name))
     after = schema.with_table(change.after)
-    old = dialect.convert(before, selection, {table.name: table for table in schema.tables}, old_notes)
-    new = dialect.convert(change.after, selection, {table.name: table for table in after.tables}, notes)
+    old = convert_table(before, selection, {table.name: table for table in schema.tables}, old_notes)
+    new = convert_table(change.after, selection, {table.name: table for table in after.tables}, notes)
     made = [statement.sql for statement in type_statements([new])]
     made += alter_table(old, new, change.renamed, {})
     conversions = [note for note in notes.conversions if note not in old_notes.conversions]

@@ -7,7 +7,6 @@ behind, or nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ferryman.connectors.mysql_family.ddl import replay as played
 from ferryman.connectors.mysql_family.ddl.nodes import PartitionChange
@@ -18,6 +17,12 @@ from ferryman.connectors.mysql_family.dialect.columns import Notes
 from ferryman.connectors.mysql_family.dialect.replaying import concerns, is_exchange, reader_of, steps_of
 from ferryman.connectors.postgresql.dialect import statements
 from ferryman.connectors.postgresql.dialect.altering import alter_table, exchange, implicit_value
+from ferryman.connectors.postgresql.dialect.tables import (
+    convert_table,
+    refuse_unsupported,
+    schema_sql,
+    table_statements,
+)
 from ferryman.connectors.postgresql.dialect.widening import unlike_values
 from ferryman.connectors.postgresql.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
@@ -26,20 +31,17 @@ from ferryman.model.schema import Schema, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import Conversion, DdlEffect, DdlStep
 
-if TYPE_CHECKING:
-    from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
-
 _ROWS_GO = frozenset({"DROP", "TRUNCATE"})
 
 
-def replay(dialect: PostgreSqlDialect, schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
+def replay(schema: Schema, selection: Selection, sql: str, database: str) -> DdlEffect:
     """Say what a statement of the source's log does to the schema and to the target; never raises for its text."""
     try:
         statement = parse(sql, reader_of(schema))
         if not concerns(statement, schema, selection, database):
             return DdlEffect(schema=schema)
         after, effects = played.play(schema, statement, database)
-        return _Writer(dialect, schema, after, selection).write(effects)
+        return _Writer(schema, after, selection).write(effects)
     except (played.NotKnownError, FerrymanError) as error:
         reason = error.message if isinstance(error, FerrymanError) else str(error)
         return DdlEffect(
@@ -48,8 +50,7 @@ def replay(dialect: PostgreSqlDialect, schema: Schema, selection: Selection, sql
 
 
 class _Writer:
-    def __init__(self, dialect: PostgreSqlDialect, before: Schema, after: Schema, selection: Selection) -> None:
-        self.dialect = dialect
+    def __init__(self, before: Schema, after: Schema, selection: Selection) -> None:
         self.before = before
         self.after = after
         self.selection = selection
@@ -115,17 +116,13 @@ class _Writer:
         )
 
     def _converted(self, table: Table, schema: Schema) -> tuple[Table, Notes]:
-        from ferryman.connectors.postgresql.dialect.postgresql import refuse_unsupported
-
         notes = Notes(str(table.name))
         known = {each.name: each for each in schema.tables}
-        converted = self.dialect.convert(table, self.selection, known, notes)
+        converted = convert_table(table, self.selection, known, notes)
         refuse_unsupported([notes])
         return converted, notes
 
     def _created(self, table: Table) -> None:
-        from ferryman.connectors.postgresql.dialect.postgresql import schema_sql, table_statements
-
         made, notes = self._converted(table, self.after)
         self.touched.append(table.name)
         self.conversions += notes.conversions
@@ -196,8 +193,6 @@ class _Writer:
         self.renamed += [move for move in effect.moves if move[0] in moved]
 
     def _database(self, effect: played.DatabaseSet) -> None:
-        from ferryman.connectors.postgresql.dialect.postgresql import schema_sql
-
         if effect.new and self.selection.includes_database(effect.database.name):
             name = self.selection.target_name(TableName(effect.database.name, "")).database
             self.statements.append(schema_sql(name))
