@@ -75,16 +75,25 @@ def connectors() -> dict[str, Connector]:
     return {scheme: connector for connector in found for scheme in connector.schemes}
 
 
+@cache
+def _connector(scheme: str) -> Connector | None:
+    """Return one connector, importing no other where its entry point bears the scheme's name: tasks start sooner."""
+    for entry in entry_points(group="ferryman.connectors", name=scheme):
+        connector: Connector = entry.load()
+        if scheme in connector.schemes:
+            return connector
+    return connectors().get(scheme)
+
+
 def connector_for(endpoint: Endpoint) -> Connector:
     """Return the connector of an endpoint; `UsageError` ``usage.bad_url`` for an unknown scheme."""
-    try:
-        return connectors()[endpoint.scheme]
-    except KeyError:
-        known = ", ".join(f"{scheme}://" for scheme in sorted(connectors()))
-        raise UsageError("usage.bad_url", f"unknown endpoint type {endpoint.scheme!r}; known are {known}") from None
+    if (found := _connector(endpoint.scheme)) is not None:
+        return found
+    known = ", ".join(f"{scheme}://" for scheme in sorted(connectors()))
+    raise UsageError("usage.bad_url", f"unknown endpoint type {endpoint.scheme!r}; known are {known}")
 
 
 def is_sink(endpoint: Endpoint) -> bool:
     """Whether an endpoint takes messages instead of rows."""
-    connector = connectors().get(endpoint.scheme)
+    connector = _connector(endpoint.scheme)
     return connector is not None and connector.sink is not None
