@@ -107,6 +107,8 @@ class World:
         written: Changes the source has committed.
         applied: How many of them the target has.
         damaged: Whether a row of the target differs for another reason.
+        behind: Seconds that apply is behind.
+        moving: Rows of which verification will not be able to say anything.
         compared: What the last verification has seen: changes applied then, and whether a row differed.
         ends_at: Where the running apply believes it shall end: it looks now and then only.
     """
@@ -115,6 +117,8 @@ class World:
     written: int = 1
     applied: int = 1
     damaged: bool = False
+    behind: float = 0.0
+    moving: int = 0
     compared: tuple[int, bool] | None = None
     ends_at: int | None = None
     processes: Processes = field(init=False)
@@ -218,7 +222,7 @@ class World:
         told = self.note(STOP_NOTE)
         self.ends_at = None if told is None else from_json(Position, told).order[1]
         self.applied = self.written if self.ends_at is None else max(self.applied, min(self.ends_at, self.written))
-        self.report(key, StepProgress(caught_up=True, latency_seconds=0.0, checkpoint_seconds=self.applied))
+        self.report(key, StepProgress(caught_up=True, latency_seconds=self.behind, checkpoint_seconds=self.applied))
 
     def _verify(self, key: TaskKey) -> None:
         differs = self.damaged or self.applied != self.written
@@ -226,6 +230,7 @@ class World:
         with self.metadb.writing(durable=False) as tx:
             mismatches.replace(tx, PROJECT, str(TABLE), [row] if differs else [])
         self.compared = (self.applied, differs)
+        self.report(key, StepProgress(info={"tables": {str(TABLE): {"moving": self.moving}}}))
         self.processes.end(key, "finished")
 
     def answer(self, key: TaskKey, error: dict[str, Any] | None = None) -> None:

@@ -123,6 +123,25 @@ def test_a_write_to_the_source_behind_its_end_is_seen(stage: SwitchStage) -> Non
     assert stage.equal()
 
 
+def test_a_server_that_is_away_for_a_while_halts_nothing(stage: SwitchStage, other_mariadb: MariaDb) -> None:
+    stage.open()
+    other_mariadb.kill()
+    try:
+        stage.service.switchovers.start(stage.id)
+        until(lambda: "switchover: waits at precheck" in str(stage.told()) or stage.switchover.error, stage.told)
+    finally:
+        other_mariadb.start()
+    assert stage.until_stage(Stage.CONFIRM).error is None, stage.told()
+    other_mariadb.kill()
+    try:
+        stage.service.switchovers.confirm(stage.id)
+        until(lambda: stage.switchover.stage is Stage.DRAIN, stage.told)
+    finally:
+        other_mariadb.start()
+    assert stage.until_stage(Stage.DONE).error is None, stage.told()
+    assert stage.equal()
+
+
 def test_it_can_be_cancelled_and_begun_again(stage: SwitchStage) -> None:
     stage.open()
     stage.service.switchovers.start(stage.id)

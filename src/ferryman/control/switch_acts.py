@@ -8,7 +8,7 @@ from typing import Any
 
 from ferryman.control import lifecycle, observation
 from ferryman.control.observation import DRAIN_NOTE, STOP_NOTE
-from ferryman.control.switching import DIFFERENCES, LATENCY_SECONDS, Act, SwitchState, following
+from ferryman.control.switching import DIFFERENCES, LATENCY_SECONDS, PATIENCE_SECONDS, Act, SwitchState, following
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError
@@ -48,12 +48,15 @@ def observe(tx: Transaction, switchover: Switchover, workers: Workers) -> Switch
         proof=switchover.proof,
         proving=switchover.proving,
         follows=observation.follows(tx, switchover.project_id, workers, alone=True),
+        awaiting=switchover.awaiting,
+        waited=unix_now() - switchover.reached.get(switchover.stage.value, switchover.created_at),
         latency=(apply.progress.latency_seconds or 0.0) if apply else 0.0,
         told_to_end=notes.get(tx, switchover.project_id, STOP_NOTE) is not None,
         apply=_status(rows, StepName.APPLY),
         capture=_status(rows, StepName.CAPTURE),
         verify=_status(rows, StepName.VERIFY),
         differences=mismatches.count(tx, switchover.project_id, None),
+        unsettled=_unsettled(rows),
         reverse_step=_status(rows, StepName.REVERSE),
         reverse_failed=switchover.reverse_failed,
         guest=projects.status(tx, switchover.reverse_id) if switchover.reverse_id else None,
@@ -72,6 +75,12 @@ def _status(rows: Rows, name: StepName) -> StepStatus | None:
     return rows[name].status if name in rows else None
 
 
+def _unsettled(rows: Rows) -> int:
+    """Return how many rows the verification could say nothing of: they moved until its time was up."""
+    tables = rows[StepName.VERIFY].progress.info.get("tables", {}) if StepName.VERIFY in rows else {}
+    return sum(int(facts["moving"]) for facts in tables.values())
+
+
 def _answer(tx: Transaction, switchover: Switchover) -> dict[str, Any] | None:
     answer: dict[str, Any] | None = notes.get(tx, switchover.project_id, SWITCH_ANSWER_NOTE)
     return answer if answer is not None and answer["round"] == switchover.round else None
@@ -88,20 +97,22 @@ def enter(tx: Transaction, switchover: Switchover, stage: Stage, **members: Any)
     """Enter a stage: its task is asked, in a round of its own."""
     round_ = switchover.round + 1
     reached = {**switchover.reached, stage.value: unix_now()}
-    entered = put(tx, replace(switchover, stage=stage, round=round_, error=None, reached=reached, **members))
+    fresh = replace(switchover, stage=stage, round=round_, error=None, reached=reached, awaiting=False)
+    entered = put(tx, replace(fresh, **members))
     asked = "over" if stage is Stage.DONE else stage.value if stage in BY_TASK else ""
     ask(tx, entered, asked)
     return entered
 
 
-def ask(tx: Transaction, switchover: Switchover, what: str) -> None:
-    """Leave for the task what to do in this round."""
+def ask(tx: Transaction, switchover: Switchover, what: str, awaits: str = "") -> None:
+    """Leave for the task what to do in this round; `awaits`: what is waited for, once it has done that."""
     document = {
         "round": switchover.round,
         "stage": what,
         "reverse": switchover.reverse_id,
         "reverses": switchover.reverses,
         "skip": list(switchover.skip),
+        "awaits": awaits,
     }
     notes.put(tx, switchover.project_id, SWITCH_ASK_NOTE, document, unix_now())
 
@@ -148,6 +159,16 @@ def _learned(tx: Transaction, switchover: Switchover) -> dict[str, Any]:
     return {name: data[name] for name in known if data is not None and name in data}
 
 
+def _await(tx: Transaction, _box: SecretBox, switchover: Switchover) -> None:
+    """Say that the project is given time to catch up: in an event, and as what the step does."""
+    awaits = (
+        f"waits for the project to follow its source within {LATENCY_SECONDS:.0f} s, {PATIENCE_SECONDS:.0f} s at most"
+    )
+    put(tx, replace(switchover, awaiting=True))
+    ask(tx, switchover, switchover.stage.value, awaits)
+    say(tx, switchover, f"switchover: the precheck {awaits}")
+
+
 def _fail(tx: Transaction, _box: SecretBox, switchover: Switchover) -> None:
     answer = _answer(tx, switchover)
     error = answer["error"] if answer is not None and answer["error"] else _failure(tx, switchover).to_json()
@@ -165,7 +186,10 @@ def _failure(tx: Transaction, switchover: Switchover) -> FerrymanError:
         message = "the project does not follow its source within the 15 seconds that a switchover asks for"
         assert LATENCY_SECONDS == 15.0
         return FerrymanError("switchover.latency", message)
-    count = mismatches.count(tx, switchover.project_id, None)
+    count, unsettled = mismatches.count(tx, switchover.project_id, None), _unsettled(_rows(tx, switchover.project_id))
+    if not count and unsettled:
+        message = f"{unsettled} rows changed while both sides were said to be at rest: nothing is proved of them"
+        return FerrymanError(DIFFERENCES, message)
     if not count:
         return FerrymanError(DIFFERENCES, "the project has no finished verification to rely on")
     return FerrymanError(DIFFERENCES, f"verification has found {count} rows that differ")
@@ -342,6 +366,7 @@ def _project(tx: Transaction, box: SecretBox, project_id: str) -> ProjectRow:
 
 ACTS: dict[Act, Callable[[Transaction, SecretBox, Switchover], None]] = {
     Act.NEXT: _next,
+    Act.AWAIT: _await,
     Act.FAIL: _fail,
     Act.BACK: _back,
     Act.DRAIN: _drain,

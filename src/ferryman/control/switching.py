@@ -11,6 +11,9 @@ from ferryman.model.switchover import BY_TASK, OVER, STOPPED, Proof, Stage
 LATENCY_SECONDS = 15.0
 """A project further behind than this is not switched over (OMS)."""
 
+PATIENCE_SECONDS = 120.0
+"""So long the precheck lets a project catch up again: a server or a task that was away for a moment is no refusal."""
+
 FLOW: dict[Stage, Stage] = {
     Stage.PRECHECK: Stage.TARGET_LOG,
     Stage.TARGET_LOG: Stage.CONFIRM,
@@ -42,6 +45,8 @@ class Act(enum.Enum):
 
     NEXT = "next"
     """Enter the stage behind this one."""
+    AWAIT = "await"
+    """Say what is waited for."""
     FAIL = "fail"
     """Stay, and say why; the operator decides."""
     BACK = "back"
@@ -77,10 +82,13 @@ class SwitchState:
         answered: Whether the task has answered what it was asked in this round.
         answer_code: The error it answered with, empty for none.
         follows: Whether the project's apply follows, and nothing else is left to do.
+        awaiting: Whether it was said that this stage waits.
+        waited: Seconds since the stage was entered.
         latency: Its seconds behind.
         told_to_end: Whether apply knows where to end.
         apply, capture, verify: Statuses of the project's steps; `None` where there is none.
         differences: Rows that the verification has found to differ.
+        unsettled: Rows (or tables) of which it could say neither that they are equal nor that they differ.
         reverse_step: Status of the step that shows the reverse project.
         guest: Status of the reverse project; `None`: there is none.
         guest_spools: Whether its capture has reported.
@@ -100,12 +108,15 @@ class SwitchState:
     proof: Proof = Proof.VERIFY
     proving: bool = False
     follows: bool = False
+    awaiting: bool = False
+    waited: float = 0.0
     latency: float = 0.0
     told_to_end: bool = False
     apply: StepStatus | None = None
     capture: StepStatus | None = None
     verify: StepStatus | None = None
     differences: int = 0
+    unsettled: int = 0
     reverse_step: StepStatus | None = None
     reverse_failed: bool = False
     guest: ProjectStatus | None = None
@@ -158,10 +169,16 @@ def _by_task(state: SwitchState) -> Act | None:
     if state.answer_code:
         return Act.BACK if state.answer_code == WRITTEN else Act.FAIL
     if state.stage is Stage.PRECHECK and (not state.follows or state.latency > LATENCY_SECONDS):
-        return Act.FAIL
+        return _catch_up(state)
     if state.stage is Stage.STILL_AGAIN and _differs(state):
         return Act.FAIL
     return Act.NEXT
+
+
+def _catch_up(state: SwitchState) -> Act | None:
+    if state.waited >= PATIENCE_SECONDS:
+        return Act.FAIL
+    return None if state.awaiting else Act.AWAIT
 
 
 def _confirm(state: SwitchState) -> Act | None:
@@ -187,13 +204,16 @@ def _prove(state: SwitchState) -> Act | None:
     if state.proof is Proof.VERIFY and not state.proving:
         return Act.PROVE
     if state.verify is not StepStatus.FINISHED:
-        return None if state.proof is Proof.VERIFY else Act.FAIL
+        return None if state.proving else Act.FAIL
+    if state.unsettled and not state.proving:
+        return Act.PROVE  # what was compared earlier says nothing of rows that moved then
     return Act.NEXT
 
 
 def _differs(state: SwitchState) -> bool:
-    """Whether rows differ though nothing was written to the source: a write there would have shown as a difference."""
-    return state.differences > 0 and state.proof is not Proof.NONE and not state.accepted
+    """Whether rows differ, or moved, though nothing was written to the source: a write there would have shown as both."""
+    proven = not state.differences and not state.unsettled
+    return not proven and state.proof is not Proof.NONE and not state.accepted
 
 
 def _reverse(state: SwitchState) -> Act | None:

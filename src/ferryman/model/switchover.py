@@ -116,6 +116,7 @@ class Switchover:
         selection: What flows back, as JSON of a selection.
         reverse_failed: Whether the failure of the reverse project has been told.
         proving: Whether the verification has been begun anew.
+        awaiting: Whether it has been told that this stage waits for what passes by itself.
         stale: Reverse projects of attempts that were given up; they are being freed.
         reached: Stage → when it was entered last, Unix seconds.
     """
@@ -136,6 +137,7 @@ class Switchover:
     selection: dict[str, Any] | None = None
     reverse_failed: bool = False
     proving: bool = False
+    awaiting: bool = False
     stale: tuple[str, ...] = ()
     reached: dict[str, float] = field(default_factory=dict)
     created_at: float = 0.0

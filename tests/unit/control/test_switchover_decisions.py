@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.control import switching
+from ferryman.metadb import events
 from ferryman.metadb.tasks import TaskKey
-from ferryman.model.switchover import Stage
+from ferryman.model.project import StepName, StepStatus
+from ferryman.model.switchover import Proof, Stage
 from switch_world import PROJECT, World
 
 APPLY = TaskKey(PROJECT, "apply")
@@ -101,3 +104,69 @@ def test_it_is_not_cancelled_behind_the_point_of_no_return(world: World) -> None
         world.switchovers.cancel(PROJECT)
     assert getattr(refused.value, "code", "") == "switchover.wrong_stage"
     until(world, Stage.DONE)
+
+
+def told(world: World) -> list[str]:
+    with world.metadb.reading() as tx:
+        return [each["message"] for each in events.after(tx, PROJECT, 0, 200)]
+
+
+def code(world: World) -> str:
+    assert world.switchover is not None
+    assert world.switchover.error is not None
+    return str(world.switchover.error["code"])
+
+
+def test_the_precheck_waits_for_a_project_that_fell_behind_and_says_so_once(world: World) -> None:
+    world.behind = 16.0
+    world.work(APPLY)
+    begin(world)
+    for _ in range(20):
+        world.settle()
+    assert world.switchover is not None
+    assert (world.switchover.stage, world.switchover.error) == (Stage.PRECHECK, None)
+    assert len([message for message in told(world) if "waits for the project to follow" in message]) == 1
+    world.behind = 1.0
+    until(world, Stage.DONE)
+
+
+def test_the_precheck_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switching, "PATIENCE_SECONDS", 0.0)
+    world.behind = 16.0
+    world.work(APPLY)
+    begin(world)
+    until(world, Stage.PRECHECK, halted=True)
+    assert code(world) == "switchover.latency"
+    world.behind = 1.0
+    world.work(APPLY)
+    world.switchovers.retry(PROJECT)
+    until(world, Stage.DONE)
+
+
+def test_rows_that_moved_at_rest_are_no_proof(world: World) -> None:
+    begin(world)
+    until(world, Stage.PROVE)
+    world.moving = 3
+    until(world, Stage.STILL_AGAIN, halted=True)
+    assert code(world) == "switchover.differences"
+    world.moving = 0
+    world.switchovers.retry(PROJECT)
+    until(world, Stage.DONE)
+
+
+def test_an_earlier_comparison_that_left_nothing_open_is_relied_on(world: World) -> None:
+    assert world.steps()[StepName.VERIFY].status is StepStatus.FINISHED
+    world.switchovers.start(PROJECT, source_stopped=True, proof=Proof.EARLIER)
+    until(world, Stage.DONE)
+    assert "switchover: every row is compared" not in told(world), "it relies on what is settled"
+
+
+def test_an_earlier_comparison_with_rows_that_moved_is_done_anew(tmp_path: Path) -> None:
+    world = World(tmp_path, moving=2)
+    try:
+        world.moving = 0
+        world.switchovers.start(PROJECT, source_stopped=True, proof=Proof.EARLIER)
+        until(world, Stage.DONE)
+        assert "switchover: every row is compared" in told(world)
+    finally:
+        world.close()

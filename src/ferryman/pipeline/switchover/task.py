@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ferryman.foundation.errors import FerrymanError, LeaseLostError, Retry
+from ferryman.foundation.backoff import Backoff
+from ferryman.foundation.errors import FerrymanError, LeaseLostError
 from ferryman.model.project import StepProgress
 from ferryman.model.serial import to_json
 from ferryman.model.switchover import SUB_STEP, Stage, SubStep
@@ -24,6 +25,11 @@ from ferryman.spi.precheck import Verdict
 from ferryman.spi.task import SWITCH_ANSWER_NOTE, SWITCH_ASK_NOTE, TaskContext
 
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 300.0
+"""So long a server that is away is waited for, before the operator is asked."""
+PRECHECK_SECONDS = 60.0
+"""Likewise while nothing has begun yet: nobody has stopped an application."""
+AWAY = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 OVER = "over"
 """What is asked when nothing is left to do."""
 
@@ -34,12 +40,11 @@ Answer = dict[str, Any]
 def run(context: TaskContext) -> None:
     """Work until told that the switchover is done, or to end.
 
-    Raises:
-        FerrymanError: What mends itself (a lost connection): control starts the task again. The rest is an answer.
+    What passes by itself (a server that is away) is waited for; it and the rest are answers.
     """
     while not context.stop_requested():
-        asked = context.note(SWITCH_ASK_NOTE) or {"stage": "", "round": 0}
-        context.report(_progress(asked["stage"]))
+        asked = _asked(context)
+        context.report(_progress(asked["stage"], asked.get("awaits", "")))
         if asked["stage"] == OVER:
             return
         if asked["stage"] and not _is_answered(context, asked):
@@ -47,13 +52,17 @@ def run(context: TaskContext) -> None:
         context.wait(LOOK_SECONDS)
 
 
-def _progress(stage: str) -> StepProgress:
+def _asked(context: TaskContext) -> Asked:
+    return context.note(SWITCH_ASK_NOTE) or {"stage": "", "round": 0}
+
+
+def _progress(stage: str, awaits: str = "") -> StepProgress:
     if stage == OVER:
         return StepProgress(percent=100, message="done")
     if not stage:
         return StepProgress(message="waiting")
     place = list(SubStep).index(SUB_STEP[Stage(stage)])
-    return StepProgress(percent=100 * place // len(SubStep), message=stage)
+    return StepProgress(percent=100 * place // len(SubStep), message=f"{stage}: {awaits}" if awaits else stage)
 
 
 def _is_answered(context: TaskContext, asked: Asked) -> bool:
@@ -64,17 +73,32 @@ def _is_answered(context: TaskContext, asked: Asked) -> bool:
 def _answer(context: TaskContext, asked: Asked) -> None:
     error, data = None, {}
     try:
-        with ends_of(context) as ends:
-            data = WORK[Stage(asked["stage"])](ends, asked)
+        data = _patiently(context, asked)
     except InterruptedLook:
         return
     except LeaseLostError:
         raise
     except FerrymanError as problem:
-        if problem.retry is Retry.AUTO:
-            raise
         error = problem.to_json() | {"context": {name: str(value) for name, value in problem.context.items()}}
     context.set_note(SWITCH_ANSWER_NOTE, {"round": asked["round"], "error": error, "data": data})
+
+
+def _patiently(context: TaskContext, asked: Asked) -> Answer:
+    """Do what was asked, again and again while a server is away: all of it can be done again."""
+    backoff = Backoff(PRECHECK_SECONDS if asked["stage"] == Stage.PRECHECK.value else PATIENCE_SECONDS, most=5.0)
+    told = False
+    while True:
+        try:
+            with ends_of(context) as ends:
+                return WORK[Stage(asked["stage"])](ends, asked)
+        except FerrymanError as problem:
+            pause = backoff.failed(problem)
+            if not told:
+                context.event("warning", f"switchover: waits at {asked['stage']}: {problem.message}", code=problem.code)
+                told = True
+            context.report(_progress(asked["stage"], f"waits: {problem.message}"))
+        if context.wait(pause) or _asked(context)["round"] != asked["round"]:
+            raise InterruptedLook
 
 
 # What is done in the stages -------------------------------------------------------------------------------------------
@@ -88,7 +112,8 @@ def _precheck(ends: Ends, asked: Asked) -> Answer:
     results = check_project(spec)
     failed = [each for each in results if each.verdict is Verdict.FAILED and each.item not in asked["skip"]]
     if failed:
-        raise failure(failed)
+        away = [each for each in failed if each.code in AWAY]
+        raise failure(away[:1] or failed)
     return {"items": len(results)}
 
 
