@@ -4,7 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 TIERS := unit property kernel integration fault end_to_end
 SEED ?=
-WORKERS ?= 2
+# Tests wait for servers a third of their time: three keep two cores busy.
+WORKERS ?= 3
 
 export PYTHONHASHSEED := 0
 

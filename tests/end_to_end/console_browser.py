@@ -27,6 +27,7 @@ from ferryman.embedded.server import free_port
 
 PASSWORD = "tr0ub4dor and a horse"
 PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 AXE = Path(__file__).parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 _AT_REST = """new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
   .then(() => Promise.all(document.getAnimations()

@@ -1,7 +1,7 @@
 """kill -9 of service, task, source and target, at every step, under a running writer: both sides end equal (I8).
 
 The instants and victims come from a seed, printed; FERRYMAN_SEED replays them. FERRYMAN_KILLS is the number of kills a
-round (8 in CI, 75 in the campaign: four rounds). A zombie is a task that is suspended (SIGSTOP) and wakes later, in the
+round (5 in CI, 75 in the campaign: four rounds). A zombie is a task that is suspended (SIGSTOP) and wakes later, in the
 campaign also after its lease has run out; there schema statements come among the rows, too, on 21 tables.
 """
 
@@ -19,7 +19,7 @@ import xa_writer
 from kill_stage import VICTIMS, Stage, until
 
 SEED = int(os.environ.get("FERRYMAN_SEED", random.SystemRandom().randrange(10**9)))
-KILLS = int(os.environ.get("FERRYMAN_KILLS", "8"))
+KILLS = int(os.environ.get("FERRYMAN_KILLS", "5"))
 SHAPES = KILLS > 8
 ROWS = 20_000
 

@@ -126,7 +126,7 @@ def test_a_live_writer_is_followed_exactly_whatever_is_stopped(shop: PostgresPro
     try:
         shop.load()
         shop.apply = shop.applying()
-        for _ in range(3):  # the walsender is killed, capture and apply are begun again
+        for _ in range(2):  # the walsender is killed, capture and apply are begun again
             before = writer.transactions
             until(lambda least=before + 20: writer.transactions >= least, "transactions")
             shop.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
@@ -185,7 +185,7 @@ def test_a_capture_killed_at_any_instant_loses_nothing(shop: PostgresProject, tm
     try:
         shop.load()
         shop.apply = shop.applying()
-        for _ in range(4):
+        for _ in range(2):
             until(lambda: shop.sql(reading), "capture to read the slot")
             least = writer.transactions + chance.randrange(15)
             until(lambda least=least: writer.transactions >= least, "transactions")
