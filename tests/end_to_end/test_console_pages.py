@@ -43,6 +43,7 @@ def lost(service: ConsoleService) -> str:
     project = str(service.call("POST", "/api/v1/projects", {"name": PROJECT, **NOWHERE})["id"])
     service.call("POST", f"/api/v1/projects/{project}/start")
     service.call("POST", "/api/v1/endpoints", {"name": "nowhere", "url": f"file://{service.directory}"})
+    service.call("POST", "/api/v1/labels", {"name": "night"})
     service.call("POST", "/api/v1/keys", {"name": "a-key", "role": "viewer"})
     service.call("POST", "/api/v1/alerts/silences", {"minutes": 60, "reason": "<b>quiet</b>"})
     settings = {"url": "http://127.0.0.1:9/"}
@@ -101,6 +102,11 @@ DIALOGS = (
     ("endpoints", "Remove “nowhere”?"),
     ("accounts", "New user"),
     ("accounts", "New key"),
+    ("accounts", "Remove"),
+    ("settings", "New label"),
+    ("settings", "Rename “night”"),
+    ("settings", "Remove “night”?"),
+    ("details", "As YAML"),
     ("alerts/channels", "New channel"),
     ("alerts/silences", "New silence"),
     ("alerts/rules", "Change: A project has failed"),
@@ -127,6 +133,36 @@ def test_dialogs_keep_the_focus_and_give_it_back(page: Page, service: ConsoleSer
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
         expect(opener, name).to_be_focused()
+
+
+def test_a_press_meets_what_was_aimed_at(browser: Browser, service: ConsoleService, page: Page) -> None:
+    """Between press and release the page stays as it is, whatever the service has to say."""
+    names = ["short", "w" * 64]
+    project = service.call("POST", "/api/v1/projects", {"name": names[0], **NOWHERE})["id"]
+    at(page, service, f"projects/{project}/flow")
+    here = open_page(browser, service, width=390)
+    log_in(here)
+    expect(here.get_by_role("heading", name="Overview")).to_be_visible()
+    here.goto(f"{service.url}/console/projects/{project}/flow")
+    start, dialog = here.get_by_role("button", name="Start", exact=True), here.get_by_role("dialog")
+    for attempt in range(4):  # news that takes more than three seconds to come is not waited for
+        expect(here.get_by_role("heading", name=names[attempt % 2])).to_be_visible()
+        before = start.bounding_box()
+        assert before
+        here.mouse.move(before["x"] + 8, before["y"] + 8)
+        here.mouse.down()
+        new = names[(attempt + 1) % 2]
+        service.call("PATCH", f"/api/v1/projects/{project}/settings", {"name": new})
+        expect(page.get_by_role("heading", name=new)).to_be_visible()
+        held = here.get_by_role("heading", name=new).count() == 0
+        here.mouse.up()
+        if held:
+            expect(dialog).to_be_visible()
+            expect(here.get_by_role("heading", name=new)).to_be_visible()  # what was held back has come
+            break
+    assert held
+    sound(here)
+    here.context.close()
 
 
 @pytest.mark.parametrize(("look", "width"), [("light", 1280), ("dark", 390)])

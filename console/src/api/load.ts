@@ -1,6 +1,7 @@
 /** One call whose answer a component shows: loading, failed, or there. */
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { failureOf, get, type Failure } from './client';
+import { whenReleased } from './pressed';
 
 export interface Loaded<T> {
   data: T | null;
@@ -27,11 +28,13 @@ export function useLoaded<T>(path: string | null, beat: unknown = null, restMs =
     const control = new AbortController();
     asked.current = Date.now();
     setState((before) => ({ ...before, loading: true }));
+    const show = (next: Partial<Loaded<T>>) =>
+      whenReleased(() => {
+        if (!control.signal.aborted) setState((before) => ({ ...before, ...next, loading: false }));
+      });
     get<T>(path, control.signal).then(
-      (data) => setState({ data, failure: null, loading: false }),
-      (problem) => {
-        if (!control.signal.aborted) setState((before) => ({ ...before, failure: failureOf(problem), loading: false }));
-      },
+      (data) => show({ data, failure: null }),
+      (problem) => show({ failure: failureOf(problem) }),
     );
     return () => control.abort();
   }, [path, turn]);

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react';
 import { ApiError, failureOf, headersOf, reach, refusal, type Failure } from './client';
 import { setAway } from './connection';
 import { setMarks, type Marks } from './marks';
+import { whenReleased } from './pressed';
 import { expire, renewed } from './session';
 import { useVisible } from './visible';
 
@@ -70,8 +71,11 @@ export async function follow(path: string, handlers: Handlers, signal: AbortSign
         ...handlers,
         onMessage: (name: string, document: unknown) => {
           attempt = 0;
-          if (name === 'marks') setMarks(document as Marks); // for every page, whatever it listens to
-          else handlers.onMessage(name, document);
+          whenReleased(() => {
+            if (signal.aborted) return;
+            if (name === 'marks') setMarks(document as Marks); // for every page, whatever it listens to
+            else handlers.onMessage(name, document);
+          });
         },
       };
       await listen(path, heard, signal);

@@ -3,6 +3,7 @@ import { alertsEn } from './alerts.en';
 import { auditingEn } from './auditing.en';
 import { choicesEn } from './choices.en';
 import { decidingEn } from './deciding.en';
+import { estimatingEn } from './estimating.en';
 import { owningEn } from './owning.en';
 import { followingEn } from './following.en';
 import { movingEn } from './moving.en';
@@ -15,6 +16,7 @@ export const en = {
   ...owningEn,
   ...followingEn,
   ...movingEn,
+  ...estimatingEn,
   'app.name': 'Ferryman',
   'app.skip': 'Skip to the content',
   'app.away': 'The service does not answer. What you see may be old; trying again…',

@@ -62,7 +62,7 @@ export const movingEn = {
   'repair.button': 'Repair the target',
   'repair.title': 'Repair the target of “{name}”?',
   'repair.text': 'Each row that differs is read from the source now, then written or deleted at the target. The source stays as it is.',
-  'repair.pauses': 'The project is paused for it, and goes on afterwards.',
+  'repair.pauses': 'If the project runs, it is paused for it and goes on afterwards.',
   'repair.verifies': 'Then every row is compared again.',
   'repair.done': 'Repaired: {rows} rows. Comparing again.',
   'repair.again': 'Compare again',

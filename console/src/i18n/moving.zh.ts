@@ -62,7 +62,7 @@ export const movingZh = {
   'repair.button': '修复目标端',
   'repair.title': '修复“{name}”的目标端？',
   'repair.text': '每个不一致的行都会从源端重新读取，然后在目标端写入或删除。源端保持不变。',
-  'repair.pauses': '期间项目会暂停，之后继续。',
+  'repair.pauses': '若项目正在运行，期间项目会暂停，之后继续。',
   'repair.verifies': '然后重新比较每一行。',
   'repair.done': '已修复 {rows} 行，正在重新比较。',
   'repair.again': '重新比较',

@@ -4,6 +4,7 @@ import { alertsZh } from './alerts.zh';
 import { auditingZh } from './auditing.zh';
 import { choicesZh } from './choices.zh';
 import { decidingZh } from './deciding.zh';
+import { estimatingZh } from './estimating.zh';
 import { owningZh } from './owning.zh';
 import { followingZh } from './following.zh';
 import { movingZh } from './moving.zh';
@@ -16,6 +17,7 @@ export const zh: Texts = {
   ...owningZh,
   ...followingZh,
   ...movingZh,
+  ...estimatingZh,
   'app.name': 'Ferryman',
   'app.skip': '跳到正文',
   'app.away': '服务没有响应，当前内容可能已过时；正在重试…',

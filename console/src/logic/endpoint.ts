@@ -1,4 +1,5 @@
 /** Endpoints as the form has them, and as URLs. */
+import type { SshServer } from '../api/types';
 
 export interface EndpointForm {
   scheme: string;
@@ -14,7 +15,26 @@ export interface EndpointForm {
   password: string;
   database: string;
   options: string;
+  /** Whether it is reached through an SSH server. */
+  tunnel: boolean;
+  ssh: SshForm;
 }
+
+/** The SSH server on the way; its secrets are never answered. */
+export interface SshForm {
+  host: string;
+  port: number | null;
+  user: string;
+  password: string;
+  key: string;
+  key_password: string;
+  /** Where the service reads the key from instead. */
+  key_file: string;
+  /** Fingerprints it may have, joined by commas. */
+  host_key: string;
+}
+
+export const EMPTY_SSH: SshForm = { host: '', port: null, user: '', password: '', key: '', key_password: '', key_file: '', host_key: '' };
 
 export const PORTS: Record<string, number> = { mysql: 3306, mariadb: 3306, oceanbase: 2881, tidb: 4000, postgresql: 5432, kafka: 9092, rocketmq: 9876 };
 
@@ -36,7 +56,38 @@ export const EMPTY_ENDPOINT: EndpointForm = {
   password: '',
   database: '',
   options: '',
+  tunnel: false,
+  ssh: EMPTY_SSH,
 };
+
+/** The SSH server as the service takes it; null: straight to the database. */
+export function sshOf(form: EndpointForm): SshServer | null {
+  if (!form.tunnel || form.scheme === 'file' || isQueue(form.scheme)) return null;
+  const { port, ...texts } = { ...EMPTY_SSH, ...form.ssh };
+  const trimmed = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, SECRETS.has(name) ? text : text.trim()]));
+  return { ...(trimmed as Omit<SshForm, 'port'>), port: port ?? 22 };
+}
+
+const SECRETS = new Set(['password', 'key', 'key_password']);
+
+/** The key of an SSH server that a refusal names, for somebody to confirm; empty where it names none. */
+export function fingerprintIn(failure: { code: string; message: string } | null | undefined): string {
+  if (failure?.code !== 'ssh.host_key_unknown' && failure?.code !== 'ssh.host_key_changed') return '';
+  return /SHA256:[A-Za-z0-9+/]{43}/.exec(failure.message)?.[0] ?? '';
+}
+
+/** Take the SSH server out of the options of a URL. */
+function withoutSsh(options: string): Pick<EndpointForm, 'options' | 'tunnel' | 'ssh'> {
+  const parts = options.split('&').filter(Boolean);
+  const ssh: Record<string, string | number | null> = { ...EMPTY_SSH };
+  const others = parts.filter((part) => {
+    const [, name = '', value = ''] = /^ssh_([a-z_]+)=(.*)$/.exec(part) ?? [];
+    if (!(name in EMPTY_SSH)) return true;
+    ssh[name] = name === 'port' ? Number(value) : decodeURIComponent(value);
+    return false;
+  });
+  return { options: others.join('&'), tunnel: !!ssh.host, ssh: ssh as unknown as SshForm };
+}
 
 /** Write a form as a URL; every part is percent-encoded, so that any character may stand in a password. */
 export function urlOf(form: EndpointForm): string {
@@ -55,7 +106,7 @@ export function urlOf(form: EndpointForm): string {
 /** Read a URL as the service shows it, without its password, back into a form. */
 export function formOf(url: string): EndpointForm {
   const [, scheme = '', place = '', options = ''] = /^([a-z0-9+]+):\/\/([^?]*)\??(.*)$/i.exec(url) ?? [];
-  const form = { ...EMPTY_ENDPOINT, scheme, options };
+  const form = { ...EMPTY_ENDPOINT, scheme, ...withoutSsh(options) };
   if (scheme === 'file') return { ...form, path: decodeURIComponent(place) };
   const [authority = '', database = ''] = cutAt(place, place.indexOf('/'));
   const [login = '', address = ''] = authority.includes('@') ? cutAt(authority, authority.lastIndexOf('@')) : ['', authority];

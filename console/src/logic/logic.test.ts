@@ -8,7 +8,7 @@ import { EMPTY_FORM, hinderReverse, kindsOf, problemsOf, requestOf } from '../pa
 import { sharesOf } from './behind';
 import { fieldsOf, settingsOf } from './channel';
 import { columnRulesOf, NO_COLUMN_RULES, pairsIn } from './columns';
-import { EMPTY_ENDPOINT, formOf, placeOf, urlOf } from './endpoint';
+import { EMPTY_ENDPOINT, EMPTY_SSH, fingerprintIn, formOf, placeOf, sshOf, urlOf } from './endpoint';
 import { bytes, duration, percent, remaining } from './format';
 import { EMPTY_LIVE, linesOfTables, merged } from './live';
 import { databaseKey, filtersOf, linesOf, namesOf, patternsOf, tableKey } from './objects';
@@ -76,6 +76,16 @@ describe('endpoints', () => {
   it('become URLs in which any character may stand', () => {
     const url = urlOf({ ...EMPTY_ENDPOINT, scheme: 'oceanbase', host: '::1', username: 'root', tenant: 't', cluster: 'c', password: 'p/@:?#%' });
     expect(url).toBe('oceanbase://root%40t%23c:p%2F%40%3A%3F%23%25@[::1]:2881/');
+  });
+  it('take the SSH server out of the options and give it back', () => {
+    const mark = `SHA256:${'a/+'.repeat(14)}b`;
+    const form = formOf(`mysql://u@db:3306/?ssl_mode=required&ssh_host=gate&ssh_port=2222&ssh_user=ferry&ssh_host_key=${encodeURIComponent(mark)}`);
+    expect(urlOf(form)).toBe('mysql://u@db:3306/?ssl_mode=required');
+    expect(sshOf({ ...form, ssh: { ...form.ssh, password: ' p ' } })).toEqual({ ...EMPTY_SSH, host: 'gate', port: 2222, user: 'ferry', password: ' p ', host_key: mark });
+    expect(sshOf({ ...form, scheme: 'kafka' })).toBeNull();
+    expect(sshOf({ ...form, tunnel: false })).toBeNull();
+    expect(fingerprintIn({ code: 'ssh.host_key_unknown', message: `ssh://f@g:22 shows a key: ${mark} (ssh-ed25519)` })).toBe(mark);
+    expect(fingerprintIn({ code: 'ssh.access_denied', message: mark })).toBe('');
   });
   it('show no login', () => {
     expect(placeOf('mysql://root@db:3306/x')).toBe('MySQL · db:3306');

@@ -5,6 +5,7 @@ import { setLanguage, useLanguage, useText, type Language } from '../i18n';
 import { setDark, useDark } from '../look';
 import { Failed, Page, Panel } from '../parts/States';
 import { App, Button, Form, Input, Segmented } from '../ui';
+import { Labels } from './Labels';
 
 export default function Settings() {
   const t = useText();
@@ -34,6 +35,7 @@ export default function Settings() {
           />
         </div>
       </Panel>
+      <Labels />
       <OwnPassword />
       <Panel title={t('settings.links')}>
         <ul className="plain">

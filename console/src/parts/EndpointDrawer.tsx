@@ -4,10 +4,11 @@ import { useAct } from '../api/act';
 import { patch, post, type Failure } from '../api/client';
 import type { ConnectionOutcome, Endpoint } from '../api/types';
 import { useText } from '../i18n';
-import { EMPTY_ENDPOINT, formOf, isQueue, PORTS, urlOf, type EndpointForm } from '../logic/endpoint';
+import { EMPTY_ENDPOINT, fingerprintIn, formOf, isQueue, PORTS, sshOf, urlOf, type EndpointForm } from '../logic/endpoint';
 import { duration } from '../logic/format';
 import { offered, useKinds } from '../logic/kinds';
 import { Alert, App, Button, Drawer, Form, Input, InputNumber, Select, Space } from '../ui';
+import { KeyQuestion, SshFields } from './SshFields';
 import { Failed } from './States';
 import { Remedy, Words } from './Words';
 
@@ -34,15 +35,15 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
 
   const attempt = async (what: 'test' | 'save') => {
     const place = scheme === 'file' ? 'path' : isQueue(scheme) ? 'servers' : 'host';
-    const names: (keyof Fields)[] = what === 'test' ? [place] : ['name', place];
-    await form.validateFields(names);
+    const way = [['ssh', 'host'], ['ssh', 'user']];
+    await form.validateFields([place, ...(what === 'test' ? [] : ['name']), ...(sshOf(form.getFieldsValue(true) as Fields) ? way : [])]);
     const fields = { ...EMPTY_ENDPOINT, ...form.getFieldsValue(true) } as Fields;
     setDoing(what);
     await run(async () => {
       setOutcome(null);
-      if (what === 'test') setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: urlOf(fields) }));
+      if (what === 'test') setOutcome(await post<ConnectionOutcome>('/api/v1/endpoints/test', { url: urlOf(fields), ssh: sshOf(fields) }));
       else {
-        const asked = { name: fields.name.trim(), url: urlOf(fields), description: fields.description ?? '' };
+        const asked = { name: fields.name.trim(), url: urlOf(fields), ssh: sshOf(fields), description: fields.description ?? '' };
         const kept = await (changing ? patch<Endpoint>(`/api/v1/endpoints/${changing.id}`, asked) : post<Endpoint>('/api/v1/endpoints', asked));
         message.success(t('endpoints.created.done', { name: kept.name }));
         form.resetFields();
@@ -50,6 +51,12 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
       }
     });
   };
+  const confirm = (fingerprint: string) => {
+    form.setFieldValue(['ssh', 'host_key'], fingerprint);
+    void attempt(doing).catch(() => undefined);
+  };
+  const refused = failure ?? (outcome?.error as Failure | null | undefined);
+  const keyAsked = fingerprintIn(refused) !== '';
   const needed = [{ required: true, whitespace: true, message: t('wizard.required') }];
   return (
     <Drawer
@@ -102,6 +109,7 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
             <Input autoComplete="off" />
           </Form.Item>
         )}
+        {scheme !== 'file' && !isQueue(scheme) && <SshFields changing={!!changing} />}
         <Form.Item name="options" label={t('endpoints.options')} extra={t(isQueue(scheme) ? 'endpoints.queueOptionsHint' : 'endpoints.optionsHint')}>
           <Input autoComplete="off" />
         </Form.Item>
@@ -110,8 +118,9 @@ export function EndpointDrawer({ open, onClose, onKept, changing }: Props) {
         </Form.Item>
       </Form>
       {changing && <p className="dim">{t('endpoints.changeHint')}</p>}
-      {outcome && <Outcome outcome={outcome} />}
-      {failure && <Failed failure={failure} />}
+      {keyAsked && <KeyQuestion failure={refused} onConfirm={confirm} />}
+      {outcome && !keyAsked && <Outcome outcome={outcome} />}
+      {failure && !keyAsked && <Failed failure={failure} />}
     </Drawer>
   );
 }

@@ -38,7 +38,7 @@ from ferryman.control.oidc.logins import OidcLogins
 from ferryman.control.prechecks import Prechecks
 from ferryman.control.repeats import Repeats
 from ferryman.control.service import Service
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import MOST_SHOWN, FerrymanError, UsageError, cited
 
 
 def create_application(
@@ -136,9 +136,9 @@ def _from_framework(error: Exception, request: Request) -> FerrymanError:
         return UsageError("api.wrong_parameter", _complaint(error.errors()[0]))
     status = error.status_code if isinstance(error, HTTPException) else 400
     if status == 405:
-        return UsageError("api.wrong_method", f"{request.method} is not for {request.url.path}")
+        return UsageError("api.wrong_method", f"{request.method} is not for {cited(request.url.path)}")
     if status == 404:
-        return UsageError("api.not_found", f"there is nothing at {request.url.path}")
+        return UsageError("api.not_found", f"there is nothing at {cited(request.url.path)}")
     return UsageError("api.malformed", "the request cannot be read")
 
 
@@ -147,6 +147,7 @@ def _complaint(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"the request is not JSON: {error.get('ctx', {}).get('error', '')}"
     path = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    path = path if len(path) <= MOST_SHOWN else f"{path[:MOST_SHOWN]}…"
     problem = _PLAINLY.get(error["type"]) or f"{error['msg'][:1].lower()}{error['msg'][1:]}"
     return f"parameter {path}: {problem}"
 

@@ -162,9 +162,10 @@ class _ProjectChanges:
     def __call__(self) -> list[str]:
         """Return the changed messages as text for the wire."""
         self._document = _plain(documents.project_document(self._service.project(self._id)))
-        said = self._head()
-        if changed := self._changed_tables():
+        said = []
+        if changed := self._changed_tables():  # first: a step that is done is never shown with tables that are not
             said.append(_event("tables", f"[{', '.join(changed)}]"))
+        said += self._head()
         if news := self._service.events(self._id, after=self._after, limit=1000):
             self._after = news[-1]["id"]
             said.append(_event("events", json.dumps(news, ensure_ascii=False, default=str)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.metadb import labels
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.store import MetaDb
@@ -81,11 +81,11 @@ class Labels:
 def _require(tx: Transaction, ids: Iterable[str]) -> None:
     names = labels.names(tx)
     if missing := [label_id for label_id in ids if label_id not in names]:
-        raise UsageError("label.unknown", f"there is no label {missing[0]}")
+        raise UsageError("label.unknown", f"there is no label {cited(missing[0])}")
 
 
 def _free(tx: Transaction, name: str) -> dict[str, str]:
     known = labels.names(tx)
     if name in known.values():
-        raise UsageError("label.name_taken", f"a label is already called {name}")
+        raise UsageError("label.name_taken", f"a label is already called {cited(name)}")
     return known

@@ -314,6 +314,17 @@ class Calls:
         )
         return found
 
+    def delete_label(self, label_id: str) -> None:
+        """Remove a label; the projects that had it stay as they are otherwise."""
+        self._call(Request(method="DELETE", path="/api/v1/labels/{label_id}", within={"label_id": label_id}))
+
+    def rename_label(self, label_id: str, body: d.NewLabel) -> d.LabelDocument:
+        """Give a label another name, on every project that has it."""
+        found: d.LabelDocument = self._call(
+            Request(method="PATCH", path="/api/v1/labels/{label_id}", within={"label_id": label_id}, body=body)
+        )
+        return found
+
     def tell_change(
         self, change_id: str, action: Literal["cancel", "stop", "retry"], *, idempotency_key: str | None = None
     ) -> d.ObjectChangeDocument:
@@ -1096,6 +1107,17 @@ class AsyncCalls:
         """Make a label."""
         found: d.LabelDocument = await self._call(
             Request(method="POST", path="/api/v1/labels", headers={"Idempotency-Key": idempotency_key}, body=body)
+        )
+        return found
+
+    async def delete_label(self, label_id: str) -> None:
+        """Remove a label; the projects that had it stay as they are otherwise."""
+        await self._call(Request(method="DELETE", path="/api/v1/labels/{label_id}", within={"label_id": label_id}))
+
+    async def rename_label(self, label_id: str, body: d.NewLabel) -> d.LabelDocument:
+        """Give a label another name, on every project that has it."""
+        found: d.LabelDocument = await self._call(
+            Request(method="PATCH", path="/api/v1/labels/{label_id}", within={"label_id": label_id}, body=body)
         )
         return found
 

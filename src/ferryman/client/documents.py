@@ -545,7 +545,7 @@ class NewKey(TypedDict):
 
 
 class NewLabel(TypedDict):
-    """A label to make."""
+    """A label to make, or its new name."""
 
     name: str
 

@@ -14,7 +14,7 @@ from ferryman.control.roles import Principal, Role
 from ferryman.control.throttle import Throttle
 from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, UsageError, cited
 from ferryman.metadb import accounts, audit, tickets
 from ferryman.metadb.accounts import AccountRow
 from ferryman.metadb.audit import AuditEntry
@@ -111,7 +111,9 @@ class Access:
             if row is None:
                 _check_name(name)
                 if accounts.get(tx, name) is not None:
-                    raise UsageError("account.name_taken", f"an account is called {name!r} already, and is not yours")
+                    raise UsageError(
+                        "account.name_taken", f"an account is called {cited(name)} already, and is not yours"
+                    )
                 row = AccountRow(
                     name=name, role=role.value, secret="", identity=identity, created_at=now, changed_at=now
                 )
@@ -173,7 +175,7 @@ class Access:
         row = AccountRow(name=name, role=role.value, secret=passwords.hashed(password), created_at=now, changed_at=now)
         with self._metadb.writing() as tx:
             if accounts.get(tx, name) is not None:
-                raise UsageError("account.name_taken", f"an account is called {name!r} already")
+                raise UsageError("account.name_taken", f"an account is called {cited(name)} already")
             accounts.insert(tx, row)
         return row
 
@@ -250,7 +252,7 @@ class Access:
         """Remove a key; ``account.unknown_key``."""
         with self._metadb.writing() as tx:
             if not tickets.delete_key(tx, key_id):
-                raise UsageError("account.unknown_key", f"there is no key {key_id!r}")
+                raise UsageError("account.unknown_key", f"there is no key {cited(key_id)}")
 
     # The audit log ------------------------------------------------------------------------------------------------
 
@@ -269,7 +271,7 @@ class Access:
     def _account(self, tx: Transaction, name: str) -> AccountRow:
         row = accounts.get(tx, name)
         if row is None:
-            raise UsageError("account.unknown", f"there is no account {name!r}")
+            raise UsageError("account.unknown", f"there is no account {cited(name)}")
         return row
 
     def _mark(self, row: AccountRow, password: str) -> bytes:

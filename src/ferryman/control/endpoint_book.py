@@ -12,7 +12,7 @@ from ferryman.control.reachability import check_endpoint
 from ferryman.control.validation import check_endpoint_name
 from ferryman.control.views import EndpointView, Page
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.foundation.identifiers import new_id
 from ferryman.metadb import endpoints, projects
 from ferryman.metadb.endpoints import EndpointRow
@@ -53,7 +53,7 @@ class EndpointBook:
         )
         with self._metadb.writing() as tx:
             if endpoints.name_taken(tx, name):
-                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
+                raise UsageError("endpoint.name_taken", f"an endpoint is called {cited(name)} already")
             endpoints.insert(tx, self._metadb.box, row)
         return endpoint_view(row)
 
@@ -62,7 +62,7 @@ class EndpointBook:
         with self._metadb.reading() as tx:
             row = endpoints.get(tx, self._metadb.box, endpoint_id)
         if row is None:
-            raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+            raise UsageError("endpoint.unknown", f"there is no endpoint {cited(endpoint_id)}")
         return endpoint_view(row)
 
     def endpoints(
@@ -113,9 +113,9 @@ class EndpointBook:
         with self._metadb.writing() as tx:
             row = endpoints.get(tx, self._metadb.box, endpoint_id)
             if row is None:
-                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+                raise UsageError("endpoint.unknown", f"there is no endpoint {cited(endpoint_id)}")
             if name is not None and endpoints.name_taken(tx, name, by_other_than=endpoint_id):
-                raise UsageError("endpoint.name_taken", f"an endpoint is called {name!r} already")
+                raise UsageError("endpoint.name_taken", f"an endpoint is called {cited(name)} already")
             given = {"name": name, "description": description, "region": region}
             kept: dict[str, Any] = {what: value for what, value in given.items() if value is not None}
             document = _document(row, wanted)
@@ -130,7 +130,7 @@ class EndpointBook:
         with self._metadb.writing() as tx:
             row = endpoints.get(tx, self._metadb.box, endpoint_id)
             if row is None:
-                raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id!r}")
+                raise UsageError("endpoint.unknown", f"there is no endpoint {cited(endpoint_id)}")
             user = projects.user_of_endpoint(tx, self._metadb.box, endpoint_id)
             if user is not None:
                 raise UsageError("endpoint.in_use", f"project {user} uses the endpoint {endpoint_id}")

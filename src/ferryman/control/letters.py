@@ -6,7 +6,7 @@ import contextlib
 import secrets
 
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.metadb import events, notes
 from ferryman.metadb.database import Transaction
 from ferryman.model.dead_letter import DeadLetter
@@ -29,7 +29,7 @@ def read_letters(spec: ProjectSpec, project_id: str, *, after: int, limit: int, 
 def decide(tx: Transaction, project_id: str, letter: DeadLetter, action: str) -> None:
     """Leave a decision about an open letter for apply."""
     if action not in ACTIONS:
-        raise UsageError("project.invalid", f"{action!r} is no choice; there are {', '.join(ACTIONS)}")
+        raise UsageError("project.invalid", f"{cited(action)} is no choice; there are {', '.join(ACTIONS)}")
     before = notes.get(tx, project_id, DECISIONS_NOTE) or []
     kept = [each for each in before if each["number"] != letter.number]
     decided = {"id": secrets.token_hex(8), "number": letter.number, "action": action}

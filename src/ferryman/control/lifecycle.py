@@ -9,7 +9,7 @@ from ferryman.control.observation import DRAIN_NOTE, LOAD_END_NOTE, STOP_NOTE
 from ferryman.control.steps import LONG_RUNNING, enabled_steps
 from ferryman.control.validation import check_change
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.foundation.secrets import SecretBox
 from ferryman.metadb import events, mismatches, notes, projects, steps
 from ferryman.metadb.database import Transaction
@@ -57,7 +57,7 @@ UNFOLLOWED_NOTE = "load.unfollowed"
 def require(project_id: str, status: ProjectStatus | None, action: str) -> ProjectStatus:
     """Return the status when the action is allowed in it; ``project.unknown``, ``project.wrong_status``."""
     if status is None:
-        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+        raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
     if status not in ALLOWED[action]:
         possible = [name for name, statuses in ALLOWED.items() if status in statuses]
         raise UsageError(
@@ -179,7 +179,7 @@ def require_name(tx: Transaction, name: str) -> None:
     """Refuse a name that another project has; ``project.name_taken``."""
     holder = projects.name_holder(tx, name)
     if holder is not None:
-        raise UsageError("project.name_taken", f"project {holder} is called {name!r} already")
+        raise UsageError("project.name_taken", f"project {holder} is called {cited(name)} already")
 
 
 def _move(tx: Transaction, project_id: str, action: str, new: ProjectStatus) -> None:
@@ -253,7 +253,7 @@ def _has_open_steps(tx: Transaction, project_id: str) -> bool:
 def choose(tx: Transaction, project_id: str, choice: str, sql: str, object_name: str = "") -> None:
     """Leave the operator's decision: for apply, about what it has stopped at, or about an object that could not be made."""
     if projects.status(tx, project_id) is None:
-        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+        raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
     if object_name:
         _choose_for_object(tx, project_id, choice, sql, object_name)
         return
@@ -261,7 +261,7 @@ def choose(tx: Transaction, project_id: str, choice: str, sql: str, object_name:
         _choose_for_conflict(tx, project_id, choice, stopped)
         return
     if choice not in CHOICES:
-        raise UsageError("project.invalid", f"{choice!r} is no choice; there are {', '.join(CHOICES)}")
+        raise UsageError("project.invalid", f"{cited(choice)} is no choice; there are {', '.join(CHOICES)}")
     if (choice == "apply") != bool(sql.strip()):
         raise UsageError("project.invalid", "the choice `apply` needs the SQL to run, the others take none")
     position = _stopped_at(tx, project_id)
@@ -311,7 +311,7 @@ def _conflict(tx: Transaction, project_id: str) -> dict[str, Any] | None:
 def _choose_for_conflict(tx: Transaction, project_id: str, choice: str, stopped: dict[str, Any]) -> None:
     """Leave the decision for apply; earlier ones stay, since the window they are of is applied again."""
     if choice not in CONFLICT_CHOICES:
-        raise UsageError("project.invalid", f"{choice!r} is no choice; there are {', '.join(CONFLICT_CHOICES)}")
+        raise UsageError("project.invalid", f"{cited(choice)} is no choice; there are {', '.join(CONFLICT_CHOICES)}")
     chosen = {"position": stopped["position"], "table": stopped["table"], "choice": CONFLICT_CHOICES[choice].value}
     before = notes.get(tx, project_id, CONFLICT_NOTE) or []
     notes.put(tx, project_id, CONFLICT_NOTE, [*before, chosen], unix_now())

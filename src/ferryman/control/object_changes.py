@@ -14,7 +14,7 @@ from ferryman.control import handover, lifecycle, objects, ownership
 from ferryman.control.additions import AdditionState, next_act
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.metadb import events, notes, object_changes, projects, switchovers
 from ferryman.metadb.database import Transaction
 from ferryman.metadb.projects import ProjectRow
@@ -84,7 +84,7 @@ class ObjectChanges:
         """Return the changes of a project, youngest first; ``project.unknown``."""
         with self._metadb.reading() as tx:
             if projects.status(tx, project_id) is None:
-                raise UsageError("project.unknown", f"there is no project {project_id!r}")
+                raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
             return object_changes.of_project(tx, project_id)
 
     def get(self, change_id: str) -> ObjectChange:
@@ -196,7 +196,7 @@ def _require_joinable(spec: ProjectSpec) -> None:
 def _found(tx: Transaction, change_id: str) -> ObjectChange:
     change = object_changes.get(tx, change_id)
     if change is None:
-        raise UsageError("project.unknown_change", f"there is no change of objects {change_id!r}")
+        raise UsageError("project.unknown_change", f"there is no change of objects {cited(change_id)}")
     return change
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.model.names import TableName
 from ferryman.model.schema import ReferenceAction, Schema
 from ferryman.model.selection import Selection, exact_pattern, matches, split_name, unquoted
@@ -95,10 +95,10 @@ def _still_excluded(selection: Selection, exclude: tuple[str, ...], pattern: str
     """Check one new pattern; returns what stays excluded with it."""
     database, table = split_name(pattern)
     if not database or _is_wild(database) or (table not in {"", "*"} and _is_wild(table)):
-        raise _refused(f"{pattern!r} can be no new object: name single tables, or whole databases as `database.*`")
+        raise _refused(f"{cited(pattern)} can be no new object: name single tables, or whole databases as `database.*`")
     if not is_single(pattern):
         if selection.includes_database(unquoted(database)):
-            raise _refused(f"some of {pattern!r} moves already", hint="name the new tables one by one")
+            raise _refused(f"some of {cited(pattern)} moves already", hint="name the new tables one by one")
         return exclude
     name = TableName(unquoted(database), unquoted(table))
     if selection.follows(name):
@@ -117,7 +117,7 @@ def _check_rename(selection: Selection, added: Selection, rename: Mapping[str, s
         new = TableName(unquoted(database), unquoted(table))
         belongs = added.includes(new) if table else not selection.includes_database(new.database)
         if not belongs or selection.rename.get(old, rename[old]) != rename[old]:
-            raise _refused(f"{old!r} is none of the new objects: it cannot get another name now")
+            raise _refused(f"{cited(old)} is none of the new objects: it cannot get another name now")
 
 
 def _check_targets(selection: Selection, added: Selection, known: Iterable[TableName]) -> None:
@@ -139,7 +139,7 @@ def _check_removal(selection: Selection, smaller: Selection, gone: Sequence[str]
     before = [name for name in known if selection.includes(name)]
     for pattern in gone:
         if not any(matches(pattern, name) for name in before):
-            raise _refused(f"{pattern!r} names nothing that the project moves")
+            raise _refused(f"{cited(pattern)} names nothing that the project moves")
     if not any(smaller.includes(name) for name in before):
         raise _refused("nothing would be left to move", hint="release the project instead")
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from ferryman.control.roles import Principal, Role
 from ferryman.control.trail import changed
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, UsageError, cited
 from ferryman.metadb import accounts, events, object_changes, projects, switchovers
 from ferryman.metadb.database import Transaction
 
@@ -42,13 +42,13 @@ def give(tx: Transaction, project_id: str, account: str) -> None:
     if account:
         row = accounts.get(tx, account)
         if row is None:
-            raise UsageError("account.unknown", f"there is no account {account!r}")
+            raise UsageError("account.unknown", f"there is no account {cited(account)}")
         if not Role(row.role).covers(Role.OPERATOR):
             raise UsageError(
                 "account.invalid", f"{account} is {row.role}: the owner of a project is an operator or admin"
             )
     before = projects.owner(tx, project_id)
     if not projects.set_owner(tx, project_id, account):
-        raise UsageError("project.unknown", f"there is no project {project_id!r}")
+        raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
     events.add(tx, project_id, unix_now(), "info", f"project belongs to {account or 'everybody'} now")
     changed(f"project {project_id}", {"owner": before}, {"owner": account})

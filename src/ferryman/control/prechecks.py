@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, UsageError, cited
 from ferryman.metadb import precheck_runs
 from ferryman.metadb.store import MetaDb
 from ferryman.model.project import ProjectSpec
@@ -68,7 +68,7 @@ class Prechecks:
         with self._metadb.reading() as tx:
             found = precheck_runs.get(tx, run_id)
         if found is None:
-            raise UsageError("precheck.unknown", f"there is no precheck {run_id!r}")
+            raise UsageError("precheck.unknown", f"there is no precheck {cited(run_id)}")
         status, document = found
         return replace(from_json(PrecheckRun, document), status=status)
 

@@ -31,7 +31,7 @@ from ferryman.control.views import Page, ProjectView
 from ferryman.control.workers import Workers
 from ferryman.executor.local import CHILD_COMMAND, LocalExecutor
 from ferryman.foundation.clock import as_datetime, unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.foundation.identifiers import new_id
 from ferryman.metadb import events, migration, mismatches, notes, object_changes, projects, samples, tasks
 from ferryman.metadb.database import Transaction
@@ -338,7 +338,7 @@ class Service(EndpointBook):
     def _row(self, tx: Transaction, project_id: str) -> ProjectRow:
         row = projects.get(tx, self._metadb.box, project_id)
         if row is None:
-            raise UsageError("project.unknown", f"there is no project {project_id!r}")
+            raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
         return row
 
     def _notice(self) -> None:

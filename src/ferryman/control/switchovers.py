@@ -11,7 +11,7 @@ from ferryman.control.ownership import require_owner
 from ferryman.control.switching import DIFFERENCES, may_cancel, next_act
 from ferryman.control.workers import Workers
 from ferryman.foundation.clock import unix_now
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.foundation.secrets import SecretBox
 from ferryman.metadb import object_changes, projects, switchovers
 from ferryman.metadb.database import Transaction
@@ -74,7 +74,7 @@ class Switchovers:
         """Return the switchover of a project, under way or done; ``project.unknown``."""
         with self._metadb.reading() as tx:
             if projects.status(tx, project_id) is None:
-                raise UsageError("project.unknown", f"there is no project {project_id!r}")
+                raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
             return switchovers.of_project(tx, project_id)
 
     def confirm(self, project_id: str) -> Switchover:

@@ -21,6 +21,17 @@ TABLE_CHANGED = frozenset({"source.table_changed", "target.table_changed"})
 """Codes that say that a table, or a column of it, is gone: which of them comes depends on whose connection met it."""
 
 
+MOST_SHOWN = 128
+"""Characters of what a caller has sent that a message repeats: the longest name that anything may have."""
+
+
+def cited(given: str) -> str:
+    """Show what a caller has sent, in quotes; of a longer text its beginning, and how long it was."""
+    if len(given) <= MOST_SHOWN:
+        return repr(given)
+    return f"{given[:MOST_SHOWN]!r}… ({len(given)} characters)"
+
+
 class Retry(enum.Enum):
     """Who tries again after an error."""
 

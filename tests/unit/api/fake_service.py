@@ -12,7 +12,7 @@ from typing import Any
 from ferryman.control.service import Service
 from ferryman.control.steps import enabled_steps
 from ferryman.control.views import EndpointView, ErrorView, Page, ProjectView, StepView
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, UsageError, cited
 from ferryman.model.dead_letter import DeadLetter
 from ferryman.model.mismatch import Mismatch
 from ferryman.model.project import (
@@ -81,7 +81,7 @@ class FakeService(Service):
 
     def endpoint(self, endpoint_id):
         if endpoint_id not in self.kept_endpoints:
-            raise UsageError("endpoint.unknown", f"there is no endpoint {endpoint_id}")
+            raise UsageError("endpoint.unknown", f"there is no endpoint {cited(endpoint_id)}")
         return self.kept_endpoints[endpoint_id]
 
     def endpoints(self, *, search="", schemes=(), sort="created", descending=True, page=1, size=10):
@@ -123,7 +123,7 @@ class FakeService(Service):
         if self.broken:
             raise RuntimeError("a secret detail")
         if project_id not in self.kept_projects:
-            raise UsageError("project.unknown", f"there is no project {project_id}")
+            raise UsageError("project.unknown", f"there is no project {cited(project_id)}")
         return self.kept_projects[project_id]
 
     def projects(

@@ -85,6 +85,23 @@ def test_an_unknown_action(client, query):
     assert answer.status_code == 200
     assert answer.json()["errorDetail"]["extraContext"]["code"] == "api.unknown_action"
     assert not answer.json()["success"]
+    missing = query in {"", "?Action="}
+    assert ("parameter Action is missing" in answer.json()["message"]) == missing
+
+
+def test_what_a_caller_sent_is_not_repeated_at_length(call, client):
+    long = "x" * 5000
+    answers = [
+        call("DescribeProject", id=long),
+        call(long),
+        client.get(f"/api/v1/projects/{long}").json()["error"],
+        client.get(f"/api/v1/{long}").json()["error"],
+        client.get(f"/api/v1/endpoints/{long}").json()["error"],
+        client.delete(f"/api/v1/keys/{long}").json()["error"],
+        client.post("/api/v1/labels", json={"name": "night", long: 1}).json()["error"],
+    ]
+    for answer in answers:
+        assert 128 <= len(answer["message"]) < 250, answer["message"]
 
 
 def test_a_large_body_is_refused(client):

@@ -36,6 +36,23 @@ def test_a_draft_takes_other_objects(client, service, project_id):
     assert (chosen.objects, chosen.rename, chosen.where) == (("a.*",), {"a": "b"}, {"a.t": "id > 1"})
 
 
+def test_a_label_gets_another_name_and_goes(client, project_id):
+    night, day = (client.post("/api/v1/labels", json={"name": name}).json() for name in ("night", "day"))
+    place = f"/api/v1/labels/{night['id']}"
+    client.patch(SETTINGS, json={"labels": [night["id"], day["id"]]})
+    assert client.patch(place, json={"name": " 夜 "}).json() == {"id": night["id"], "name": "夜"}
+    assert client.get("/api/v1/labels").json()[0]["name"] == "夜"
+    taken = client.patch(place, json={"name": "day"})
+    assert (taken.status_code, taken.json()["error"]["code"]) == (409, "label.name_taken")
+    assert client.patch(place, json={"name": "  "}).status_code == 400
+    assert client.delete(place).status_code == 204
+    assert [client.delete(place).status_code, client.patch(place, json={"name": "x"}).status_code] == [404, 404]
+    shown = client.get(SETTINGS).json()
+    assert shown["labels"] == [day["id"]]
+    saved = client.patch(SETTINGS, json={"labels": shown["labels"], "mark": shown["mark"], "importance": "HIGH"})
+    assert saved.status_code == 200, saved.text
+
+
 def test_who_saves_second_is_told_and_changes_nothing(client, service, project_id):
     mark = client.get(SETTINGS).json()["mark"]
     assert client.patch(SETTINGS, json={"mark": mark, "load_streams": 3}).status_code == 200

@@ -59,7 +59,7 @@ function Question({ project, onClose }: { project: Project; onClose: () => void 
       onNo={onClose}
     >
       <p>{t('repair.text')}</p>
-      {running && <p>{t('repair.pauses')}</p>}
+      <p>{t('repair.pauses')}</p>
       <p>{t(project.switchover ? 'switch.repairThenRetry' : 'repair.verifies')}</p>
     </AskByName>
   );

@@ -57,6 +57,16 @@ export function OptionsPage({ form, change, strict }: PageProps) {
           </Checkbox>
         </Form.Item>
       )}
+      {form.types.includes('incremental') && (
+        <>
+          <Form.Item label={t('wizard.logHours')} htmlFor="wizard-log-hours" extra={t('wizard.logHoursHint')}>
+            <InputNumber id="wizard-log-hours" min={0} max={87600} precision={0} value={form.logHours} onChange={(value) => change({ logHours: Number(value ?? 0) })} />
+          </Form.Item>
+          <Form.Item label={t('wizard.logBytes')} htmlFor="wizard-log-bytes" extra={t('wizard.logBytesHint')}>
+            <InputNumber id="wizard-log-bytes" min={0.0625} max={8388608} value={form.logGibibytes} onChange={(value) => change({ logGibibytes: Number(value ?? 50) })} />
+          </Form.Item>
+        </>
+      )}
       <Form.Item label={t('wizard.importance')} htmlFor="wizard-importance">
         <Select
           id="wizard-importance"

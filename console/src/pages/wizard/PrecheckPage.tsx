@@ -1,10 +1,11 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { failureOf, post, type Failure } from '../../api/client';
-import type { Check } from '../../api/types';
+import type { Check, NewProject } from '../../api/types';
 import { useText } from '../../i18n';
 import { Checks } from '../../parts/Checks';
 import { Failed } from '../../parts/States';
 import { Alert, Button } from '../../ui';
+import { Assessment } from './Assessment';
 import { hinderReverse, requestOf } from './form';
 import type { PageProps } from './Wizard';
 
@@ -61,6 +62,7 @@ export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged:
       <Button disabled={busy} onClick={() => void run()}>
         {t('wizard.check')}
       </Button>
+      <Assessment key={request} request={JSON.parse(request) as NewProject} />
     </>
   );
 }

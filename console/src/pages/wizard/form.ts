@@ -36,6 +36,10 @@ export interface WizardForm {
   conflicts: ConflictPolicy;
   atomic: boolean;
   twoWay: boolean;
+  /** So long applied log is kept. */
+  logHours: number;
+  /** GiB of it at most. */
+  logGibibytes: number;
   /** `database.table.column:misfit` → what becomes of such values. */
   onValue: Record<string, string>;
 }
@@ -103,6 +107,8 @@ export const EMPTY_FORM: WizardForm = {
   conflicts: 'stop',
   atomic: false,
   twoWay: false,
+  logHours: 168,
+  logGibibytes: 50,
   onValue: {},
 };
 
@@ -139,8 +145,14 @@ export function requestOf(form: WizardForm): NewProject {
     conflicts: form.sync ? 'stop' : form.conflicts,
     atomic: follows(form) && form.atomic,
     two_way: follows(form) && form.twoWay,
+    ...(form.types.includes('incremental') ? keptOf(form) : {}),
     publish: form.sync ? { ...form.publish, topic: form.publish.topic?.trim(), key_columns: shardsOf(form.shards) } : null,
   };
+}
+
+/** How much log is kept. */
+function keptOf(form: WizardForm): Pick<NewProject, 'log_kept_hours' | 'log_kept_bytes'> {
+  return { log_kept_hours: form.logHours, log_kept_bytes: Math.round(form.logGibibytes * 2 ** 30) };
 }
 
 /** Whether rows of changes go into a database. */

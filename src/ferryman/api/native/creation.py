@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ferryman.foundation.errors import UsageError
+from ferryman.foundation.errors import UsageError, cited
 from ferryman.model.misfits import Misfit
 from ferryman.model.policies import CONVERTED, Action, ValuePolicy
 from ferryman.model.project import (
@@ -92,10 +92,10 @@ def _policy(text: str) -> ValuePolicy:
     if misfit not in misfits or action not in actions or not all(parts):
         known = ", ".join(each.value for each in Misfit if each in CONVERTED[Action.NULL])
         hint = f"write database.table.column:MISFIT=null (or clamp, fail); a MISFIT is one of {known}"
-        raise UsageError("usage.wrong_option", f"--on-value {text!r} cannot be read", hint=hint)
+        raise UsageError("usage.wrong_option", f"--on-value {cited(text)} cannot be read", hint=hint)
     policy = ValuePolicy(column=column, misfit=misfits[misfit], action=actions[action])
     if policy.misfit not in CONVERTED[policy.action]:
-        raise UsageError("usage.wrong_option", f"--on-value {text!r}: no {action} is known for {misfit}")
+        raise UsageError("usage.wrong_option", f"--on-value {cited(text)}: no {action} is known for {misfit}")
     return policy
 
 
@@ -148,7 +148,9 @@ def _types(wish: Wish) -> Sequence[str]:
 def steps_of(types: Sequence[str]) -> tuple[StepName, ...]:
     """Return the steps of the types asked for, in running order, the precheck first."""
     if unknown := [name for name in types if name not in STEPS_OF_TYPE]:
-        raise UsageError("usage.wrong_option", f"unknown type {unknown[0]!r}; known are {', '.join(STEPS_OF_TYPE)}")
+        raise UsageError(
+            "usage.wrong_option", f"unknown type {cited(unknown[0])}; known are {', '.join(STEPS_OF_TYPE)}"
+        )
     if not types:
         raise UsageError("usage.wrong_option", f"no type is chosen; known are {', '.join(STEPS_OF_TYPE)}")
     chosen = {StepName.PRECHECK, *(step for name in types for step in STEPS_OF_TYPE[name])}
@@ -164,7 +166,7 @@ def selection_of(wish: Wish) -> Selection:
     objects, rename = tuple(wish.objects), dict(wish.rename)
     database, new_name = _named_database(wish.source), _named_database(wish.target)
     if database and not objects:
-        objects = (f"{quoted(database)}.*",)
+        objects = (f"{cited(database)}.*",)
         if new_name and new_name != database:
             rename.setdefault(database, new_name)
     return Selection(

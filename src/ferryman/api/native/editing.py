@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ferryman.api.labels import Labels
 from ferryman.api.native import documents
@@ -121,9 +121,9 @@ class LabelDocument(documents.Model):
 
 
 class NewLabel(documents.Model):
-    """A label to make."""
+    """A label to make, or its new name."""
 
-    name: str = Field(min_length=1, max_length=64)
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 
 
 def editing_router(service: Service, labels: Labels) -> APIRouter:
@@ -140,20 +140,20 @@ def _add_settings_routes(router: APIRouter, service: Service, labels: Labels) ->
     def show_settings(project_id: str) -> ProjectSettings:
         """Show what may change of a project."""
         view = service.project(project_id_of(service, project_id), tables=False)
-        return settings_document(view.spec, draft=view.status is ProjectStatus.INIT)
+        return settings_document(view.spec, labels.all(), draft=view.status is ProjectStatus.INIT)
 
     @router.patch("/projects/{project_id}/settings", tags=["projects"])
     def change_settings(project_id: str, asked: ProjectSettingsChange) -> ProjectSettings:
         """Change settings; limits of speed take effect in what runs, objects may change before the start."""
         found = project_id_of(service, project_id)
-        _require_labels(labels, asked.labels or [])
+        labels.known(asked.labels or ())
         draft = service.project(found, tables=False).status is ProjectStatus.INIT
         if any(getattr(asked, name) is not None for name in OBJECTS):
             _change_draft(service, found, asked)
         else:
             service.change_project(found, lambda spec: changed_spec(spec, asked, draft=draft))
         view = service.project(found, tables=False)
-        return settings_document(view.spec, draft=view.status is ProjectStatus.INIT)
+        return settings_document(view.spec, labels.all(), draft=view.status is ProjectStatus.INIT)
 
 
 def _change_draft(service: Service, project_id: str, asked: ProjectSettingsChange) -> None:
@@ -167,15 +167,11 @@ def _change_draft(service: Service, project_id: str, asked: ProjectSettingsChang
     service.update_project(project_id, changed_spec(view.spec, asked, draft=True))
 
 
-def _require_labels(labels: Labels, wanted: list[str]) -> None:
-    if unknown := sorted(set(wanted) - set(labels.all())):
-        raise UsageError("label.unknown", f"there is no label {unknown[0][:64]!r}")
-
-
-def settings_document(spec: ProjectSpec, *, draft: bool) -> ProjectSettings:
-    """Show the settings of a project."""
+def settings_document(spec: ProjectSpec, labels: Container[str], *, draft: bool) -> ProjectSettings:
+    """Show the settings of a project; of its labels those that still are."""
     found = _settings(spec)
-    return ProjectSettings(**found, objects_may_change=draft, mark=_mark(found))
+    shown = found | {"labels": [label for label in spec.labels if label in labels]}
+    return ProjectSettings(**shown, objects_may_change=draft, mark=_mark(found))
 
 
 def _settings(spec: ProjectSpec) -> dict[str, Any]:
@@ -308,4 +304,15 @@ def _add_label_routes(router: APIRouter, labels: Labels) -> None:
     @router.post("/labels", tags=["projects"], status_code=201)
     def create_label(asked: NewLabel) -> LabelDocument:
         """Make a label."""
-        return LabelDocument(id=labels.create(asked.name.strip()), name=asked.name.strip())
+        return LabelDocument(id=labels.create(asked.name), name=asked.name)
+
+    @router.patch("/labels/{label_id}", tags=["projects"])
+    def rename_label(label_id: str, asked: NewLabel) -> LabelDocument:
+        """Give a label another name, on every project that has it."""
+        labels.rename(label_id, asked.name)
+        return LabelDocument(id=label_id, name=asked.name)
+
+    @router.delete("/labels/{label_id}", tags=["projects"], status_code=204)
+    def delete_label(label_id: str) -> None:
+        """Remove a label; the projects that had it stay as they are otherwise."""
+        labels.delete(label_id)

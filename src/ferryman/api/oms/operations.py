@@ -17,7 +17,7 @@ from ferryman.api.oms.surroundings import Body, Operation, Surroundings, identif
 from ferryman.api.oms.wire import fold, parse
 from ferryman.control.service import Service
 from ferryman.control.views import EndpointView, ProjectView
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, UsageError, cited
 from ferryman.model.project import ProjectStatus, ProjectType
 
 _CHANGING = frozenset({"RUNNING_MODIFYING", "RUNNING_MERGING", "RUNNING_ALARMING"})
@@ -297,6 +297,7 @@ def operation(action: str) -> Operation:
     """Return an operation; ``api.unknown_action``."""
     found = _BY_FOLDED_NAME.get(fold(action))
     if found is None:
-        shown = action.strip()[:64] or "(none)"
-        raise UsageError("api.unknown_action", f"there is no operation {shown!r}")
+        if not action.strip():
+            raise UsageError("api.unknown_action", "parameter Action is missing: it stands in the query, ?Action=…")
+        raise UsageError("api.unknown_action", f"there is no operation {cited(action.strip())}")
     return found
