@@ -8,12 +8,15 @@ from types import SimpleNamespace
 import pytest
 from fake_service import FakeService
 
-from ferryman.api.application import create_application
+from ferryman.api.application import routed_application
 from ferryman.api.credentials import open_access
 from ferryman.api.labels import Labels
 from ferryman.api.oms import endpoint_types
+from ferryman.api.protection import Protection
+from ferryman.api.repeating import Repeating
 from ferryman.control.alerts.book import Alerts
 from ferryman.control.prechecks import Prechecks
+from ferryman.control.repeats import Repeats
 from ferryman.metadb import migration
 from ferryman.metadb.store import MetaDb
 
@@ -34,9 +37,17 @@ def known_connectors(monkeypatch):
     monkeypatch.setattr(endpoint_types, "connectors", lambda: found)
 
 
-@pytest.fixture
-def service() -> FakeService:
+@pytest.fixture(scope="session")
+def kept_service() -> FakeService:
     return FakeService()
+
+
+@pytest.fixture
+def service(kept_service) -> FakeService:
+    """The one service, with nothing in it: making the routes around it takes longer than most tests."""
+    vars(kept_service).clear()
+    kept_service.__init__()
+    return kept_service
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +76,14 @@ def labels(metadb):
     return Labels(metadb)
 
 
+@pytest.fixture(scope="session")
+def routed(kept_service, metadb, opened_access):
+    return routed_application(kept_service, Labels(metadb), opened_access, Prechecks(metadb), Alerts(metadb))
+
+
 @pytest.fixture
-def application(service, labels, access, metadb):
-    return create_application(service, labels, access, Prechecks(metadb), Alerts(metadb), body_limit=100_000)
+def application(service, labels, access, metadb, routed):
+    return Protection(Repeating(routed, Repeats(metadb)), access, 100_000)
 
 
 @pytest.fixture

@@ -84,15 +84,15 @@ def service(tmp_path_factory: pytest.TempPathFactory):
     service.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def labels(service: Service) -> Labels:
     return Labels(service.metadb)
 
 
-@pytest.fixture
-def application(service: Service, labels: Labels, access):
+@pytest.fixture(scope="module")
+def application(service: Service, labels: Labels, opened_access):
     return create_application(
-        service, labels, access, Prechecks(service.metadb), Alerts(service.metadb), body_limit=9999
+        service, labels, opened_access, Prechecks(service.metadb), Alerts(service.metadb), body_limit=9999
     )
 
 
