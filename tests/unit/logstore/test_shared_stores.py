@@ -14,6 +14,7 @@ from ferryman.pipeline.logstore import (
     Turn,
     join,
     join_at,
+    last_position,
     lease,
     leave,
     open_reader,
@@ -61,6 +62,16 @@ def read(data_dir, project, start):
         found.append(int(record.payload))
     log.close()
     return found
+
+
+def test_a_store_that_was_just_joined_stands_where_its_reader_begins(tmp_path):
+    assert last_position(tmp_path, "np_1") is None
+    first = join(reader(tmp_path), claim(0))
+    assert last_position(tmp_path, "np_1") == place(0)
+    spool(first, 1, 9)
+    other = join(reader(tmp_path, log=("mysql/h/2", "u")), claim(9))  # the source is another server from now on
+    assert other != first
+    assert last_position(tmp_path, "np_1") == place(9)
 
 
 def test_projects_on_one_source_share_a_store_each_from_its_own_place(tmp_path):

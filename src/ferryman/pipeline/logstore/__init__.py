@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore.claims import Claim, readers_of, renew_claim
+from ferryman.pipeline.logstore.claims import Claim, read_claims, readers_of, renew_claim
 from ferryman.pipeline.logstore.contract import LogReader
 from ferryman.pipeline.logstore.lease import StoreLease, Turn
 from ferryman.pipeline.logstore.memory import MemoryReader
@@ -76,7 +76,14 @@ def position_at(data_dir: Path, project_id: str, unix_seconds: float) -> Positio
 
 
 def last_position(data_dir: Path, project_id: str) -> Position | None:
-    """Return the last transaction border that has been captured, or `None` where there is no store."""
+    """Return the last transaction border that has been captured, or `None` where there is no store.
+
+    A store that its first reader has just joined holds nothing yet: it will begin where that reader does. Whoever took that
+    for no store would take a place in the files of the server that a failover leads to for one of the log before.
+    """
     directory = store_directory(data_dir, project_id)
     known = sequences(directory)
-    return tail_border(directory, known[-1]).position if known else None
+    if known:
+        return tail_border(directory, known[-1]).position
+    claim = read_claims(directory).get(project_id)
+    return None if claim is None else claim.needed
