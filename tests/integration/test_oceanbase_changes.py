@@ -24,6 +24,7 @@ from ferryman.embedded import OceanBase
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import Operation
+from ferryman.model.position import Position
 from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.schema import Table
 from ferryman.model.selection import Selection
@@ -36,6 +37,8 @@ pytestmark = [pytest.mark.oceanbase]
 RACES = frozenset({1062, 1205, 1213, 6002, 6005})
 """What writers may do to each other: a taken key, a lock waited for, a row changed meanwhile."""
 PATIENCE_SECONDS = 90.0
+FORGET_SECONDS = 300.0
+"""How long the engine may take to compact a table, on a machine with much else to do."""
 
 TABLES = (
     "CREATE TABLE t (id int PRIMARY KEY, u varchar(20) UNIQUE, v int, d datetime(3), j json)",
@@ -239,6 +242,57 @@ def test_history_that_is_gone_is_read_anew(
     assert mirror.statements == [f"TRUNCATE TABLE `{database_name}`.`t`"]
     assert any("about to run out" in warning for warning in mirror.warnings)
     assert any("is read anew" in warning and "snapshot is discarded" in warning for warning in mirror.warnings)
+
+
+def test_history_really_gone(oceanbase: OceanBase, database_name: str) -> None:
+    """The engine itself forgets while the poller stalls: it is warned of early, and only what had changed is read anew."""
+    execute(oceanbase, f"CREATE DATABASE {database_name}")
+    execute(oceanbase, "CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE calm (id int PRIMARY KEY)",
+            "INSERT INTO t VALUES (1, 1), (2, 2)", "INSERT INTO calm VALUES (1)", database=database_name)  # fmt: skip
+    mirror = Mirror(oceanbase, database_name)
+    t = next(table for table in mirror.tables.values() if table.name.table == "t")
+    stalled: list[Position] = []
+
+    def stall() -> bool:
+        """Let history of the border run out once two windows have been seen; then take one more."""
+        if mirror.checked == 1:
+            execute(oceanbase, "ALTER SYSTEM SET undo_retention = 1")  # the pause behind this poll reads it
+        if mirror.checked == 2 and not stalled:
+            execute(oceanbase, "INSERT INTO t VALUES (3, 3)", database=database_name)
+        if mirror.checked == 3 and not stalled:
+            assert not mirror.statements, "what history still holds is not read anew"
+            stalled.append(mirror.border)
+            _forget(oceanbase, database_name, lambda: mirror.at(t, stalled[0]))
+        return bool(mirror.statements) and mirror.border > stalled[0]
+
+    try:
+        mirror.follow(stall)
+    finally:
+        execute(oceanbase, "ALTER SYSTEM SET undo_retention = 1800")
+    assert mirror.statements == [f"TRUNCATE TABLE `{database_name}`.`t`"]
+    assert any("keeps history for 1 s" in warning for warning in mirror.warnings)
+    assert any(f"{database_name}.t is read anew" in warning for warning in mirror.warnings)
+
+
+def _forget(server: OceanBase, database: str, read: Callable[[], object]) -> None:
+    """Change a table and compact until it cannot be read any more as it was."""
+    deadline = time.monotonic() + FORGET_SECONDS
+    execute(server, "UPDATE t SET v = 5 WHERE id = 1", "DELETE FROM t WHERE id = 2", database=database)
+    execute(server, "ALTER SYSTEM MINOR FREEZE")
+    due = time.monotonic() + 3.0
+    while time.monotonic() < deadline:
+        try:
+            read()
+        except FerrymanError as error:
+            if is_history_gone(error):
+                return
+            raise
+        execute(server, "UPDATE t SET v = v + 1 WHERE id = 1", database=database)
+        if time.monotonic() > due:
+            execute(server, "ALTER SYSTEM MAJOR FREEZE")
+            due = time.monotonic() + 30.0
+        time.sleep(0.5)
+    raise AssertionError("the engine remembers everything")
 
 
 def test_without_the_list_of_statements_a_change_stops(
