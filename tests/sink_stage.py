@@ -36,12 +36,15 @@ from ferryman.model.project import (
 from ferryman.model.schema import Table
 from ferryman.model.selection import Selection
 from ferryman.model.serial import to_json
+from ferryman.pipeline.publish.task import WINDOW_FACTOR
 from ferryman.pipeline.runner import run_step
 from ferryman.serializers.values import Family, Objects
 from ferryman.spi.connector import connector_for
 from sink_step_process import FileContext
 
 ROWS = int(os.environ.get("FERRYMAN_SINK_ROWS", "6000"))
+PAUSE_SECONDS = 0.004 if int(os.environ.get("FERRYMAN_KILLS", "3")) > 10 else 0.015
+"""Between the writer's transactions; a campaign falls behind on purpose, and then publishes for a long time what waits."""
 STEPS = (StepName.SCHEMA, StepName.CAPTURE, StepName.LOAD, StepName.APPLY)
 PROCESS = Path(__file__).with_name("sink_step_process.py")
 
@@ -84,7 +87,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         try:
             with connect(self._source, self._database) as connection, connection.cursor() as cursor:
-                while not self.stopping.wait(0.004):
+                while not self.stopping.wait(PAUSE_SECONDS):
                     self._transaction(cursor)
         except BaseException as error:
             self.failure = error
@@ -153,7 +156,7 @@ class Stage:
             selection=Selection(objects=(f"{database}.*",)),
             steps=STEPS,
             load=LoadOptions(chunk_rows=max(200, ROWS // 20)),
-            apply=ApplyOptions(window_changes=20),  # transactions of 30 statements come in parts
+            apply=ApplyOptions(window_changes=20 // WINDOW_FACTOR),  # transactions of 30 statements come in parts
             publish=publish,
         )
         (directory / "spec.json").write_text(json.dumps(to_json(self.spec)))

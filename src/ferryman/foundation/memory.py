@@ -5,11 +5,23 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Source: glibc's ``malloc.h``."""
 
 KEPT_BYTES = 64 << 20
 LARGE_BYTES = 16 << 20
+
+ARENAS = 2
+
+
+def share_arenas() -> None:
+    """Let all threads take memory from a few arenas; to be called before they are started.
+
+    Messages are made in one thread and freed in another, one of a client's. With an arena a thread, glibc's default, what was
+    freed stayed with the thread that had made it: a full synchronization of four streams held 245 MB instead of 180.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
 
 def keep_freed_memory() -> None:

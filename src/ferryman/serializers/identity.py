@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ferryman.foundation.remembered import Remembered
 from ferryman.kernel import JsonForm
-from ferryman.model.schema import Column
+from ferryman.model.schema import Column, Table
 from ferryman.model.types import BYTES_KINDS
 from ferryman.serializers.values import key_text, quote
 from ferryman.serializers.weaving import Piece, Woven, woven
@@ -17,10 +18,18 @@ SEPARATOR = "\x01"
 
 def key_places(event: RowEvent) -> list[int]:
     """Return where the key's columns are in the images; empty without a key."""
-    key = event.table.row_key
-    names = {column.name.casefold(): place for place, column in enumerate(event.columns)}
+    return _PLACES.of(event.table, event.columns)
+
+
+def places_in(table: Table, columns: Sequence[Column]) -> list[int]:
+    """Return where the columns of a table's key are among some columns; empty without a key, or without all of it."""
+    key = table.row_key
+    names = {column.name.casefold(): place for place, column in enumerate(columns)}
     wanted = [name.casefold() for name in key.columns] if key is not None else []
     return [names[name] for name in wanted] if all(name in names for name in wanted) else []
+
+
+_PLACES = Remembered(places_in)
 
 
 def key_columns(event: RowEvent) -> list[Column]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import enum
 from binascii import b2a_base64
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from json.encoder import encode_basestring
 
+from ferryman.foundation.remembered import Remembered
 from ferryman.kernel import JsonForm
 from ferryman.model.batch import Batch, ColumnData, Value
 from ferryman.model.schema import Column
@@ -121,18 +123,47 @@ def encoder_of(kind: ColumnType, family: Family) -> Encoder:
     return JsonForm.STRING if found is None else found
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How rows of some columns become objects: what stands around each value, and how each is written.
+
+    Attributes:
+        parts: One more than columns.
+        forms: What the kernel makes of each value.
+        makers: What makes the texts instead, of columns whose values it cannot write.
+    """
+
+    parts: tuple[bytes, ...]
+    forms: tuple[JsonForm, ...]
+    makers: tuple[Callable[[ColumnData], list[bytes]] | None, ...]
+
+    def filled(self, batch: Batch) -> tuple[ColumnData | list[bytes], ...]:
+        """Return the columns of a batch, or their texts."""
+        pairs = zip(self.makers, batch.columns, strict=True)
+        return tuple([data if make is None else make(data) for make, data in pairs])
+
+
+def _shape_of(columns: tuple[Column, ...], family: Family) -> _Shape:
+    heads = [(b"," if place else b"{") + quote(column.name) + b":" for place, column in enumerate(columns)]
+    encoders = [encoder_of(column.type, family) for column in columns]
+    return _Shape(
+        parts=(*heads, b"}" if columns else b"{}"),
+        forms=tuple(encoder if isinstance(encoder, JsonForm) else JsonForm.PLAIN for encoder in encoders),
+        makers=tuple(None if isinstance(encoder, JsonForm) else encoder for encoder in encoders),
+    )
+
+
 class Objects:
     """Writes images as JSON objects; remembers what it found out about columns."""
 
     def __init__(self, family: Family) -> None:
-        self._family = family
-        self._known: dict[tuple[Column, ...], tuple[list[bytes], list[Encoder]]] = {}
+        self._shapes = Remembered(lambda columns: _shape_of(columns, family))
 
     def texts(self, columns: Sequence[Column], batch: Batch) -> list[list[bytes]]:
         """Return the JSON texts of each column."""
-        _, encoders = self._of(tuple(columns))
-        pairs = zip(encoders, batch.columns, strict=True)
-        return [woven([_encoded(encoder, data)]).texts(batch.row_count) for encoder, data in pairs]
+        shape = self._shapes.of(tuple(columns))
+        filled = zip(shape.filled(batch), shape.forms, strict=True)
+        return [Woven((b"", b""), (data,), (form,)).texts(batch.row_count) for data, form in filled]
 
     def objects(self, columns: Sequence[Column], batch: Batch | None, count: int, *, extra: bytes = b"") -> list[bytes]:
         """Return each row as an object; ``null`` `count` times without rows; `extra` members come last, as they are."""
@@ -142,12 +173,9 @@ class Objects:
         """Return the same, to be woven into a message."""
         if batch is None:
             return _NULL
-        heads, encoders = self._of(tuple(columns))
-        pieces: list[Piece] = []
-        for head, encoder, data in zip(heads, encoders, batch.columns, strict=True):
-            pieces += [head, _encoded(encoder, data)]
-        more = (b"," if encoders and extra else b"") + extra
-        return woven([*pieces, more + b"}"] if pieces else [b"{" + more + b"}"])
+        shape = self._shapes.of(tuple(columns))
+        parts = shape.parts if not extra else (*shape.parts[:-1], (b"," if columns else b"{") + extra + b"}")
+        return Woven(parts, shape.filled(batch), shape.forms)
 
     def changed(
         self, columns: Sequence[Column], before: Batch | None, after: Batch | None
@@ -158,19 +186,6 @@ class Objects:
         names = [quote(column.name) for column in columns]
         olds, news = (zip(*self.texts(columns, image), strict=True) for image in (before, after))
         return [_differing(names, old, new) for old, new in zip(olds, news, strict=True)]
-
-    def _of(self, columns: tuple[Column, ...]) -> tuple[list[bytes], list[Encoder]]:
-        """Return what stands before each value, and how it is written."""
-        if columns not in self._known:
-            heads = [(b"," if place else b"{") + quote(column.name) + b":" for place, column in enumerate(columns)]
-            self._known[columns] = heads, [encoder_of(column.type, self._family) for column in columns]
-        return self._known[columns]
-
-
-def _encoded(encoder: Encoder, data: ColumnData) -> Piece:
-    if isinstance(encoder, JsonForm):
-        return Woven((b"", b""), (data,), (encoder,))
-    return encoder(data)
 
 
 def _differing(names: Sequence[bytes], old: Sequence[bytes], new: Sequence[bytes]) -> tuple[bytes, bytes]:

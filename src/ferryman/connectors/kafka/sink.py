@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from ferryman.connectors.kafka.marks import SETTINGS, read_marks
 from ferryman.connectors.kafka.settings import Connection, is_passing
 from ferryman.connectors.kafka.tails import last_names
-from ferryman.connectors.kafka.writer import IdempotentWriter, TransactionalWriter
+from ferryman.connectors.kafka.writer import QUEUE_BYTES, IdempotentWriter, TransactionalWriter
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.project import Endpoint, PublishOptions
 from ferryman.spi.sink import SinkWriter, TopicPlan
@@ -38,7 +38,7 @@ class KafkaSink:
         self.exactly_once = options.exactly_once
         self._making = threading.Lock()
         self._made_marks: set[str] = set()
-        self._admin = AdminClient(self._connection.settings())
+        self._admin = self._connection.made(AdminClient, self._connection.settings())
 
     def check(self) -> None:
         """Ask for the brokers."""
@@ -80,8 +80,9 @@ class KafkaSink:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 converted = self._connection.converted(error, f"making the topic {name}")
-                code = "sink.topic_refused" if converted.code == "sink.refused" else converted.code
-                raise FerrymanError(code, converted.message) from error
+                if converted.code == "sink.refused":
+                    converted = FerrymanError("sink.topic_refused", converted.message)
+                raise converted from error
         deadline = time.monotonic() + MADE_SECONDS
         while not self._is_led(name, self.topics([name]).get(name, 0)):
             if time.monotonic() > deadline:
@@ -128,7 +129,7 @@ class KafkaSink:
                 "compression.type": options.get("compression", "lz4"),
                 "message.max.bytes": options.get("message_max_bytes", "1000000000"),
                 "batch.size": 900_000,
-                "queue.buffering.max.kbytes": 65_536,
+                "queue.buffering.max.kbytes": QUEUE_BYTES >> 10,
                 "queue.buffering.max.messages": 500_000,
                 "delivery.report.only.error": True,
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -23,7 +23,12 @@ CALL_SECONDS = 60.0
 GIVE_UP_SECONDS = 600.0
 """So long the outcome of a commit is waited for."""
 CAUSE_SECONDS, _CAUSE_WAIT = 10.0, 0.2
-_FULL_WAIT = 0.1
+QUEUE_BYTES = 64 << 20
+"""A client's queue holds no more, so that no message can be larger."""
+WAITING_BYTES = 16 << 20
+"""What waits for the brokers at most; beyond that, more makes nothing faster, and every stream has a queue of its own."""
+_FULL_WAIT = 0.01
+"""A full queue is looked at so often: no event tells that there is room again (deliveries are reported only if they fail)."""
 _PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
 
@@ -46,16 +51,19 @@ class _Sender:
 
     def send(self, producer: Producer, messages: Messages) -> None:
         """Queue messages."""
+        self._wait_for_room(producer, messages)
         # The arguments by their places: by their names they cost twice as much.
         topic, produce = messages.topic, partial(producer.produce, messages.topic)
         for message in _places(messages):
             try:
                 produce(*message)
             except BufferError:
-                self._wait(producer, partial(produce, *message))
+                self._wait(producer, partial(produce, *message), topic)
             except (KafkaException, SystemError) as error:
                 self.raise_cause(producer)
-                raise self.connection.converted(cause_of(error), f"publishing into {topic}") from error
+                raise self.connection.converted(
+                    _reason(producer, cause_of(error)), f"publishing into {topic}"
+                ) from error
         self._poll(producer, 0)
         self.raise_failure()
 
@@ -65,16 +73,34 @@ class _Sender:
         except (KafkaException, SystemError) as error:
             raise self.connection.converted(cause_of(error), "publishing") from error
 
-    def _wait(self, producer: Producer, again: Callable[[], object]) -> None:
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        while time.monotonic() < deadline:
-            self._poll(producer, _FULL_WAIT)
-            self.raise_failure()
+    def _wait_for_room(self, producer: Producer, messages: Messages) -> None:
+        """Wait until no more than enough waits, in messages of this size."""
+        size = sum(len(value) for value in messages.values if value is not None)
+        most = WAITING_BYTES * len(messages.values) // max(size, 1)
+        for _ in self._waits(producer):
+            if len(producer) <= most:
+                return
+
+    def _wait(self, producer: Producer, again: Callable[[], object], topic: str) -> None:
+        for _ in self._waits(producer):
+            waiting = len(producer)
             try:
                 again()
             except BufferError:
-                continue
+                if waiting:
+                    continue
+                raise FerrymanError(
+                    "sink.too_large", f"publishing into {topic}: a message is larger than {QUEUE_BYTES >> 20} MB"
+                ) from None
             return
+
+    def _waits(self, producer: Producer) -> Iterator[None]:
+        """Yield, now and after each short wait, as long as there is hope."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < deadline:
+            yield
+            self._poll(producer, _FULL_WAIT)
+            self.raise_failure()
         raise FerrymanError("endpoint.unreachable", f"Kafka at {self.connection.servers} takes no more messages")
 
     def delivered(self, error: KafkaError | None, _message: Message) -> None:
@@ -99,6 +125,17 @@ class _Sender:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise self.connection.converted(failure, "publishing")
+
+
+def _reason(producer: Producer, error: KafkaException) -> KafkaException:
+    """Return why a transaction takes no more messages, which only its commit tells: it is refused, whatever it holds."""
+    if error.args[0].code() != KafkaError._STATE:
+        return error
+    try:
+        producer.commit_transaction(CALL_SECONDS)
+    except (KafkaException, SystemError) as reason:
+        return cause_of(reason)
+    return error
 
 
 def _places(messages: Messages) -> Iterable[tuple[Any, ...]]:
@@ -134,7 +171,7 @@ class TransactionalWriter:
         if self._lost is not None:
             raise self._lost
         if self._producer is None:
-            producer = Producer(self._settings)
+            producer = self._connection.made(Producer, self._settings)
             # First the address it was given, then the broker itself: while it knows none, the client
             # asks for the coordinator only every half second.
             for _ in range(2):
@@ -236,7 +273,7 @@ class IdempotentWriter:
             "message.timeout.ms": TRANSACTION_MS // 2,
             "on_delivery": self._sender.delivered,
         }
-        self._producer = Producer(self._settings)
+        self._producer = connection.made(Producer, self._settings)
 
     def begin(self) -> None:
         """Begin; what was given up before has been purged."""

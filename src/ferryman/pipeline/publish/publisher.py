@@ -52,8 +52,9 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a row image becomes a message: which of its columns, and what they are."""
+    """How a row image becomes a message: which of its columns, what they are, and the published table's name."""
 
+    name: TableName
     table: Table
     columns: tuple[Column, ...]
     places: tuple[int, ...]
@@ -163,7 +164,7 @@ class Publisher:
         change = placed.change
         shape = self._shape(change)
         return RowEvent(
-            name=self._around.selection.target_name(change.table),
+            name=shape.name,
             table=shape.table,
             operation=change.operation,
             columns=shape.columns,
@@ -190,7 +191,8 @@ class Publisher:
         table = self._around.behind_rules(table)
         places = {name.casefold(): place for place, name in enumerate(change.columns)}
         columns = [column for column in table.written_columns if column.name.casefold() in places]
-        return _Shape(table, tuple(columns), tuple(places[column.name.casefold()] for column in columns))
+        kept = tuple(places[column.name.casefold()] for column in columns)
+        return _Shape(self._around.selection.target_name(change.table), table, tuple(columns), kept)
 
     def _origin(self, position: Position, sequence: int = 0, transaction: str = "") -> Origin:
         return Origin(

@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.remembered import Remembered
 from ferryman.model.batch import Batch, ColumnData
 from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
 from ferryman.model.project import PartitionRule, PublishOptions
+from ferryman.model.schema import Column, Table
 from ferryman.serializers.contract import ColumnarFormat, KeySerializer, Serializer, TransactionSerializer
-from ferryman.serializers.identity import border_text, key_places, place_text
+from ferryman.serializers.identity import border_text, place_text, places_in
 from ferryman.serializers.values import Family, Objects
 from ferryman.spi.publishing import topic_of
 from ferryman.spi.sink import Messages, Origin, RowEvent, RowImages, StatementEvent
@@ -28,6 +30,7 @@ class _Key:
     """How a table's messages are keyed: `places` of the columns in the images; `named`: whether a message has a key."""
 
     places: tuple[int, ...]
+    columns: tuple[Column, ...]
     named: bool
 
 
@@ -50,6 +53,9 @@ class Router:
         self._partitions = dict(partitions)
         self._named = named
         self._keys = Objects(Family.PLAIN)
+        self._key = Remembered(self._new_key)
+        self._own_keys = serializer if isinstance(serializer, KeySerializer) else None
+        self._columnar = isinstance(serializer, ColumnarFormat)
         self._last = 0
         _refuse_unknown_partition(options, partitions)
 
@@ -66,8 +72,8 @@ class Router:
 
     def rows(self, event: RowEvent) -> Messages:
         """Return the messages of rows, in order."""
-        key = self._key(event)
-        if isinstance(self._serializer, ColumnarFormat):
+        key = self._key.of(event.name, event.table, event.columns)
+        if self._columnar:
             return self._columns(event, key)
         if event.operation is Operation.UPDATE and self._options.rule is PartitionRule.HASH:
             moved = _moved_rows(event, key.places)
@@ -135,16 +141,22 @@ class Router:
         names = [change] * count if self._named else ()
         return Messages(topic=topic, partitions=places, keys=[None] * count, values=[value] * count, names=names)
 
-    def _key(self, event: RowEvent) -> _Key:
-        chosen = self._options.key_columns.get(str(event.name))
-        if chosen:
-            names = {column.name.casefold(): place for place, column in enumerate(event.columns)}
-            missing = [name for name in chosen if name.casefold() not in names]
-            if missing:
-                raise UsageError("sink.key_column_missing", f"{event.name} has no column {missing[0]!r} to spread by")
-            return _Key(tuple(names[name.casefold()] for name in chosen), named=True)
-        places = key_places(event)
-        return _Key(tuple(places), named=True) if places else _Key(tuple(range(len(event.columns))), named=False)
+    def _new_key(self, name: TableName, table: Table, columns: tuple[Column, ...]) -> _Key:
+        places, named = self._chosen(name, columns), True
+        if not places:
+            places = tuple(places_in(table, columns))
+        if not places:
+            places, named = tuple(range(len(columns))), False
+        return _Key(places, tuple(columns[place] for place in places), named)
+
+    def _chosen(self, name: TableName, columns: tuple[Column, ...]) -> tuple[int, ...]:
+        """Return the places of the columns that the project spreads a table by; empty where it names none."""
+        chosen = self._options.key_columns.get(str(name)) or ()
+        places = {column.name.casefold(): place for place, column in enumerate(columns)}
+        missing = [column for column in chosen if column.casefold() not in places]
+        if missing:
+            raise UsageError("sink.key_column_missing", f"{name} has no column {missing[0]!r} to spread by")
+        return tuple(places[column.casefold()] for column in chosen)
 
     def _numbered(self, event: RowEvent) -> RowEvent:
         if event.origin.position is None:
@@ -156,8 +168,7 @@ class Router:
         image = event.after if event.after is not None else event.before
         assert image is not None
         topic, count = topic_of(self._options, event.name), event.row_count
-        columns = [event.columns[place] for place in key.places]
-        keys = self._keys.objects(columns, image.project(key.places), count)
+        keys = self._keys.objects(key.columns, image.project(key.places), count)
         fixed = self._places(topic, event.name)
         parts = self._count(topic)
         partitions = fixed * count if fixed is not None else [zlib.crc32(value) % parts for value in keys]
@@ -172,7 +183,7 @@ class Router:
     def _named_keys(self, event: RowEvent, key: _Key, keys: list[bytes]) -> Sequence[bytes | None]:
         if not key.named:
             return [None] * event.row_count
-        return self._serializer.keys(event, key.places) if isinstance(self._serializer, KeySerializer) else keys
+        return self._own_keys.keys(event, key.places) if self._own_keys is not None else keys
 
     def _names(self, event: RowEvent) -> list[str]:
         place = place_text(event.origin) if self._named else None

@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import Any, NoReturn, cast
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.memory import share_arenas
 from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import Operation
 from ferryman.model.names import TableName
@@ -36,6 +37,7 @@ FIRST_EPOCH = 1
 
 def run(context: TaskContext) -> None:
     """Publish all rows that are not yet there, then note the position at the end of the load."""
+    share_arenas()
     ensure(context)
     real = source_of(context)
     with closing(ruled_source(real, rules_of(context.spec))) as source, closing(sink_of(context)) as sink:
@@ -136,15 +138,24 @@ class RowsSession:
 
     def __init__(self, target: RowsTarget) -> None:
         self._target = target
+        self._lease: Lease | None = None
         self._writer: SinkWriter | None = None
         self._marks: dict[str, Any] = {}
 
     def begin(self, lease: Lease) -> None:
-        """Begin, unless the chunk's transaction is still open."""
+        """Begin, unless the chunk's transaction is still open.
+
+        The lane is opened with its first message: that takes long once, and would be taken for the way to the target.
+        """
+        self._lease = lease
+
+    def _begun(self) -> SinkWriter:
         if self._writer is None:
-            writer = self._target.writer(lease.lane)
+            assert self._lease is not None
+            writer = self._target.writer(self._lease.lane)
             writer.begin()
             self._writer = writer
+        return self._writer
 
     def insert(self, table: Table, columns: Sequence[str], batch: Batch) -> None:
         """Publish rows."""
@@ -157,9 +168,8 @@ class RowsSession:
             after=batch,
             origin=self._target.origin,
         )
-        assert self._writer is not None
         if batch.row_count:
-            self._writer.publish(self._target.router.rows(event))
+            self._begun().publish(self._target.router.rows(event))
 
     replace = insert
 
@@ -172,9 +182,9 @@ class RowsSession:
 
     def commit(self) -> None:
         """Commit; where messages and marks commit together, only with the chunk's mark."""
-        if self._writer is None or (self._target.exactly_once and not self._marks):
+        if not self._marks and (self._writer is None or self._target.exactly_once):
             return
-        self._target.marks.commit(self._writer, self._marks)
+        self._target.marks.commit(self._begun(), self._marks)
         self._writer, self._marks = None, {}
 
     def rollback(self) -> None:

@@ -36,6 +36,9 @@ from ferryman.spi.sink import GatheringWriter, Sink
 from ferryman.spi.source import Source
 from ferryman.spi.task import TaskContext, apply_options
 
+WINDOW_FACTOR = 4
+"""A window here is so many of apply's: each ends with a wait, for brokers or disks, that a change of a row has no part in."""
+
 
 def run(context: TaskContext) -> None:
     """Publish the source's changes until the place to stop at is reached, or the task is asked to end."""
@@ -86,7 +89,7 @@ def _run_once(context: TaskContext, source: Source, sink: Sink, patience: Patien
             TimedLog(in_commit_order(source, log, context.data_dir, context.project_id), watch.stages),
             TimedDecoder(source.decoder(publisher.table_at, context.spec.selection.includes), watch.stages),
             checkpoint.position,
-            window_changes=apply_options(context).window_changes,
+            window_changes=WINDOW_FACTOR * apply_options(context).window_changes,
             concerns=publisher.concerns,
             fence=lambda: publisher.fence,
         )
