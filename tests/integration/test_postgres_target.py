@@ -377,3 +377,32 @@ def test_differences_are_found_and_repaired(lab: Lab) -> None:
 def by_script(lab: Lab, found: list[Any]) -> None:
     for script in repair.correction_sql(found).values():
         lab.at_target(script)
+
+
+def test_an_index_that_an_earlier_run_left_the_server_making_is_waited_for(lab: Lab) -> None:
+    """The server goes on with a statement whose client was killed; who comes next meets its name in the catalog."""
+    lab.sql("CREATE TABLE t (id INT PRIMARY KEY, k INT, KEY by_k (k))", "INSERT INTO t SELECT seq, seq FROM seq_1_to_9")
+    schema.run(lab.context(StepName.SCHEMA))  # type: ignore[arg-type]
+    load.run(lab.context(StepName.LOAD))  # type: ignore[arg-type]
+    names = f"SELECT indexname FROM pg_indexes WHERE schemaname = '{lab.database}' AND indexname NOT LIKE '%pkey'"
+    assert lab.at_target(names) == [], "nobody has asked for it: it waits for the rows"
+    plan = json.loads(lab.notes["schema.plan"])
+    (sql,) = (each["sql"] for each in plan["statements"] if each["kind"] == "index")
+    waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+    failures: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            schema.run_indexes(lab.context(StepName.INDEX))  # type: ignore[arg-type]
+        except BaseException as error:
+            failures.append(error)
+
+    with psycopg.connect(lab.postgres.url) as earlier:
+        earlier.execute(sql)
+        thread = threading.Thread(target=make)
+        thread.start()
+        wait_for(lambda: lab.at_target(waits) or not thread.is_alive(), "the second one to wait")
+        assert thread.is_alive(), failures
+    thread.join(30)
+    assert failures == []
+    assert len(lab.at_target(names)) == 1

@@ -2307,11 +2307,8 @@ export interface components {
              * @default 50000
              */
             chunk_rows: number;
-            /**
-             * Defer Index Creation
-             * @default false
-             */
-            defer_index_creation: boolean;
+            /** Defer Index Creation */
+            defer_index_creation?: boolean | null;
             /**
              * Mode
              * @description How much of source and target it may take.
@@ -2607,10 +2604,9 @@ export interface components {
             };
             /**
              * Defer Indexes
-             * @description Make secondary indexes after the load.
-             * @default false
+             * @description Make indexes that are not unique after the load; null: where that is sooner done.
              */
-            defer_indexes: boolean;
+            defer_indexes?: boolean | null;
             /**
              * Exclude
              * @default []
@@ -4065,7 +4061,6 @@ export interface components {
              *       "batch_rows": 0,
              *       "bytes_per_second": 0,
              *       "chunk_rows": 50000,
-             *       "defer_index_creation": false,
              *       "mode": "normal",
              *       "rows_per_second": 0,
              *       "source_running": 0,

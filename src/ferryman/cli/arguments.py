@@ -33,7 +33,7 @@ class Given:
     stop_when: str = "never"
     streams: int = 0
     speed: str = "normal"
-    defer_indexes: bool = False
+    defer_indexes: bool | None = None
     name: str = ""
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] | None = None

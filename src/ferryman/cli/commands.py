@@ -102,7 +102,7 @@ def run(
     ] = "caught-up",
     streams: Streams = 0,
     speed: Speed = "normal",
-    defer_indexes: DeferIndexes = False,
+    defer_indexes: DeferIndexes = None,
     name: Annotated[
         str, typer.Option(metavar="NAME", help="The project's name; else made from source and target.")
     ] = "",

@@ -60,7 +60,13 @@ Streams = Annotated[int, typer.Option("--streams", metavar="N", min=0, max=256, 
 Speed = Annotated[
     str, typer.Option("--speed", metavar="MODE", help="steady, normal or fast: what the load may take; streams adapt.")
 ]
-DeferIndexes = Annotated[bool, typer.Option("--defer-indexes", help="Make secondary indexes after the load.")]
+DeferIndexes = Annotated[
+    bool | None,
+    typer.Option(
+        "--defer-indexes/--no-defer-indexes",
+        help="Make indexes that are not unique after the load; unless said, where that is sooner done.",
+    ),
+]
 Skip = Annotated[
     list[str] | None, typer.Option("--skip-precheck", metavar="ITEM", help="A precheck item whose failure you accept.")
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS, LogBytes, LogHours
+from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS, DeferIndexes, LogBytes, LogHours
 
 projects = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +73,7 @@ def create(
     stop_when: Annotated[str, typer.Option(help="never, or caught-up.")] = "never",
     streams: Annotated[int, typer.Option(min=0, max=256)] = 0,
     speed: Annotated[str, typer.Option(help="steady, normal or fast: what the load may take.")] = "normal",
-    defer_indexes: Annotated[bool, typer.Option("--defer-indexes", help="Indexes after the load.")] = False,
+    defer_indexes: DeferIndexes = None,
     allow_not_empty: Annotated[bool, typer.Option("--allow-not-empty")] = False,
     skip_precheck: Annotated[list[str] | None, typer.Option()] = None,
     conflicts: Annotated[

@@ -49,6 +49,7 @@ CONFLICT_NOTE = "apply.conflict_choices"
 OBJECTS_NOTE = "schema.objects"
 START_NOTE = "schema.start"
 SCHEMA_NOTES = "schema."
+PLAN_NOTE = "schema.plan"
 VERIFY_NOTES = "verify."
 ADVANCED_NOTE = "verify.advanced"
 UNFOLLOWED_NOTE = "load.unfollowed"
@@ -192,7 +193,7 @@ def _move(tx: Transaction, project_id: str, action: str, new: ProjectStatus) -> 
 def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
     """Let exactly the spec's steps take part; a step that did not until now begins at INIT."""
     before = steps.names(tx, project_id)
-    chosen = set(enabled_steps(spec))
+    chosen = set(enabled_steps(spec)) | _left_behind(tx, project_id)
     for name in StepName:
         if name in chosen and name not in before:
             steps.insert(tx, project_id, name, enabled=True)
@@ -201,6 +202,14 @@ def _choose_steps(tx: Transaction, project_id: str, spec: ProjectSpec) -> None:
             steps.enable(tx, project_id, name, enabled=True)
         elif name in before and name not in chosen:
             steps.enable(tx, project_id, name, enabled=False)
+
+
+def _left_behind(tx: Transaction, project_id: str) -> set[StepName]:
+    """Return INDEX where the schema step has left indexes for behind the rows: they are to be made, whoever brings the rows."""
+    if notes.get(tx, project_id, PLAN_NOTE) is None:
+        return set()
+    open_steps = {row.name for row in steps.of_project(tx, project_id) if row.status is not StepStatus.FINISHED}
+    return {StepName.INDEX} & open_steps
 
 
 def _begin_to_follow(tx: Transaction, row: ProjectRow, spec: ProjectSpec) -> None:

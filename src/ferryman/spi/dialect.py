@@ -174,8 +174,14 @@ def shown_sql(sql: str) -> str:
 class Dialect(Protocol):
     """A target's way with schemas. Pure: no I/O."""
 
-    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
-        """Convert a source schema; ``schema.unsupported_type`` names every column that cannot be."""
+    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool | None = False) -> SchemaPlan:
+        """Convert a source schema; ``schema.unsupported_type`` names every column that cannot be.
+
+        Args:
+            schema: All of it.
+            selection: What moves, and its new names.
+            defer_indexes: Whether indexes that are not unique wait for the rows; `None`: as is sooner done here.
+        """
         ...
 
     def target_table(self, table: Table, selection: Selection) -> Table:

@@ -61,7 +61,7 @@ class Wish:
     stop_when: StopWhen = StopWhen.NEVER
     streams: int = 0
     speed: SpeedMode = SpeedMode.NORMAL
-    defer_indexes: bool = False
+    defer_indexes: bool | None = None
     allow_not_empty: bool = False
     skip_prechecks: Sequence[str] = ()
     value_policies: Sequence[ValuePolicy] = ()

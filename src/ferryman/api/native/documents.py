@@ -243,7 +243,7 @@ class NewProject(Model):
     stop_when: Literal["caught-up", "never"] = "never"
     streams: int = Field(default=0, ge=0, le=256)
     speed: Literal["steady", "normal", "fast"] = Field(default="normal", description="What the load may take.")
-    defer_indexes: bool = Field(default=False, description="Make secondary indexes after the load.")
+    defer_indexes: bool | None = Field(default=None, description="Make indexes after the load; null: if sooner.")
     allow_not_empty: bool = False
     skip_prechecks: list[str] = []
     on_value: list[str] = Field(

@@ -48,7 +48,7 @@ class LoadSettings(Model):
     )
     chunk_rows: int = Field(default=_LOAD.chunk_rows, ge=1, le=100_000_000)
     allow_target_not_empty: bool = _LOAD.allow_target_not_empty
-    defer_index_creation: bool = _LOAD.defer_index_creation
+    defer_index_creation: bool | None = _LOAD.defer_index_creation
     rows_per_second: int = Field(default=0, ge=0, le=RATE_LIMIT, description="0: no limit.")
     bytes_per_second: int = Field(default=0, ge=0, le=RATE_LIMIT, description="0: no limit.")
 

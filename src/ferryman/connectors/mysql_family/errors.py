@@ -24,7 +24,7 @@ RETRYABLE = frozenset(
     | {6001, 6002, 6003, 6004, 6005, 6006, 6210, 6211, 6212, 6213, 6220, 6223, 6224, 6225, 6235}
 )
 """The transaction is gone (or the statement was refused) through no fault of its own: again from its beginning."""
-FULL = frozenset({3, 28, 1021, 1037, 1041, 1114, 1206, 1534, 4013, 4019, 4030, 4184, 4264, 4265})
+FULL = frozenset({3, 28, 1021, 1037, 1041, 1114, 1206, 1534, 1878, 4013, 4019, 4030, 4184, 4264, 4265})
 """Disk, table space or memory is used up at the server."""
 PACKET = frozenset({1153, 1162, 1301, 2020, 4389})
 ACCESS_DENIED = frozenset({1045, 1130, 1251, 1275, 1396, 1524, 1698, 1820, 1862, 2059, 2061, 3118, 3159, 4151})

@@ -23,6 +23,7 @@ OCEANBASE = Rules(
     chained_generated=False,
     one_action=True,
     joins_indexes=False,
+    defers_indexes=False,
 )
 """What every OceanBase takes; `MySqlDialect.fitted` adds what the very server knows beyond it."""
 

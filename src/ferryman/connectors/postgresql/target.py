@@ -61,10 +61,15 @@ class PostgreSqlTarget(SqlTarget[Connection]):
 
 
 def _ddl_failed(connection: Connection, error: FerrymanError) -> FerrymanError:
-    """A refused statement is shown as the server refused it: it holds no row."""
+    """A refused statement is shown as the server refused it: it holds no row.
+
+    Whoever makes a relation while another session makes one of that name waits for it, and then finds its name taken in
+    the catalog, as a unique value that is there.
+    """
     cause = error.__cause__
     text = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
     state = error.context.get("sqlstate", "")
     message = f"{connection.where}: {text or error.message} (SQLSTATE {state})"
-    kind = AlreadySoError if state in _ALREADY_SO else FerrymanError
+    taken = isinstance(cause, psycopg.Error) and cause.diag.table_name == "pg_class"
+    kind = AlreadySoError if state in _ALREADY_SO or taken else FerrymanError
     return kind("target.ddl_failed", message, context={"sqlstate": state})

@@ -21,7 +21,7 @@ class RuledDialect:
         self._real = real
         self._rules = rules
 
-    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
+    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool | None = False) -> SchemaPlan:
         """Convert a schema of the source."""
         return self._real.plan(self._plain(schema), selection, defer_indexes=defer_indexes)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.names import TableName
+from ferryman.model.project import ProjectSpec, StepName
 from ferryman.model.schema import Schema
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.model.serial import from_json, to_json
@@ -75,11 +76,16 @@ def _plan(context: TaskContext, dialect: Dialect, schema: Schema) -> SchemaPlan:
     noted = context.note("schema.plan")
     if noted is not None:
         return from_json(SchemaPlan, noted)
-    plan = dialect.plan(schema, context.spec.selection, defer_indexes=context.spec.load.defer_index_creation)
+    plan = dialect.plan(schema, context.spec.selection, defer_indexes=_deferral(context.spec))
     told = policy_conversions(context.spec.value_policies, plan.tables)
     plan = replace(plan, conversions=(*plan.conversions, *told))
     context.set_note("schema.plan", to_json(plan))
     return plan
+
+
+def _deferral(spec: ProjectSpec) -> bool | None:
+    """Say whether indexes wait for the rows; without a load nobody would make them behind it."""
+    return spec.load.defer_index_creation if StepName.LOAD in spec.steps else False
 
 
 def _make(

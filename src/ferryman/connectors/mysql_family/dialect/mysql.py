@@ -65,12 +65,13 @@ class MySqlDialect:
         _refuse([notes], self.rules)
         return converted
 
-    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
+    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool | None = False) -> SchemaPlan:
         """Convert a source schema.
 
         Raises:
             FerrymanError: ``schema.unsupported_type``, ``schema.name_collision``.
         """
+        defer = self.rules.defers_indexes if defer_indexes is None else defer_indexes
         foreign = schema.traits.flavour == FLAVOUR
         schema = adapted_schema(schema, self.rules) if foreign else schema
         known = {table.name for table in schema.tables}
@@ -86,7 +87,7 @@ class MySqlDialect:
         conversions = [*more, *(note for each in notes.values() for note in each.conversions), *_left_out(schema)]
         statements = [
             *databases,
-            *(statement for table in tables for statement in table_statements(self.rules, table, defer_indexes)),
+            *(statement for table in tables for statement in table_statements(self.rules, table, defer)),
             *([] if foreign else self._views(schema, selection)),
         ]
         conversions += _views_left_out(schema) if foreign else []

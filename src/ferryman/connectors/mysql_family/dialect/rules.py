@@ -28,6 +28,7 @@ class Rules:
         one_action: Whether each action of ALTER TABLE goes in a statement of its own.
         joins_indexes: Whether one statement makes several indexes of a table in one pass over its rows; else each has its
             own, and they run beside each other.
+        defers_indexes: Whether making them behind the rows is the sooner way, unless the user has said how.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Rules:
     unique_check_names: bool = True
     one_action: bool = False
     joins_indexes: bool = True
+    defers_indexes: bool = True
 
     def fitted(self, traits: ServerTraits) -> Rules:
         """Return the rules of the very server."""
@@ -53,6 +55,7 @@ class Rules:
             self,
             collations=dict(traits.collations) or self.collations,
             folds_names=traits.lower_case_names != 0,
+            defers_indexes=self.defers_indexes and traits.flavour != "tidb",
         )
         if not mariadb:
             return rules

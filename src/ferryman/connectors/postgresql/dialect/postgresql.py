@@ -57,7 +57,7 @@ class PostgreSqlDialect:
         refuse_unsupported([notes])
         return converted
 
-    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool = False) -> SchemaPlan:
+    def plan(self, schema: Schema, selection: Selection, *, defer_indexes: bool | None = False) -> SchemaPlan:
         """Convert a source schema.
 
         Raises:
@@ -70,7 +70,8 @@ class PostgreSqlDialect:
         ]
         refuse_unsupported(notes)
         _refuse_collisions(schema.tables, tables)
-        made = [statement for table in tables for statement in table_statements(table, defer_indexes)]
+        defer = defer_indexes is None or defer_indexes
+        made = [statement for table in tables for statement in table_statements(table, defer)]
         every = [*_schemas(schema, selection, tables), *type_statements(tables), *made]
         return SchemaPlan(
             tables={source.name: table for source, table in zip(schema.tables, tables, strict=True)},

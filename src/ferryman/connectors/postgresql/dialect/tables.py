@@ -13,7 +13,7 @@ from ferryman.connectors.postgresql.dialect.names import refuse_long_names
 from ferryman.connectors.postgresql.quoting import quote
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
-from ferryman.model.schema import Table
+from ferryman.model.schema import Index, IndexKind, Table
 from ferryman.model.selection import Selection
 from ferryman.spi.dialect import DdlStatement
 
@@ -47,17 +47,17 @@ def convert_table(table: Table, selection: Selection, known: Mapping[TableName, 
 def table_statements(table: Table, defer_indexes: bool = False) -> list[DdlStatement]:
     """Write the statements that make one (converted) table.
 
-    Unique indexes are there during the load: rows that stand in each other's way must be found then (algorithms.md §3).
+    Those that forbid something are there during the load: rows in each other's way must be found then (algorithms.md §3).
     """
     path = str(table.name)
     found = [DdlStatement(kind="table", object=path, sql=statements.joined(statements.create_table(table)))]
     for index in table.indexes:
         if not index.primary:
             sql = statements.create_index(table, index)
-            deferred = defer_indexes and not index.unique
-            name = f"{path}.{index.name}"
+            waits = defer_indexes and not (index.unique or index.definition.startswith("EXCLUDE"))
+            needed, name = waits and _is_plain(index), f"{path}.{index.name}"
             found.append(
-                DdlStatement(kind="index", object=name, sql=sql, after_load=deferred, beside=deferred, needed=deferred)
+                DdlStatement(kind="index", object=name, sql=sql, after_load=waits, beside=waits, needed=needed)
             )
     for check in table.checks:
         sql = statements.add_check(table.name, check)
@@ -66,6 +66,12 @@ def table_statements(table: Table, defer_indexes: bool = False) -> list[DdlState
         sql = statements.add_foreign_key(table.name, key)
         found.append(DdlStatement(kind="foreign_key", object=f"{path}.{key.name}", sql=sql, after_load=True))
     return found
+
+
+def _is_plain(index: Index) -> bool:
+    """Whether any server of this kind can make it: a B-tree of columns."""
+    tree = index.kind is IndexKind.BTREE and (not index.definition or index.definition.startswith("USING btree"))
+    return tree and all(part.column is not None for part in index.parts)
 
 
 def schema_sql(name: str) -> str:
