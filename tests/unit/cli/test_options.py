@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ferryman.api.native.creation import Wish, spec_of
+from ferryman.api.native.creation import Wish, selection_of, spec_of
 from ferryman.cli import flags, options
 from ferryman.foundation.errors import UsageError
 from ferryman.model.names import TableName
-from ferryman.model.project import ApplyOptions, StepName, StopWhen
+from ferryman.model.project import ApplyOptions, Endpoint, StepName, StopWhen
 from ferryman.spi.url import parse_url
 
 SOURCE, TARGET = parse_url("mysql://u:pw@a:3306/shop"), parse_url("oceanbase://root:pw@b:2881")
@@ -116,3 +118,11 @@ def test_what_the_flags_say_is_kept_of_a_log_is_what_is_kept():
 def test_sizes_that_no_log_store_has(text):
     with pytest.raises(UsageError, match="log-kept-bytes"):
         options.log_bytes(text)
+
+
+@pytest.mark.parametrize("name", ["shop", "sho`p", "it's", "s*p"])
+def test_the_database_of_the_sources_url_moves_with_all_its_tables(name):
+    source = Endpoint(scheme="mysql", host="h", username="u", database=name)
+    selection = selection_of(Wish(name="n", source=source, target=replace(source, database="")))
+    assert selection.includes(TableName(name, "t"))
+    assert not selection.includes(TableName("shoop", "t"))

@@ -166,7 +166,7 @@ def selection_of(wish: Wish) -> Selection:
     objects, rename = tuple(wish.objects), dict(wish.rename)
     database, new_name = _named_database(wish.source), _named_database(wish.target)
     if database and not objects:
-        objects = (f"{cited(database)}.*",)
+        objects = (f"{quoted(database)}.*",)
         if new_name and new_name != database:
             rename.setdefault(database, new_name)
     return Selection(
