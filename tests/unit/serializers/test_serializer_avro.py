@@ -14,7 +14,7 @@ import pytest
 from registry_fake import RegistryFake, running
 from serializer_cases import CHANGE, COLUMNS, LOAD, NAME, OTHER, PLAIN, ROW, event, statement
 
-from ferryman.foundation.errors import FerrymanError, UsageError
+from ferryman.foundation.errors import FerrymanError, Retry, UsageError
 from ferryman.model.batch import Batch, Row
 from ferryman.model.changes import Operation
 from ferryman.model.project import Endpoint, PublishOptions, Subjects
@@ -204,6 +204,13 @@ def test_logins_and_other_registries(registry: RegistryFake) -> None:
         serializer(registry, {"registry_user": "me", "registry_password": "falsch"}).check()  # type: ignore[attr-defined]
     assert refused.value.code == "endpoint.access_denied"
     assert "falsch" not in str(refused.value)
+    assert "registry_user" in refused.value.hint
+    with pytest.raises(FerrymanError) as away:
+        serializer(registry, {"registry": "http://127.0.0.1:1"}).rows(sound(Operation.INSERT))
+    assert away.value.code == "endpoint.unreachable"
+    assert "refused" in away.value.message
+    assert "registry=" in away.value.hint
+    assert away.value.retry is Retry.AUTO
     both = f"http://127.0.0.1:1,{registry.url}/"
     login = {"registry": both, "registry_user": "me", "registry_password": "geheim"}
     assert serializer(registry, login).rows(sound(Operation.INSERT))

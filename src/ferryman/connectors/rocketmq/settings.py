@@ -177,8 +177,11 @@ class Connection:
         remark = found.remark.partition("\n")[0][:300]
         reason, said = f"{what}: {remark or f'code {found.code}'}", remark.casefold()
         if found.code == wire.DENIED and _has(said, _REFUSED_LOGIN):
-            text = f"RocketMQ at {self.servers} refused the access key or what it asked for ({what})"
-            return FerrymanError("endpoint.access_denied", text)
+            return FerrymanError(
+                "endpoint.access_denied",
+                f"RocketMQ at {self.servers} refused the access key or what it asked for ({what})",
+                hint="check access key and secret key of the endpoint, and what the brokers' access control lets them do",
+            )
         if found.code == wire.NO_TOPIC:
             return FerrymanError("sink.topic_missing", reason)
         if found.code in {wire.FAILED, wire.ILLEGAL} and _has(said, _TOO_LARGE):

@@ -90,10 +90,9 @@ class RocketMqSink:
         found = self._connection.broker(address).call(wire.MAKE_TOPIC, fields)
         if found.code != wire.OK:
             refused = self._connection.refused(found, f"making the topic {plan.name}")
-            code = (
-                "sink.topic_refused" if refused.code in {"sink.refused", "endpoint.connection_lost"} else refused.code
-            )
-            raise FerrymanError(code, refused.message)
+            if refused.code in {"sink.refused", "endpoint.connection_lost"}:
+                refused = FerrymanError("sink.topic_refused", refused.message)
+            raise refused
 
     def _appears(self, name: str) -> None:
         deadline = time.monotonic() + MADE_SECONDS

@@ -78,7 +78,12 @@ class Registry:
                 failure = f"{url} answers {error.code}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 failure = f"{url}: {getattr(error, 'reason', None) or type(error).__name__}"
-        raise FerrymanError("endpoint.unreachable", f"the schema registry does not answer: {failure}", retry=Retry.AUTO)
+        raise FerrymanError(
+            "endpoint.unreachable",
+            f"the schema registry does not answer: {failure}",
+            hint="check registry= of the target, and that the registry runs: it is asked again by itself",
+            retry=Retry.AUTO,
+        )
 
 
 def _tls(authority: str | None) -> ssl.SSLContext:
@@ -91,7 +96,11 @@ def _tls(authority: str | None) -> ssl.SSLContext:
 def _refused(error: urllib.error.HTTPError, what: str) -> FerrymanError:
     reason = _reason(error)
     if error.code in {http.client.UNAUTHORIZED, http.client.FORBIDDEN}:
-        return FerrymanError("endpoint.access_denied", f"the schema registry refused the login: {what}")
+        return FerrymanError(
+            "endpoint.access_denied",
+            f"the schema registry refused the login: {what}",
+            hint="check registry_user and registry_password of the target, and what they may do",
+        )
     if error.code == _CONFLICT:
         return FerrymanError("registry.incompatible", f"{what} does not go with the one before it: {reason}")
     if error.code == _UNKNOWN:
