@@ -130,7 +130,7 @@ class LoadOptions:
         batch_rows: Most rows written at a time (a multiple of 8 is taken); 0 lets them adapt.
         source_running: From so many statements of others running at the source on it steps back; 0: as the mode says.
         allow_target_not_empty: Load into tables that hold rows (OMS allowDestTableNotEmpty).
-        defer_index_creation: Make secondary indexes after the load; `None`: where that is sooner done.
+        defer_index_creation: Make secondary indexes after the load; `None`: of great tables, where that is sooner done.
         rows_per_second: Most rows a second, over all streams; 0 = no limit (OMS throttleRps).
         bytes_per_second: Most bytes a second, likewise (OMS throttleIOPS).
     """

@@ -171,6 +171,15 @@ def shown_sql(sql: str) -> str:
     return sql.partition(_MARK)[0]
 
 
+DEFERRED_ROWS = 20_000
+"""From so many rows on, sorting an index behind them saves more than a statement of its own costs."""
+
+
+def waits_for_rows(wish: bool | None, table: Table) -> bool:
+    """Say whether a table's indexes wait for its rows: as the user wishes, else when there are many."""
+    return table.row_estimate >= DEFERRED_ROWS if wish is None else wish
+
+
 class Dialect(Protocol):
     """A target's way with schemas. Pure: no I/O."""
 
@@ -180,7 +189,7 @@ class Dialect(Protocol):
         Args:
             schema: All of it.
             selection: What moves, and its new names.
-            defer_indexes: Whether indexes that are not unique wait for the rows; `None`: as is sooner done here.
+            defer_indexes: Whether indexes that are not unique wait for the rows; `None`: of great tables, where that pays.
         """
         ...
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ferryman.connectors.mysql_family.dialect.mysql import MySqlDialect
+from ferryman.connectors.oceanbase.dialect import OceanBaseDialect
+from ferryman.connectors.postgresql.dialect import tables as postgres_tables
 from ferryman.connectors.postgresql.dialect.postgresql import PostgreSqlDialect
 from ferryman.foundation.errors import AlreadySoError, FerrymanError
 from ferryman.model import selection as selection_module
@@ -16,7 +18,7 @@ from ferryman.model.types import ColumnType, Kind
 from ferryman.pipeline.schema import step
 from ferryman.pipeline.schema.making import Maker
 from ferryman.pipeline.schema.report import FAILED, SHOW_SECONDS, SKIPPED, Report
-from ferryman.spi.dialect import DdlStatement
+from ferryman.spi.dialect import DEFERRED_ROWS, DdlStatement
 
 
 class Context:
@@ -173,3 +175,31 @@ def test_thousands_of_names_cost_no_more_than_one(monkeypatch):
     assert chosen.includes_database("d.x")
     assert not chosen.includes_database("d")
     assert len(asked) <= 4
+
+
+@pytest.mark.parametrize("dialect", [MySqlDialect(), PostgreSqlDialect()])
+@pytest.mark.parametrize(
+    ("wish", "rows", "waits"), [(None, DEFERRED_ROWS, True), (None, 5, False), (True, 5, True), (False, 10**9, False)]
+)
+def test_indexes_of_great_tables_wait_unless_the_user_says_otherwise(dialect, wish, rows, waits):
+    great = replace(table("t", ["k_a"]), row_estimate=rows)
+    plan = dialect.plan(Schema(tables=(great,)), Selection(), defer_indexes=wish)
+    assert any(each.kind == "index" and each.after_load for each in plan.statements) == waits
+
+
+def test_an_engine_for_which_it_has_not_been_measured_waits_only_when_told():
+    great = Schema(tables=(replace(table("t", ["k_a"]), row_estimate=10**9),))
+    plans = {wish: OceanBaseDialect().plan(great, Selection(), defer_indexes=wish) for wish in (None, True)}
+    assert {wish: any(each.after_load for each in plan.statements) for wish, plan in plans.items()} == {
+        None: False,
+        True: True,
+    }
+
+
+def test_what_forbids_something_never_waits():
+    exclusion = Index(name="x", parts=(KeyPart(column="a"),), definition="EXCLUDE USING gist (a WITH =)")
+    unique = Index(name="u", parts=(KeyPart(column="b"),), unique=True)
+    keys = replace(table("t", []), indexes=(*table("t", []).indexes, exclusion, unique))
+    assert [each.after_load for each in postgres_tables.table_statements(keys, True) if each.kind == "index"] == [
+        False
+    ] * 2

@@ -24,7 +24,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Database, Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange, waits_for_rows
 
 MYSQL = Rules(name="MySQL", engine="InnoDB")
 
@@ -71,7 +71,7 @@ class MySqlDialect:
         Raises:
             FerrymanError: ``schema.unsupported_type``, ``schema.name_collision``.
         """
-        defer = self.rules.defers_indexes if defer_indexes is None else defer_indexes
+        defer = defer_indexes if self.rules.defers_indexes else bool(defer_indexes)
         foreign = schema.traits.flavour == FLAVOUR
         schema = adapted_schema(schema, self.rules) if foreign else schema
         known = {table.name for table in schema.tables}
@@ -87,7 +87,11 @@ class MySqlDialect:
         conversions = [*more, *(note for each in notes.values() for note in each.conversions), *_left_out(schema)]
         statements = [
             *databases,
-            *(statement for table in tables for statement in table_statements(self.rules, table, defer)),
+            *(
+                statement
+                for table in tables
+                for statement in table_statements(self.rules, table, waits_for_rows(defer, table))
+            ),
             *([] if foreign else self._views(schema, selection)),
         ]
         conversions += _views_left_out(schema) if foreign else []

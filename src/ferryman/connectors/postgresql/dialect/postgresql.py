@@ -23,7 +23,7 @@ from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.schema import Schema, ServerTraits, Table
 from ferryman.model.selection import Selection
-from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange
+from ferryman.spi.dialect import Conversion, DdlEffect, DdlStatement, SchemaPlan, TableChange, waits_for_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class PostgreSqlDialect:
         ]
         refuse_unsupported(notes)
         _refuse_collisions(schema.tables, tables)
-        defer = defer_indexes is None or defer_indexes
-        made = [statement for table in tables for statement in table_statements(table, defer)]
+        deferred = [waits_for_rows(defer_indexes, table) for table in tables]
+        made = [each for table, waits in zip(tables, deferred, strict=True) for each in table_statements(table, waits)]
         every = [*_schemas(schema, selection, tables), *type_statements(tables), *made]
         return SchemaPlan(
             tables={source.name: table for source, table in zip(schema.tables, tables, strict=True)},
