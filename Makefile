@@ -10,7 +10,7 @@ WORKERS ?= 3
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign sink-campaign switchover-campaign model storm fidelity registry-test openapi errors
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign load-campaign sink-campaign switchover-campaign model storm fidelity registry-test openapi errors
 .PHONY: api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
@@ -52,6 +52,9 @@ fuzz: $(STAMP)  ## a million mutated packets and events for the kernel, some wit
 
 kill-campaign: $(STAMP)  ## 300 kills and zombies at random instants, with schema statements (KILLS=300 SEED=n)
 	@FERRYMAN_KILLS=$$(($${KILLS:-300} / 4)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_kills.py
+
+load-campaign: $(STAMP)  ## loads and the making of their indexes under random kills, into each server (KILLS=75 SEED=n)
+	@FERRYMAN_KILLS=$$(($${KILLS:-75} / 3)) FERRYMAN_SEED=$${SEED:-1} $(BIN)/pytest -s tests/fault/test_load_kills.py
 
 model: $(STAMP)  ## apply beside load, crashes and schema statements in memory, so many random runs (RUNS=10000)
 	@FERRYMAN_RUNS=$${RUNS:-10000} $(BIN)/pytest --timeout=0 -p no:randomly tests/property/test_apply_model.py -k whatever_happens

@@ -72,11 +72,13 @@ Ferryman {version}, kernel {kernel}; {servers}; Python {python}; {machine}.
 
 LOADS = (
     """{rows:,} rows of sysbench's table (195 bytes each) and {wide:,} rows of 22 columns, from MariaDB.
-Ours is the load step of `ferryman run`, its process's start included (median, and the range in so many rounds); CPU and memory
-are those of the load task's process.
-"Ready data" is the limit: the same rows made beforehand and sent by plain clients over one, two and four streams, of which
-the best counts: LOAD DATA LOCAL of a file into MariaDB, INSERT statements of about a thousand rows into OceanBase, COPY of a
-file into PostgreSQL. The dump pipe is `mariadb-dump | mariadb`. Alone: `python -m bench.loads`.
+Ours is the load step of `ferryman run` and, where the table has an index, the step that makes it, the start of their
+processes included (median, and the range in so many rounds). CPU and memory are those of the load task's process; the last
+column is the CPU of the target's server in seconds per million rows, for ours from the start of the run to its end.
+"Ready data" is the limit: the same rows made beforehand and sent by plain clients over one, two and four streams, with the
+index there or made behind them, of which the best counts: LOAD DATA LOCAL of a file into MariaDB, INSERT statements of about
+a thousand rows into OceanBase, COPY of a file into PostgreSQL. The dump pipe is `mariadb-dump | mariadb`. Alone:
+`python -m bench.loads`.
 
 """
     + loads.HEAD

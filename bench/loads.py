@@ -1,8 +1,8 @@
 """Loads into each target beside the limit of that target and the dump pipe: ``python -m bench.loads [--rows N] …``.
 
-Per target and table, in one run: our load (the step's own seconds, and what the load task used), the same data made
-beforehand and sent by plain clients over one, two and four streams (the best counts), and `mariadb-dump | mariadb`.
-Medians of so many rounds; the order changes with the round.
+Per target and table, in one run: our load and the making of its indexes (the steps' own seconds, and what the load task used),
+the same data made beforehand and sent by plain clients over one, two and four streams, into the table with its index and
+with it made behind (the best counts), and `mariadb-dump | mariadb`. Medians of so many rounds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import psycopg
 
 from bench import limits
 from bench.paths import execute
-from bench.processes import watched
+from bench.processes import tree_seconds, watched
 from bench.tables import SYSBENCH, WIDE, BenchTable
 from ferryman.embedded import MariaDb, OceanBase, Postgres
 
@@ -38,11 +38,31 @@ FAST = {
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """One load of ours: rows/s of its step, CPU seconds per million rows and MiB at most of the load task."""
+    """One load of ours: rows/s of its steps; CPU seconds per million rows and MiB at most of the load task; the target's."""
 
     rate: float
     cpu: float
     peak: float
+    server: float
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Way:
+    """How ready data goes in: over so many streams, the index there or made behind."""
+
+    streams: int
+    behind: bool
+
+    def __str__(self) -> str:
+        return f"{self.streams}, index behind" if self.behind else f"{self.streams}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One load of ready data: rows/s, and the target's CPU seconds per million rows."""
+
+    rate: float
+    server: float
 
 
 class LoadStage:
@@ -57,17 +77,20 @@ class LoadStage:
         self._round += 1
         name, report = f"{self.target.scheme}{self._round}", self.directory / "report.json"
         url = self.target.url + ("/postgres" if self._is_postgres else "")
+        before = tree_seconds(self.target.pid)
         run = watched([
             *(sys.executable, "-m", "ferryman", "run", "--source", f"{self.source.url}/sb", "--target", url),
             *("--objects", f"sb.{table.name}", "--types", "schema,full", "--name", name),
             *("--data-dir", str(self.directory / name), "--report", str(report)),
         ])  # fmt: skip
-        step = next(step for step in json.loads(report.read_text())["steps"] if step["name"] == "load")
+        server = tree_seconds(self.target.pid) - before
+        steps = {step["name"]: step for step in json.loads(report.read_text())["steps"]}
         rows = self.rows[table.name]
-        if step["rows"] != rows:
-            raise SystemExit(f"{step['rows']} rows came, not {rows}")
+        if steps["load"]["rows"] != rows:
+            raise SystemExit(f"{steps['load']['rows']} rows came, not {rows}")
         load = next(use for name, use in run.uses.items() if "load" in name)
-        return Ours(rows / step["seconds"], load.cpu / rows * 1e6, load.peak / 1024)
+        seconds = steps["load"]["seconds"] + (steps["index"]["seconds"] if table.indexed else 0.0)
+        return Ours(rows / seconds, load.cpu / rows * 1e6, load.peak / 1024, server / rows * 1e6)
 
     @property
     def _is_postgres(self) -> bool:
@@ -89,18 +112,39 @@ class LoadStage:
         else:
             execute(self.target, "DROP DATABASE IF EXISTS sb")
 
-    def limit(self, table: BenchTable, streams: int) -> float:
-        """Return rows/s of the same rows made beforehand."""
+    def limit(self, table: BenchTable, way: Way) -> Ready:
+        """Load the same rows made beforehand."""
         self.empty(table)
+        if way.behind:
+            self._index(table, made=False)
+        before = tree_seconds(self.target.pid)
+        seconds = self._send(table, way.streams)
+        if way.behind:
+            began = time.monotonic()
+            self._index(table, made=True)
+            seconds += time.monotonic() - began
+        rows = self.rows[table.name]
+        return Ready(rows / seconds, (tree_seconds(self.target.pid) - before) / rows * 1e6)
+
+    def _send(self, table: BenchTable, streams: int) -> float:
         if self._is_postgres:
             file = self.directory / f"{table.name}.copy"
-            seconds = limits.copy_in(self.target, "postgres", "sb", table, file, streams)
-        elif self.target.kind == "OceanBase":
-            seconds = limits.send_statements(self.target, self._statements(table), streams)
-        else:
-            file = limits.ready_file(self.source, table, self.directory)
-            seconds = limits.load_data(self.target, table, file, streams)
-        return self.rows[table.name] / seconds
+            return limits.copy_in(self.target, "postgres", "sb", table, file, streams)
+        if self.target.kind == "OceanBase":
+            return limits.send_statements(self.target, self._statements(table), streams)
+        return limits.load_data(self.target, table, limits.ready_file(self.source, table, self.directory), streams)
+
+    def _index(self, table: BenchTable, *, made: bool) -> None:
+        """Make the table's index, or drop it."""
+        name, column = f"sb.{table.name}", table.indexed
+        if not self._is_postgres:
+            execute(
+                self.target, f"ALTER TABLE {name} " + (f"ADD KEY {column} ({column})" if made else f"DROP KEY {column}")
+            )
+            return
+        index = f"{table.name}_{column}_idx"
+        with limits.postgres_session(self.target, "postgres") as session:
+            session.execute(f"CREATE INDEX {index} ON {name} ({column})" if made else f"DROP INDEX sb.{index}")
 
     def _statements(self, table: BenchTable) -> list[bytes]:
         if getattr(self, "_made", None) != table.name:
@@ -157,7 +201,7 @@ class Measured:
     table: str
     target: str
     ours: list[Ours]
-    limits: dict[int, list[float]]
+    limits: dict[Way, list[Ready]]
     pipe: list[float]
 
     @property
@@ -166,14 +210,20 @@ class Measured:
         return statistics.median(one.rate for one in self.ours)
 
     @property
-    def best(self) -> int:
-        """The stream count with which ready data went in fastest."""
-        return max(self.limits, key=lambda streams: statistics.median(self.limits[streams]))
+    def best(self) -> Way:
+        """The way in which ready data went in fastest."""
+        return max(self.limits, key=lambda way: statistics.median(one.rate for one in self.limits[way]))
 
     @property
     def limit(self) -> float:
-        """The median of ready data over `best` streams."""
-        return statistics.median(self.limits[self.best])
+        """The median of ready data in the `best` way."""
+        return statistics.median(one.rate for one in self.limits[self.best])
+
+    @property
+    def servers(self) -> tuple[float, float]:
+        """The target's CPU seconds per million rows: for ours, and for ready data in the `best` way."""
+        ready = statistics.median(one.server for one in self.limits[self.best])
+        return statistics.median(one.server for one in self.ours), ready
 
     def line(self) -> str:
         """Return a row of `HEAD`'s table."""
@@ -184,15 +234,23 @@ class Measured:
         return (
             f"| {self.table} → {self.target} | {self.rate:,.0f} ({spread}) | {self.limit:,.0f} ({self.best}) |"
             f" {self.rate / self.limit:.2f} × | {beside} | {cpu:.2f} | {peak:.0f} |"
+            f" {self.servers[0]:.1f} / {self.servers[1]:.1f} |"
         )
 
 
-HEAD = """| load | Ferryman, rows/s | ready data, rows/s (streams) | ratio | dump pipe, rows/s | ratio | CPU s per M rows | MiB |
-|---|---|---|---|---|---|---|---|"""
+HEAD = (
+    "| load | ours, rows/s | ready data, rows/s (streams) | ratio | dump pipe, rows/s | ratio | CPU s/M | MiB "
+    "| server's CPU s/M, ours / ready |\n|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def ways(table: BenchTable) -> list[Way]:
+    """Return the ways that are tried with ready data."""
+    return [Way(streams, behind) for streams in STREAMS for behind in ((False, True) if table.indexed else (False,))]
 
 
 def measured(stage: LoadStage, table: BenchTable, repeat: int, seconds: float) -> Measured:
-    """Measure one table: the first round tries every number of streams for ready data, the others the best one.
+    """Measure one table: the first round tries every way for ready data, the others the best one.
 
     No round begins after so many seconds.
     """
@@ -204,8 +262,8 @@ def measured(stage: LoadStage, table: BenchTable, repeat: int, seconds: float) -
         stage.gone()
         found.ours.append(stage.ours(table))
         stage.prepare_limit(table)
-        for streams in STREAMS if turn == 0 else (found.best,):
-            found.limits.setdefault(streams, []).append(stage.limit(table, streams))
+        for way in ways(table) if turn == 0 else [found.best]:
+            found.limits.setdefault(way, []).append(stage.limit(table, way))
         if not stage._is_postgres:
             found.pipe.append(stage.pipe(table))
     return found

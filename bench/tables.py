@@ -21,11 +21,12 @@ WIDE_VALUES = """seq, seq % 100, seq % 10000, seq % 1000000, seq, seq * 1000003,
 
 @dataclass(frozen=True, slots=True)
 class BenchTable:
-    """A table of the schema ``sb``: its name, columns, and what fills it from a sequence ``seq``."""
+    """A table of the schema ``sb``: its name, columns, what fills it from a sequence ``seq``, and the column of its index."""
 
     name: str
     columns: str
     values: str
+    indexed: str = ""
 
     def create(self, database: str) -> str:
         """Return the statement that makes it."""
@@ -36,5 +37,5 @@ class BenchTable:
         return f"INSERT INTO {database}.{self.name} SELECT {self.values} FROM seq_{first}_to_{last}"
 
 
-SYSBENCH = BenchTable("sbtest", SYSBENCH_COLUMNS, SYSBENCH_VALUES)
+SYSBENCH = BenchTable("sbtest", SYSBENCH_COLUMNS, SYSBENCH_VALUES, "k")
 WIDE = BenchTable("wide", WIDE_COLUMNS, WIDE_VALUES)

@@ -86,11 +86,24 @@ class Pair:
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
-    def require_done(self) -> None:
-        """Wait for the run, which must end well and equal."""
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the run at most so long; returns whether it has ended."""
+        assert self.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.has_ended
+
+    def has_done(self) -> bool:
+        """Wait for the run: whether it was at its end, and not killed, or without a server as its precheck began."""
         assert self.process is not None
         code = self.process.wait(PATIENCE)
-        assert code == 0, self.output.read_text()[-4000:]
+        said = self.output.read_text()[-4000:]
+        assert code in (0, -signal.SIGKILL) or (code == 3 and "endpoint.unreachable" in said), said
+        return code == 0
+
+    def require_done(self) -> None:
+        """Wait for the run, which must end well and equal."""
+        assert self.has_done(), self.output.read_text()[-4000:]
 
     def equal_rows(self) -> dict[str, int]:
         """Return the rows of each table as verification has counted them."""
@@ -173,26 +186,23 @@ def test_a_load_that_is_killed_again_and_again_ends_equal(pair: Pair) -> None:
     rows = dict.fromkeys(ROWS_OF, ROWS)
     fill(pair, rows)
     left, killed, fresh = KILLS, [], False
-    while True:
+    while left or fresh or not killed:
         pair.begin("schema,full,verify", *(["--fresh"] if fresh else []))
         fresh = False
-        while left and not pair.has_ended:
-            time.sleep(dice.uniform(0.3, 4.0))  # the instant is the point, not a wait for anything
-            if pair.has_ended:
-                break
-            victim = dice.choice(["task", "task", "source", "target"])
-            pair.kill(victim)
-            killed.append(victim)
+        while left and not pair.ends_within(
+            dice.uniform(0.3, 4.0)
+        ):  # the instant is the point, not a wait for anything
+            killed.append(dice.choice(["task", "task", "source", "target"]))
+            pair.kill(killed[-1])
             left -= 1
-        if not pair.has_ended or (pair.process is not None and pair.process.returncode == 0):
-            pair.require_done()
+        if pair.has_done():
             assert pair.equal_rows() == rows
-            if not left:
-                break
-            pair.clear()
-            fresh = True
-        elif pair.process is not None and pair.process.returncode > 0:
-            raise AssertionError(pair.output.read_text()[-4000:])
+            if left:
+                pair.clear()
+                fresh = True
+    while not pair.has_done():
+        pair.begin()
+    assert pair.equal_rows() == rows
     print(f"killed: {killed}")
 
 
