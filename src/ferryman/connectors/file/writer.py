@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ferryman.connectors.file.journal import Journal, sync_directory
+from ferryman.connectors.file.journal import Journal, read_state, sync_directory
 from ferryman.connectors.file.layout import folder_of
 from ferryman.foundation.errors import FerrymanError
 from ferryman.spi.sink import Messages
 
 ROLL_BYTES = 256 << 20
 """A new file is begun once the last one has reached this size."""
+_PREFIXES = ("full-", "incremental-")
 MOST_OPEN = 200
 """Files kept open between commits."""
 
@@ -29,6 +30,7 @@ class FileWriter:
         self._prefix = prefix
         self._roll_bytes = ROLL_BYTES
         self._journal = Journal(journal, epoch)
+        self._journals = journal.parent
         self._open: dict[str, io.BufferedWriter[io.FileIO]] = {}
         self._numbers: dict[str, int] = {}
         self._touched: set[str] = set()
@@ -108,9 +110,9 @@ class FileWriter:
         return file
 
     def _claim(self, topic: str) -> None:
-        """Write down that the file is ours, before anything is in it; a stranger's is refused."""
-        path = self._published(topic, 1)
-        if path.exists() and path.stat().st_size:
+        """Write down that the folder's files are ours, before anything is in them; beside a stranger's none is written."""
+        path = self._stranger(topic)
+        if path is not None:
             raise FerrymanError(
                 "load.target_not_empty",
                 f"{path} holds messages of another project",
@@ -118,12 +120,33 @@ class FileWriter:
             )
         self._journal.append({"files": {topic: (1, 0)}})
 
+    def _stranger(self, topic: str) -> Path | None:
+        """Return a file of somebody else, of any format.
+
+        First the files are looked at, then who has claimed the topic: another lane of ours claims before it writes.
+        """
+        own = self._published(topic, 1)
+        names = (path for path in sorted(own.parent.glob("*")) if path.name.startswith(_PREFIXES))
+        held = [path for path in names if path.suffix != ".writing" and _size_of(path)]
+        if own in held:
+            return own
+        claimed = held and any(topic in read_state(path).files for path in self._journals.glob("*.journal"))
+        return held[0] if held and not claimed else None
+
     def _published(self, topic: str, number: int) -> Path:
         """Return the file that readers see."""
         return self._path(topic, number)
 
     def _path(self, topic: str, number: int) -> Path:
         return folder_of(self._directory, topic) / f"{self._prefix}-{number:06d}.jsonl"
+
+
+def _size_of(path: Path) -> int:
+    """Return a file's bytes; those of one that a reader has just taken away are none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager
