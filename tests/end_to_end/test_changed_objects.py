@@ -203,7 +203,7 @@ def move(service: Service, source: Server, target: Server, names: dict[str, str]
     service.command("create", "--name", "p", *ends, "--objects", f"{db}.shop", "--objects", f"{db}.gone", "--start")
     until(lambda: service.step("p", "apply")["status"] == "MONITORING", "the project to follow")
     service.command("add", "p", f"{db}.orders", f"{db}.bag")
-    joined(service, "p", chance, kills=4)
+    joined(service, "p", chance, kills=3)
     rows(source, f"ALTER TABLE {db}.orders ADD COLUMN note VARCHAR(10) DEFAULT 'new'")
     databases = [{"name": names["other"], "tables": None}]
     record = service.oms(

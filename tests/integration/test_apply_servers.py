@@ -309,7 +309,7 @@ def test_begins_again_after_sessions_are_cut(lab):
                 failures.append(error)
 
     threads = []
-    for epoch in range(1, 7):
+    for epoch in range(1, 5):
         context = lab.context(StepName.APPLY, epoch)
         threads.append(threading.Thread(target=follow, args=(context,), daemon=True))
         threads[-1].start()  # the holder before goes on until it finds that it has lost its lease

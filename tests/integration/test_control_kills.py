@@ -18,7 +18,7 @@ from ferryman.model.project import ProjectStatus, StepName, StepStatus
 
 SERVICE = Path(__file__).with_name("control_service_process.py")
 FAKE_TASK = Path(__file__).parents[1] / "unit" / "control" / "fake_task.py"
-KILLS = 25
+KILLS = int(os.environ.get("FERRYMAN_KILLS", "12"))
 COUNTED = ("precheck", "schema", "load", "index", "verify")
 
 

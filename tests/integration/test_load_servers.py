@@ -134,7 +134,7 @@ def test_killed_again_and_again_it_ends_equal(mariadb: MariaDb, oceanbase: Ocean
     forks = multiprocessing.get_context("fork")
     with multiprocessing.Manager() as manager:
         notes = manager.dict(project.notes)
-        for _ in range(6):
+        for _ in range(4):
             project.epoch += 1
             child = forks.Process(target=_load_in_child, args=(project, notes))
             child.start()

@@ -17,7 +17,7 @@ from ferryman.foundation.errors import AlreadySoError, FerrymanError, LeaseLostE
 from ferryman.model.changes import SchemaStatement
 from ferryman.spi.dialect import DdlEffect
 
-RUNS = int(os.environ.get("FERRYMAN_RUNS", "400"))
+RUNS = int(os.environ.get("FERRYMAN_RUNS", "200"))
 
 
 @settings(max_examples=RUNS, deadline=None)
