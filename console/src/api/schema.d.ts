@@ -2604,7 +2604,7 @@ export interface components {
             };
             /**
              * Defer Indexes
-             * @description Make indexes that are not unique after the load; null: where that is sooner done.
+             * @description Make indexes after the load; null: if sooner.
              */
             defer_indexes?: boolean | null;
             /**

@@ -137,7 +137,7 @@ export const en = {
   'projects.clear': 'Clear filters',
   'projects.selected': '{count} selected',
   'projects.select': 'Select {name}',
-  'projects.total': '{count} projects',
+  'projects.total': 'Projects: {count}',
   'projects.sort': 'Sort by',
   'projects.sort.created': 'Newest first',
   'projects.sort.changed': 'Last changed',

@@ -51,10 +51,18 @@ export interface TableLine {
 
 const WEIGHT: Record<string, number> = { failed: 3, running: 2, waiting: 1, done: 0 };
 
+const OF_ROWS = new Set(['load', 'verify']);
+
+/** Keys, views and databases are made beside tables: where rows move, only what holds rows is shown, and what failed. */
+function withRows(tables: readonly TableOfStep[]): readonly TableOfStep[] {
+  const names = new Set(tables.filter((each) => OF_ROWS.has(each.step)).map((each) => each.table));
+  return names.size === 0 ? tables : tables.filter((each) => names.has(each.table) || each.state === 'failed');
+}
+
 /** One line a table: how far its load is, and what verification found. */
 export function linesOfTables(tables: readonly TableOfStep[]): TableLine[] {
   const lines = new Map<string, TableLine>();
-  for (const each of tables) {
+  for (const each of withRows(tables)) {
     const before = lines.get(each.table);
     const line = before ?? { table: each.table, state: 'done', rows: 0, total: 0, bytes: 0, mismatches: null, message: '' };
     lines.set(each.table, line);

@@ -220,6 +220,17 @@ describe('figures', () => {
   });
 });
 
+describe('tables', () => {
+  const seen = (step: string, table: string, state = 'done') => ({ step, table, state, rows: 0, rows_total: 0, bytes: 0, mismatches: null, message: '' }) as unknown as TableOfStep;
+  const names = (...tables: TableOfStep[]) => linesOfTables(tables).map((line) => line.table);
+  it('are what holds rows, and what could not be made', () => {
+    const made = [seen('schema', 'a.t'), seen('schema', 'view a.v'), seen('index', 'foreign_key a.t.f')];
+    expect(names(...made)).toEqual(['a.t', 'view a.v', 'foreign_key a.t.f']);
+    expect(names(...made, seen('load', 'a.t'))).toEqual(['a.t']);
+    expect(names(seen('schema', 'view a.v', 'failed'), seen('load', 'a.t'))).toEqual(['view a.v', 'a.t']);
+  });
+});
+
 describe('the audit log', () => {
   it('says calls in words, and knows the project they were about', () => {
     expect(actOf('POST /api/v1/projects/np_1a/start')).toBe('start');

@@ -38,6 +38,13 @@ test('what may be added behind a name is read by itself, and may be missing', ()
   expect(small('no table shop.t; is shop.T meant?')).toBe('没有表 shop.t；是否指 shop.T？');
 });
 
+test('several items of a precheck that failed are each read', () => {
+  const said = 'source RDB_CONNECT: cannot connect to mysql://u@h:1/: no (error 1)';
+  expect(interpreterOf(catalogueZh)(`2 items failed: ${said}; ${said.replace('source', 'target')}`)).toBe(
+    '2 项未通过：源端 RDB_CONNECT：无法连接 mysql://u@h:1/：no (error 1)；目标端 RDB_CONNECT：无法连接 mysql://u@h:1/：no (error 1)',
+  );
+});
+
 test('every template of the catalogue is found again when its places are filled', () => {
   const read = interpreterOf(catalogueZh);
   const lost = Object.keys(catalogueZh.sentences).filter((template) => {

@@ -67,9 +67,10 @@ export function interpreterOf({ sentences, words }: Catalogue): Interpreter {
       const read_ = parts.map((part) => read(part, depth + 1));
       return read_.some((part) => part !== null) ? read_.map((part, at) => part ?? parts[at]).join('；') : null;
     }
-    const [, name, rest] = /^(\S+): (.+)$/s.exec(text) ?? [];
+    const [, side = '', name, rest] = /^(source |target |both )?(\S+): (.+)$/s.exec(text) ?? [];
     const said = rest && depth < DEPTH ? read(rest, depth + 1) : null;
-    return said === null ? null : `${name}：${said}`;
+    const where = side && `${words[side.trim()] ?? side.trim()} `;
+    return said === null ? null : `${where}${name}：${said}`;
   };
 
   return (text) => {

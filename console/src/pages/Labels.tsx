@@ -44,7 +44,7 @@ export function Labels() {
                   {label.name}
                 </th>
                 {may && (
-                  <td className="figure">
+                  <td className="number">
                     <Space>
                       <Button size="small" aria-label={t('labels.renameOf', { name: label.name })} onClick={() => setAsked({ what: 'name', label })}>
                         {t('labels.rename')}

@@ -107,8 +107,8 @@ function Tables({ tables }: { tables: Found['estimate']['tables'] }) {
         head={
           <>
             <th>{t('assess.table')}</th>
-            <th className="figure">{t('assess.rows')}</th>
-            <th className="figure">{t('assess.bytes')}</th>
+            <th className="number">{t('assess.rows')}</th>
+            <th className="number">{t('assess.bytes')}</th>
           </>
         }
         columns={3}
@@ -122,8 +122,8 @@ function Tables({ tables }: { tables: Found['estimate']['tables'] }) {
               <th scope="row" className="wrap">
                 {each.table}
               </th>
-              <td className="figure">{count(each.rows, language)}</td>
-              <td className="figure">{bytes(each.bytes)}</td>
+              <td className="number">{count(each.rows, language)}</td>
+              <td className="number">{bytes(each.bytes)}</td>
             </tr>
           );
         }}
