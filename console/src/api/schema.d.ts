@@ -1637,6 +1637,12 @@ export interface components {
              */
             rows_per_second: number;
             /**
+             * Start Position
+             * @description Begin at this place in the source's log, without a load: FILE:OFFSET, or GTIDs.
+             * @default
+             */
+            start_position: string;
+            /**
              * Start Timestamp
              * @description Begin at this Unix second, without a load.
              * @default 0
@@ -2673,6 +2679,12 @@ export interface components {
              * @enum {string}
              */
             speed: "steady" | "normal" | "fast";
+            /**
+             * Start At
+             * @description A Unix second, FILE:OFFSET, or GTIDs.
+             * @default
+             */
+            start_at: string;
             /**
              * Stop When
              * @default never
@@ -4017,6 +4029,7 @@ export interface components {
              *       "log_kept_bytes": 53687091200,
              *       "log_kept_hours": 168,
              *       "rows_per_second": 0,
+             *       "start_position": "",
              *       "start_timestamp": 0,
              *       "statistics": true,
              *       "window_changes": 5000

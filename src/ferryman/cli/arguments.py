@@ -42,6 +42,7 @@ class Given:
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: str = LOG_KEPT_BYTES
     atomic: bool = False
+    start_at: str = ""
     two_way: bool = False
 
     def wish(self, report: Path | None = None) -> Wish:
@@ -85,5 +86,6 @@ class Given:
             log_kept_hours=self.log_kept_hours,
             log_kept_bytes=options.log_bytes(self.log_kept_bytes),
             atomic=self.atomic,
+            start_at=self.start_at,
             two_way=self.two_way,
         )

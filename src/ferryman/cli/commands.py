@@ -35,6 +35,7 @@ from ferryman.cli.flags import (
     Source,
     SourcePassword,
     Speed,
+    StartAt,
     Streams,
     Target,
     TargetPassword,
@@ -114,6 +115,7 @@ def run(
     log_kept_hours: LogHours = LOG_KEPT_HOURS,
     log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
     atomic: Atomic = False,
+    start_at: StartAt = "",
     two_way: TwoWay = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report to this file, also on failure.")
@@ -154,6 +156,7 @@ def run(
         log_kept_hours=log_kept_hours,
         log_kept_bytes=log_kept_bytes,
         atomic=atomic,
+        start_at=start_at,
         two_way=two_way,
         password_variables=(source_password_env, target_password_env),
     )
@@ -177,6 +180,7 @@ def check(
     allow_not_empty: NotEmpty = False,
     skip_precheck: Skip = None,
     on_value: OnValue = None,
+    start_at: StartAt = "",
     json: Json = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page to this file, too.")
@@ -203,6 +207,7 @@ def check(
         allow_not_empty=allow_not_empty,
         skip_prechecks=skip_precheck,
         on_value=on_value,
+        start_at=start_at,
         password_variables=(source_password_env, target_password_env),
     )
     return check_endpoints(given.wish(), json=json, html=html)

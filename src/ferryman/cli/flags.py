@@ -101,6 +101,14 @@ LogBytes = Annotated[
     ),
 ]
 Atomic = Annotated[bool, typer.Option("--atomic", help="Readers see each source transaction whole, or not at all.")]
+StartAt = Annotated[
+    str,
+    typer.Option(
+        "--start-at",
+        metavar="PLACE",
+        help="Without a load: begin at this Unix second, or place in the source's log (FILE:OFFSET, GTIDs).",
+    ),
+]
 TwoWay = Annotated[
     bool,
     typer.Option("--two-way", help="Another project moves changes the other way: send back none that came from there."),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS, DeferIndexes, LogBytes, LogHours
+from ferryman.cli.flags import LOG_KEPT_BYTES, LOG_KEPT_HOURS, DeferIndexes, LogBytes, LogHours, StartAt
 
 projects = typer.Typer(
     no_args_is_help=True,
@@ -83,6 +83,7 @@ def create(
     log_kept_hours: LogHours = LOG_KEPT_HOURS,
     log_kept_bytes: LogBytes = LOG_KEPT_BYTES,
     atomic: Annotated[bool, typer.Option("--atomic", help="Readers see source transactions whole.")] = False,
+    start_at: StartAt = "",
     two_way: Annotated[bool, typer.Option("--two-way", help="Another project moves changes the other way.")] = False,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     json: Json = False,
@@ -117,6 +118,7 @@ def create(
         "log_kept_hours": log_kept_hours,
         "log_kept_bytes": options.log_bytes(log_kept_bytes),
         "atomic": atomic,
+        "start_at": start_at,
         "two_way": two_way,
     }
     client = client_for(url, user, password)

@@ -128,6 +128,7 @@ class ApplySettings(TypedDict):
     log_kept_bytes: NotRequired[int]
     log_kept_hours: NotRequired[int]
     rows_per_second: NotRequired[int]
+    start_position: NotRequired[str]
     start_timestamp: NotRequired[int]
     statistics: NotRequired[bool]
     window_changes: NotRequired[int]
@@ -586,6 +587,7 @@ class NewProject(TypedDict):
     skip_prechecks: NotRequired[list[str]]
     source: str
     speed: NotRequired[Literal["steady", "normal", "fast"]]
+    start_at: NotRequired[str]
     stop_when: NotRequired[Literal["caught-up", "never"]]
     streams: NotRequired[int]
     target: str

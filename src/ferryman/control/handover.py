@@ -78,7 +78,7 @@ def guest_spec(parent: ProjectSpec, change: ObjectChange, added: Selection) -> P
         name=f"{parent.name[:40]}-{change.id}",
         selection=added,
         stop_when=StopWhen.NEVER,
-        apply=replace(parent.apply, start_timestamp=0),
+        apply=replace(parent.apply, start_timestamp=0, start_position=""),
         labels=(),
         api_document={},
     )

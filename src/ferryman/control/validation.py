@@ -7,7 +7,7 @@ from ferryman.foundation.errors import UsageError
 from ferryman.model.project import Endpoint, ProjectSpec, ProjectType, StepName
 from ferryman.pipeline.switchover.reversal import check_reversible
 from ferryman.spi.connector import connector_for, is_sink
-from ferryman.spi.ends import not_two_way
+from ferryman.spi.ends import naming, not_two_way, source_of
 
 NAME_LENGTH = 64
 ENDPOINT_NAME_LENGTH = 128
@@ -26,6 +26,8 @@ def check_spec(spec: ProjectSpec) -> None:
         check_reversible(spec)
     if spec.two_way:
         _check_two_way(spec)
+    if spec.apply.start_position:
+        _check_start(spec)
     if is_sink(spec.target):
         _check_publishing(spec)
 
@@ -45,6 +47,19 @@ def _check_two_way(spec: ProjectSpec) -> None:
             )
     if connector_for(spec.source).holds_schemas != connector_for(spec.target).holds_schemas:
         raise not_two_way(f"from {spec.target.scheme} to {spec.source.scheme} there is no way for every type of value")
+
+
+def _check_start(spec: ProjectSpec) -> None:
+    """Refuse a place to begin at where it means nothing; ``project.invalid``, ``position.invalid``."""
+    if StepName.LOAD in spec.steps or StepName.APPLY not in spec.steps:
+        raise UsageError("project.invalid", "only a project of changes without a load begins at a place of its own")
+    if spec.apply.start_timestamp:
+        raise UsageError("project.invalid", "begin at a second, or at a place (start_position): not at both")
+    source = source_of(spec)
+    try:
+        naming(source, spec.source)
+    finally:
+        source.close()
 
 
 def _check_publishing(spec: ProjectSpec) -> None:

@@ -180,6 +180,10 @@ _OTHERS: dict[str, Code] = {
     ),
     "oidc.refused": Code(3, "manual", "GHANA-OPERAT000101", "log in again; the admin finds more in the provider's log"),
     "oidc.settings": Code(2, "never", "PARAM_ERROR", "docs/security.md lists the FERRYMAN_OIDC_ settings"),
+    "position.invalid": Code(
+        2, "never", "PARAM_ERROR", "write FILE:OFFSET (mysql-bin.000007:4), a MySQL GTID set, or MariaDB's 0-1-5,1-1-7"
+    ),
+    "position.not_found": Code(1, "manual", "CM-RESOIE000202", "give a place that the server's log has"),
     "position.other_log": Code(
         1,
         "manual",
@@ -309,6 +313,12 @@ _OTHERS: dict[str, Code] = {
         "manual",
         "CM-SCHEOR000002",
         "GRANT SELECT ON oceanbase.* so that schema statements can be followed, and start the project anew with --fresh",
+    ),
+    "source.server_id_taken": Code(
+        1,
+        "auto",
+        "CM-RESOIE000202",
+        "another id is taken at once; if it comes again and again, ask SHOW SLAVE HOSTS who else reads the log",
     ),
     "source.slot_busy": Code(
         3, "manual", "GHANA-PCHKNP000010", "end the long transactions at the source (pg_stat_activity), then resume"

@@ -163,6 +163,8 @@ class ConflictPolicy(enum.Enum):
 
 
 LOG_KEPT_HOURS, LOG_KEPT_BYTES = 168, 50 << 30
+START_LENGTH = 64 << 10
+"""Most characters of a place's name: the GTID set of a server with a long history is long."""
 LEAST_LOG_BYTES = 64 << 20
 """About one segment: less cannot be promised."""
 
@@ -176,6 +178,7 @@ class ApplyOptions:
         window_changes: Most changes in a window when behind.
         atomic: Readers at the target see each source transaction as a whole or not at all; over one connection.
         start_timestamp: Begin at this Unix second, for projects without a load; 0 = now.
+        start_position: Begin at the place of this name (``file:offset``, GTIDs), likewise; empty = now.
         log_kept_hours: How long the log store keeps what every reader has passed.
         log_kept_bytes: Above this size the log store lets what every reader has passed go, however young.
         caught_up_seconds: A latency at or under this turns the step to MONITORING.
@@ -189,6 +192,7 @@ class ApplyOptions:
     window_changes: int = 5000
     atomic: bool = False
     start_timestamp: int = 0
+    start_position: str = ""
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: int = LOG_KEPT_BYTES
     caught_up_seconds: float = 15.0

@@ -38,7 +38,11 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column."""
+    """One column.
+
+    Attributes:
+        number: What the server knows the column by through all renames, and gives to no other one; 0 where that is not known.
+    """
 
     name: str
     type: ColumnType
@@ -49,6 +53,7 @@ class Column:
     generated: Generated | None = None
     invisible: bool = False
     comment: str = ""
+    number: int = field(default=0, compare=False)
 
 
 class IndexKind(enum.Enum):
@@ -140,6 +145,8 @@ class Table:
         partitions: The text after ``PARTITION BY`` in the source's dialect, or `None`.
         row_estimate: The server's guess of the number of rows.
         byte_estimate: The server's guess of the data's size in bytes.
+        origin: What the server knows the table by whatever it is called, and the greatest `Column.number` it has given yet;
+            `None` where that is not known.
     """
 
     name: TableName
@@ -155,6 +162,7 @@ class Table:
     auto_increment: int | None = None
     row_estimate: int = 0
     byte_estimate: int = 0
+    origin: tuple[int, int] | None = field(default=None, compare=False)
 
     def column(self, name: str) -> Column:
         """Return the column of that name, else one whose name differs in case alone; `KeyError` if there is none.

@@ -77,7 +77,9 @@ def _take_start(context: TaskContext, source: Source) -> bool:
         return True
     follows = StepName.CAPTURE in spec.steps or StepName.APPLY in spec.steps
     try:
-        if follows and spec.apply.start_timestamp and StepName.LOAD not in spec.steps:
+        if follows and spec.apply.start_position:
+            position = ends.naming(source, spec.source).position_named(spec.apply.start_position)
+        elif follows and spec.apply.start_timestamp and StepName.LOAD not in spec.steps:
             position = _position_at(context, source)
         elif follows:
             position = source.keep_log(context.project_id, spec.selection)

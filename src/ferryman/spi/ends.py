@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ferryman.foundation.errors import UsageError
-from ferryman.model.project import ProjectSpec
+from ferryman.model.project import Endpoint, ProjectSpec
 from ferryman.spi.connector import connector_for
-from ferryman.spi.source import Source
+from ferryman.spi.source import NamingSource, Source
 from ferryman.spi.target import Target
 
 
@@ -39,6 +39,17 @@ def target_of(spec: ProjectSpec) -> Target:
     if connector.two_way is None:
         raise not_two_way(f"what is written to {spec.target.scheme} cannot be told from what others write there")
     return connector.two_way.target(spec.target)
+
+
+def naming(source: Source, endpoint: Endpoint) -> NamingSource:
+    """Return a source that knows places in its log by name; ``position.invalid`` for another."""
+    if not isinstance(source, NamingSource):
+        raise UsageError(
+            "position.invalid",
+            f"places in the log of {endpoint.scheme} have no names to begin at",
+            hint="begin now, or at a Unix second",
+        )
+    return source
 
 
 def not_two_way(reason: str) -> UsageError:

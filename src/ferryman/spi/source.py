@@ -273,6 +273,23 @@ class WatchedSource(Protocol):
 
 
 @runtime_checkable
+class NamingSource(Protocol):
+    """What a source offers besides when people know places in its log by names."""
+
+    def check_name(self, text: str) -> None:
+        """Ask the server whether its log may have the place, without reading the log; errors as below."""
+        ...
+
+    def position_named(self, text: str) -> Position:
+        """Return the place of that name.
+
+        Raises:
+            FerrymanError: ``position.invalid``, ``position.purged``, ``position.other_log``, ``position.not_found``.
+        """
+        ...
+
+
+@runtime_checkable
 class MovingSource(Protocol):
     """What a source offers besides when its log may go on in the files of another server (a failover)."""
 

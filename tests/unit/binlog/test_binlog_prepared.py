@@ -5,7 +5,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_binlog_decoder import decoder, rows, table_map
+from test_binlog_decoder import compressed, decoder, rows, table_map
 from test_binlog_events import payload, query_body
 
 from ferryman.connectors.mysql_family.log import events
@@ -17,6 +17,7 @@ from ferryman.model.changes import Begin, ChangeBatch, Commit
 from ferryman.spi.source import LogRecord
 
 START = binlog_position("b.1", 4)
+HOSTILE = (events.QUERY, events.XA_PREPARE, events.MARIADB_GTID, events.TRANSACTION_PAYLOAD)
 HEAD = payload(events.ANONYMOUS_GTID, bytes(42))
 
 
@@ -84,6 +85,34 @@ def drain(log):
         pass
 
 
+@pytest.mark.parametrize("kind", [0, events.PAYLOAD_UNCOMPRESSED])
+def test_compressed_transactions_are_told_where_they_are_committed(kind):
+    def packed(head, *inside):
+        return [head, compressed(*inside, kind=kind)]
+
+    commit = over(b"b")
+    kept = stored(
+        *packed(*xa(b"a", *insert(1), *insert(2))),
+        *packed(*xa(b"b", *insert(3))),
+        *packed(*plain(4)),
+        *packed(*commit),
+        *packed(*xa(b"c", *insert(5), one_phase=True)),
+        *packed(*xa(b"d", *insert(6))),
+        *packed(*over(b"d", "ROLLBACK")),
+        *over(b"a"),
+        *packed(*plain(7)),
+    )
+    assert read(kept) == [[4], [3], [5], [1, 2], [7]]
+
+
+def test_a_compressed_transaction_that_begins_as_xa_and_ends_otherwise_is_damage():
+    _, start, *inside = xa(b"a", *insert(1))[:-2]
+    log = CommitOrder(Stored(stored(HEAD, compressed(start, *inside)), START), START, None)
+    with pytest.raises(FerrymanError) as caught:
+        drain(log)
+    assert caught.value.code == "log.corrupt"
+
+
 def test_two_phases_one_phase_and_a_rollback():
     kept = stored(
         *xa(b"a", *insert(1), *insert(2)),
@@ -119,9 +148,7 @@ def test_a_log_that_has_lost_what_was_prepared_stops():
         drain(log)
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from([events.QUERY, events.XA_PREPARE, events.MARIADB_GTID]), st.binary(max_size=60)))
-)
+@given(st.lists(st.tuples(st.sampled_from(HOSTILE), st.binary(max_size=60))))
 def test_hostile_events_are_refused_or_passed(found):
     kept = [
         LogRecord(payload=payload(kind, b"XA " + body), position=binlog_position("b.1", 5 + number), boundary=False)

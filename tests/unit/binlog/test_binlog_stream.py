@@ -290,7 +290,8 @@ def test_sets_of_transactions():
         (1236, "Client requested master to start replication from impossible position", "position.other_log"),
         (1236, "bogus data in log event", "log.corrupt"),
         (1236, "log event entry exceeded max_allowed_packet", "log.corrupt"),
-        (1236, "A slave with the same server_uuid/server_id as this slave has connected", "endpoint.connection_lost"),
+        (1236, "A slave with the same server_uuid/server_id as this slave has connected", "source.server_id_taken"),
+        (4052, "A slave with the same server_uuid/server_id is already connected; the", "source.server_id_taken"),
         (1053, "Server shutdown in progress", "endpoint.connection_lost"),
         (1227, "Access denied; you need REPLICATION SLAVE", "source.privilege"),
     ],
@@ -303,10 +304,12 @@ def test_refusals(errno, text, code):
     assert text in caught.value.message or code != "position.purged"
 
 
-def test_an_end_of_the_stream_is_a_lost_connection():
+@pytest.mark.parametrize(("taken", "code"), [(False, "endpoint.connection_lost"), (True, "source.server_id_taken")])
+def test_an_end_of_the_stream_is_a_lost_connection_or_another_replica_of_our_id(taken, code, monkeypatch):
+    monkeypatch.setattr(binlog, "has_replica", lambda *_: taken)
     with served(raw=packets(b"\xfe\0\0\2\0")) as records, pytest.raises(FerrymanError) as caught:
         next(records)
-    assert caught.value.code == "endpoint.connection_lost"
+    assert caught.value.code == code
 
 
 def test_packets_cut_anywhere_and_larger_than_16_megabytes():

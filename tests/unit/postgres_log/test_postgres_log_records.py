@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ferryman.connectors.postgresql.catalog.typemap import column_type
 from ferryman.connectors.postgresql.log.changes import PgOutputDecoder
+from ferryman.connectors.postgresql.log.numbers import NumberedColumn
 from ferryman.connectors.postgresql.log.records import Framer
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.changes import UNKNOWN_VALUE, ChangeBatch, SchemaStatement
@@ -45,6 +46,9 @@ class NoServer:
 
     def added_column(self, table: Table, name: str) -> None:
         return None
+
+    def numbered(self, oid: int) -> list[NumberedColumn]:
+        return []
 
     def rows_by_key(self, table, columns, keys):
         return {key: self.rows[key] for key in keys if key in self.rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ferryman.foundation.errors import UsageError, cited
 from ferryman.model.misfits import Misfit
@@ -38,6 +39,8 @@ STEPS_OF_TYPE: dict[str, tuple[StepName, ...]] = {
 }
 """Steps by the word people use."""
 
+LONGEST_SECOND = 12
+"""Digits of a Unix second."""
 USUAL_TYPES = ("schema", "full", "incremental", "verify")
 """What a project does when nothing is said."""
 
@@ -72,6 +75,7 @@ class Wish:
     log_kept_hours: int = LOG_KEPT_HOURS
     log_kept_bytes: int = LOG_KEPT_BYTES
     atomic: bool = False
+    start_at: str = ""
     two_way: bool = False
 
 
@@ -126,6 +130,7 @@ def spec_of(wish: Wish) -> ProjectSpec:
             conflicts=wish.conflicts,
             conflicts_of=dict(wish.conflicts_of),
             atomic=wish.atomic,
+            **start_of(wish),
             log_kept_hours=wish.log_kept_hours,
             log_kept_bytes=wish.log_kept_bytes,
         ),
@@ -137,6 +142,28 @@ def spec_of(wish: Wish) -> ProjectSpec:
         two_way=wish.two_way,
         importance=wish.importance,
     )
+
+
+def start_of(wish: Wish) -> dict[str, Any]:
+    """Return where changes begin: a Unix second, or the name of a place in the log; nothing where that is not said.
+
+    Raises:
+        UsageError: ``usage.wrong_option`` for a project to which it says nothing.
+    """
+    text = wish.start_at.strip()
+    if not text:
+        return {}
+    if "full" in wish.types or "incremental" not in wish.types:
+        raise UsageError(
+            "usage.wrong_option",
+            f"no place to begin at (--start-at) can be chosen for the types {','.join(wish.types)}",
+            hint="with a load the changes begin before it; name the types without it: --types incremental",
+        )
+    if not text.isdecimal():
+        return {"start_position": text}
+    if len(text) > LONGEST_SECOND:
+        raise UsageError("usage.wrong_option", f"{text} is no Unix second")
+    return {"start_timestamp": int(text)}
 
 
 def _types(wish: Wish) -> Sequence[str]:

@@ -11,7 +11,7 @@ from ferryman.api.native.ssh_documents import SshDocument
 from ferryman.api.native.switchover_documents import SwitchoverDocument, switchover_document
 from ferryman.control.views import EndpointView, ErrorView, ProjectView, StepView
 from ferryman.model.mismatch import Mismatch
-from ferryman.model.project import LEAST_LOG_BYTES, ApplyOptions, ProjectSpec, ProjectType, TableProgress
+from ferryman.model.project import LEAST_LOG_BYTES, START_LENGTH, ApplyOptions, ProjectSpec, ProjectType, TableProgress
 from ferryman.model.serial import to_json
 from ferryman.spi.url import format_url
 
@@ -256,6 +256,7 @@ class NewProject(Model):
     log_kept_hours: int = Field(default=_APPLY.log_kept_hours, ge=0, le=87_600)
     log_kept_bytes: int = Field(default=_APPLY.log_kept_bytes, ge=LEAST_LOG_BYTES, le=2**53)
     atomic: bool = Field(default=False, description="Readers see each source transaction whole, or not at all.")
+    start_at: str = Field(default="", max_length=START_LENGTH, description="A Unix second, FILE:OFFSET, or GTIDs.")
     two_way: bool = Field(default=False, description="Another project moves changes the other way.")
 
 
@@ -312,8 +313,8 @@ def step_document(step: StepView, *, with_tables: bool = True) -> StepDocument:
         caught_up=progress.caught_up,
         message=progress.message,
         info=progress.info,
-        started_at=_maybe_utc(step.started_at),
-        finished_at=_maybe_utc(step.finished_at),
+        started_at=step.started_at and _utc(step.started_at),
+        finished_at=step.finished_at and _utc(step.finished_at),
         seconds=round(step.seconds, 3),
         restarts=step.restarts,
         error=error_document(step.error),
@@ -347,8 +348,8 @@ def project_document(project: ProjectView, *, with_tables: bool = True) -> Proje
         publish=publish_document(spec),
         created_at=_utc(project.created_at),
         changed_at=_utc(project.changed_at),
-        started_at=_maybe_utc(project.started_at),
-        finished_at=_maybe_utc(project.finished_at),
+        started_at=project.started_at and _utc(project.started_at),
+        finished_at=project.finished_at and _utc(project.finished_at),
         current_step=current.name.value if current else None,
         error=error_document(project.error),
         open_alerts=project.alerts.open,
@@ -394,7 +395,3 @@ def mismatch_document(mismatch: Mismatch) -> MismatchDocument:
 
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _maybe_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else _utc(moment)

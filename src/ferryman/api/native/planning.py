@@ -45,6 +45,7 @@ _FIXED = (
     "publish",
     "two_way",
     "apply.start_timestamp",
+    "apply.start_position",
 )
 _ENDED = frozenset({ProjectStatus.RELEASING, ProjectStatus.RELEASED})
 

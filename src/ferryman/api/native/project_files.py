@@ -14,6 +14,7 @@ from ferryman.api.native.creation import STEPS_OF_TYPE
 from ferryman.api.native.documents import ColumnRulesDocument, Kind, Model
 from ferryman.model.project import (
     LEAST_LOG_BYTES,
+    START_LENGTH,
     ApplyOptions,
     ConflictPolicy,
     Endpoint,
@@ -61,6 +62,11 @@ class ApplySettings(Model):
     atomic: bool = Field(default=_APPLY.atomic, description="Readers see each source transaction whole, or not at all.")
     start_timestamp: int = Field(
         default=0, ge=0, le=RATE_LIMIT, description="Begin at this Unix second, without a load."
+    )
+    start_position: str = Field(
+        default="",
+        max_length=START_LENGTH,
+        description="Begin at this place in the source's log, without a load: FILE:OFFSET, or GTIDs.",
     )
     log_kept_hours: int = Field(
         default=_APPLY.log_kept_hours, ge=0, le=87_600, description="So long the log store keeps what is applied."

@@ -202,6 +202,7 @@ def spec_of_request(service: Service, asked: documents.NewProject) -> ProjectSpe
         log_kept_hours=asked.log_kept_hours,
         log_kept_bytes=asked.log_kept_bytes,
         atomic=asked.atomic,
+        start_at=asked.start_at,
         two_way=asked.two_way,
     )
     return spec_of(wish)

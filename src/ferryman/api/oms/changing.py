@@ -96,7 +96,7 @@ def _from(project: ProjectView, spec: ProjectSpec, request: requests.StartTimest
     if StepName.APPLY not in spec.steps or StepName.LOAD in spec.steps:
         message = f"project {project.id} does not begin at a second: it has full transfer, or no incremental one"
         raise UsageError("project.invalid", message)
-    return replace(spec, apply=replace(spec.apply, start_timestamp=request.start_timestamp))
+    return replace(spec, apply=replace(spec.apply, start_timestamp=request.start_timestamp, start_position=""))
 
 
 def _update(here: Surroundings, body: Body, kind: Kind) -> Answer:

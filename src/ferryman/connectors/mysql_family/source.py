@@ -9,7 +9,7 @@ from copy import copy
 from ferryman.connectors.mysql_family import busy
 from ferryman.connectors.mysql_family.catalog.reading import read_schema
 from ferryman.connectors.mysql_family.connection import Connection, open_connection
-from ferryman.connectors.mysql_family.log import binlog, seconds
+from ferryman.connectors.mysql_family.log import binlog, named, seconds
 from ferryman.connectors.mysql_family.log.changes import BinlogDecoder
 from ferryman.connectors.mysql_family.log.identity import is_elsewhere
 from ferryman.connectors.mysql_family.log.position import era_of, in_era
@@ -91,6 +91,15 @@ class FamilySource:
     def position_at(self, unix_seconds: int) -> Position:
         """Return the last position at or before that second."""
         return seconds.position_at(self._endpoint, unix_seconds)
+
+    def check_name(self, text: str) -> None:
+        """See whether the log may have a place (`ferryman.spi.source.NamingSource`)."""
+        with self._connect() as connection:
+            named.check_place(connection, text)
+
+    def position_named(self, text: str) -> Position:
+        """Return the place that ``file:offset`` or GTIDs name (`ferryman.spi.source.NamingSource`)."""
+        return named.position_named(self._endpoint, text)
 
     def log_bytes_behind(self, position: Position) -> int | None:
         """Return how many bytes the server's log has behind `position`."""

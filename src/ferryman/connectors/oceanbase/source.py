@@ -14,7 +14,7 @@ from ferryman.connectors.oceanbase.scn.history import DdlLog, history_of
 from ferryman.connectors.oceanbase.scn.moments import current_scn, retention_seconds
 from ferryman.connectors.oceanbase.scn.place import first_place, place_of, scn_of
 from ferryman.connectors.oceanbase.scn.poller import Poller
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import FerrymanError, UsageError
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import Endpoint
@@ -84,6 +84,16 @@ class OceanBaseSource(FamilySource):
                     f"{connection.where} keeps history for {kept} s (undo_retention): not back to {unix_seconds}",
                 )
             return first_place(scn, self._version_at(connection, unix_seconds)).position()
+
+    def check_name(self, text: str) -> None:
+        """Refuse: what is polled has moments, and no places with names."""
+        hint = "begin at a Unix second, or follow the Binlog Service (obbinlog://)"
+        raise UsageError("position.invalid", f"OceanBase without a log has no place {text!r}", hint=hint)
+
+    def position_named(self, text: str) -> Position:
+        """Refuse, as above."""
+        self.check_name(text)
+        raise AssertionError("unreachable")
 
     def _version_at(self, connection: Connection, unix_seconds: int) -> int:
         history = history_of(connection, self._selection)

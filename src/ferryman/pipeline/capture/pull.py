@@ -26,7 +26,7 @@ NEAR_SECONDS = 3.0
 """A log read up to so long ago counts as caught up; its times are whole seconds."""
 FULL_SECONDS = 60.0
 """So long a full disk is waited out before the step stops."""
-PASSING = frozenset({"endpoint.connection_lost", "endpoint.unreachable"})
+PASSING = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "source.server_id_taken"})
 """Errors of a source that is away for a while."""
 
 

@@ -16,6 +16,7 @@ from ferryman.pipeline.precheck.policies import policy_checks
 from ferryman.pipeline.precheck.publishing import publishing_checks
 from ferryman.pipeline.precheck.questions import as_read, questions_of
 from ferryman.pipeline.precheck.rules import rules_checks
+from ferryman.pipeline.precheck.start import start_checks
 from ferryman.pipeline.precheck.values import MOST_ROWS, Asked, value_checks
 from ferryman.pipeline.rules.dialect import ruled_dialect
 from ferryman.pipeline.rules.rules import rules_of
@@ -53,7 +54,7 @@ def examine(spec: ProjectSpec) -> tuple[Schema, list[CheckResult]]:
 
 
 def _both(spec: ProjectSpec, schema: Schema) -> list[CheckResult]:
-    rules = rules_checks(spec, schema)
+    rules = [*start_checks(spec), *rules_checks(spec, schema)]
     if any(result.verdict is Verdict.FAILED for result in rules):
         return rules
     if is_sink(spec.target):

@@ -65,7 +65,9 @@ def reverse_spec(spec: ProjectSpec, name: str, selection: Selection, *, applies:
         selection=selection,
         steps=(StepName.CAPTURE, StepName.APPLY) if applies else (StepName.CAPTURE,),
         load=LoadOptions(),
-        apply=replace(spec.apply, start_timestamp=0, conflicts=ApplyOptions().conflicts, conflicts_of={}),
+        apply=replace(
+            spec.apply, start_timestamp=0, start_position="", conflicts=ApplyOptions().conflicts, conflicts_of={}
+        ),
         importance=spec.importance,
     )
 

@@ -6,7 +6,6 @@ Sources: MySQL internals manual, "Replication Protocol"; MariaDB KB "5-Slave Reg
 from __future__ import annotations
 
 import contextlib
-import random
 import struct
 import uuid
 import zlib
@@ -39,7 +38,8 @@ from ferryman.connectors.mysql_family.log.position import (
     file_number,
     lost_gtid,
 )
-from ferryman.connectors.mysql_family.log.refusals import refusal
+from ferryman.connectors.mysql_family.log.refusals import id_taken, refusal
+from ferryman.connectors.mysql_family.log.replicas import free_server_id, has_replica, registration
 from ferryman.foundation.clock import unix_now
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.position import Position
@@ -51,6 +51,8 @@ SILENCE_SECONDS = 30.0
 """A server that sends heartbeats every second and is not heard for so long is gone."""
 _REGISTER_SLAVE, _BINLOG_DUMP = 0x15, 0x12
 _SEND_ANNOTATE_ROWS = 0x02
+_ERROR_HEAD = 8
+"""Bytes of an ERR packet before its text."""
 _LARGEST_OFFSET = 0xFFFFFFFF
 _NO_LOG_HINT = "set log_bin=ON and binlog_format=ROW at the source and restart it"
 _TORN = b"truncated in the middle of event"
@@ -137,6 +139,7 @@ class _BinlogStream:
         self._start = self._position = start
         self._file, self._offset = file_and_offset(start)
         self._time = start.time
+        self._server_id = 0
         self._checksum: bool | None = None
         """Whether events carry one; `None` before the first format description."""
         self._groups = GroupTracker()
@@ -169,7 +172,17 @@ class _BinlogStream:
             elif _TORN in packet and self._skip_torn_end():
                 packets = self._request()
             else:
-                raise refusal(packet, self._where, self._start, f"{self._file}/{self._offset}")
+                raise self._ended(packet)
+
+    def _ended(self, packet: bytes) -> FerrymanError:
+        """Say why the server ended the stream; MySQL 5.6 does not tell that another replica has our id."""
+        place = f"{self._file}/{self._offset}"
+        if packet[:1] == b"\xff" and len(packet) > _ERROR_HEAD:
+            return refusal(packet, self._where, self._start, place, self._server_id)
+        self._connection.abort()
+        if has_replica(self._connection.endpoint, self._server_id):
+            return id_taken(self._where, self._server_id, place)
+        return FerrymanError("endpoint.connection_lost", f"{self._where} ended the stream of its log")
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -246,9 +259,10 @@ class _BinlogStream:
             self._gtid = GtidState(server)
 
     def _request(self) -> PacketReader:
-        raw, server_id = self._connection.raw, self._free_server_id()
+        raw = self._connection.raw
+        server_id = self._server_id = free_server_id(self._connection)
         try:
-            raw._execute_command(_REGISTER_SLAVE, _registration(server_id))
+            raw._execute_command(_REGISTER_SLAVE, registration(server_id))
             raw._read_packet()
             file, offset = self._dump_place()
             flags = _SEND_ANNOTATE_ROWS if self._connection.server.flavor == "mariadb" else 0
@@ -269,14 +283,6 @@ class _BinlogStream:
                 "endpoint.connection_lost", f"{self._where} has not begun the file behind {self._file} yet"
             )
         return following, FIRST_OFFSET
-
-    def _free_server_id(self) -> int:
-        taken = {int(variable(self._connection, "server_id") or 0)}
-        with contextlib.suppress(FerrymanError):  # needs a privilege of its own; a clash is improbable anyway
-            taken |= {int(row[0]) for row in self._connection.query("SHOW SLAVE HOSTS")}
-        while (server_id := random.randrange(1 << 30, 1 << 32)) in taken:
-            pass
-        return server_id
 
     def _take(self, event: bytes) -> LogRecord | None:
         header = events.event_header(event)
@@ -383,9 +389,3 @@ class _BinlogStream:
         high = self._offset & ~_LARGEST_OFFSET
         place = high | header.log_position
         self._offset = place if place >= self._offset else place + _LARGEST_OFFSET + 1
-
-
-def _registration(server_id: int) -> bytes:
-    """Return the body of COM_REGISTER_SLAVE: who we are, for ``SHOW SLAVE HOSTS``."""
-    name = b"ferryman"
-    return struct.pack("<IB", server_id, len(name)) + name + struct.pack("<BBHII", 0, 0, 0, 0, 0)

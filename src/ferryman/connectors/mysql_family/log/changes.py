@@ -8,15 +8,13 @@ been put where they are committed before (`prepared.CommitOrder`).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import zstandard
 
 from ferryman.connectors.mysql_family.log import events
 from ferryman.connectors.mysql_family.log.column_match import is_sequence, matched_columns
 from ferryman.connectors.mysql_family.log.events import EventHeader
+from ferryman.connectors.mysql_family.log.payloads import unpacked
 from ferryman.connectors.mysql_family.log.queries import MARK, LoggedQuery, QueryReader, savepoint_name
 from ferryman.connectors.mysql_family.log.statements import StatementKind
 from ferryman.connectors.mysql_family.log.zones import Ask, no_answer
@@ -262,25 +260,10 @@ class BinlogDecoder:
         )
 
     def _payload(self, body: bytes, position: Position) -> list[LogItem]:
-        """Decode a compressed transaction of MySQL 8: events without checksums, packed with zstd."""
-        compression, expected, payload = events.payload_fields(body)
-        if compression not in (0, events.PAYLOAD_UNCOMPRESSED):
-            raise FerrymanError("log.unsupported_event", f"transaction compression {compression} before {position}")
+        """Decode a compressed transaction of MySQL 8."""
         items: list[LogItem] = []
-        size = 0
-        source: io.BufferedIOBase | zstandard.ZstdDecompressionReader = io.BytesIO(payload)
-        if compression == 0:
-            source = zstandard.ZstdDecompressor().stream_reader(payload, read_across_frames=True)
-        try:
-            while head := _read(source, events.HEADER_LENGTH):
-                header = events.event_header(head)
-                inner = _read(source, max(0, header.length - events.HEADER_LENGTH))
-                size += len(head) + len(inner)
-                items += self._decode(header, inner, position)
-        except zstandard.ZstdError as error:
-            raise events.corrupt(f"a compressed transaction before {position}: {error}") from error
-        if size != (expected or len(payload)):
-            raise events.corrupt(f"a compressed transaction before {position} has {size} bytes, not {expected}")
+        for event in unpacked(body, position):
+            items += self._decode(events.event_header(event), event[events.HEADER_LENGTH :], position)
         return items
 
 
@@ -289,14 +272,6 @@ def _visible(batch: Batch | None, mapped: _Mapped) -> Batch | None:
     if batch is None or len(mapped.columns) == len(mapped.types):
         return batch
     return batch.project(range(len(mapped.columns)))
-
-
-def _read(source: io.BufferedIOBase | zstandard.ZstdDecompressionReader, size: int) -> bytes:
-    parts = []
-    while size and (part := source.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def _names(body: bytes) -> tuple[bytes, bytes]:

@@ -63,8 +63,12 @@ def place_behind(connection: Connection, gtid: str, stream: Stream) -> Position 
             if record is None or not record.payload:
                 return None  # its end
             found = record.position.token.get("gtid")
-            if record.boundary and found is not None and _state(found, mariadb=mariadb) == wanted:
+            if not record.boundary or found is None:
+                continue
+            if _state(found, mariadb=mariadb) == wanted:
                 return record.position
+            if not _within(found, wanted, mariadb=mariadb):
+                return None  # it has passed others than those
     return None
 
 

@@ -28,7 +28,7 @@ class GtidSet:
     def read(cls, text: str) -> GtidSet | None:
         """Read ``uuid:1-5:7,uuid:3``; `None` when it holds tags."""
         found: dict[str, Intervals] = {}
-        for part in "".join(text.split()).lower().split(","):
+        for part in filter(None, "".join(text.split()).lower().split(",")):
             server, *runs = part.split(":")
             if not all(run.replace("-", "").isdigit() for run in runs):
                 return None
@@ -68,6 +68,11 @@ class GtidSet:
         _insert(runs, int(number), int(number))
         self._texts[server] = _text(server, runs)
         self.text = self._joined()
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """The servers whose transactions these are."""
+        return frozenset(server for server, runs in self._intervals.items() if runs)
 
     def within(self, other: GtidSet) -> bool:
         """Whether `other` has all of these transactions."""

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
 
 from ferryman.connectors.mysql_family.log import events
+from ferryman.connectors.mysql_family.log.payloads import unpacked
 from ferryman.connectors.mysql_family.log.position import binlog_position, era_of, file_and_offset
 from ferryman.connectors.mysql_family.log.statements import StatementKind, statement_kind
 from ferryman.foundation.errors import FerrymanError
@@ -80,7 +82,25 @@ class CommitOrder:
                 return self._begin_aside(record)
         elif kind in _QUERIES and b"XA " in record.payload:
             return self._pass_statement(kind, record)
+        elif kind == events.TRANSACTION_PAYLOAD:
+            return self._pass_compressed(record)
         return self._stamped(record)
+
+    def _pass_compressed(self, record: LogRecord) -> LogRecord | None:
+        """MySQL 8 may pack all of a prepared transaction, or the statement that ends one, into one event."""
+        inside = unpacked(record.payload[events.HEADER_LENGTH :], record.position)
+        first = next(inside, b"")
+        if not first or first[4] not in _QUERIES:
+            return self._stamped(record)
+        sql = _sql(first[4], first)
+        if _OVER.match(sql):
+            return self._pass_statement(first[4], replace(record, payload=first))
+        if statement_kind(sql) is not StatementKind.XA_START:
+            return self._stamped(record)
+        end = deque(inside, maxlen=1)
+        if not end or end[0][4] != events.XA_PREPARE:
+            raise events.corrupt(f"a compressed XA transaction before {record.position} does not end with XA PREPARE")
+        return self._end_prepared(self._border, end[0], record)
 
     def _pass_statement(self, kind: int, record: LogRecord) -> LogRecord | None:
         sql = _sql(kind, record.payload)
@@ -109,10 +129,13 @@ class CommitOrder:
         assert self._aside is not None
         if not record.payload or record.payload[4] != events.XA_PREPARE:
             return self._silent(record)
-        name, one_phase = _prepared(record.payload[events.HEADER_LENGTH :])
+        return self._end_prepared(self._aside, record.payload, record)
+
+    def _end_prepared(self, begun: Position, end: bytes, record: LogRecord) -> LogRecord | None:
+        name, one_phase = _prepared(end[events.HEADER_LENGTH :])
         if one_phase:  # MySQL logs ``XA COMMIT … ONE PHASE`` so: which it is shows at the end
-            return self._tell_again(self._aside, record)
-        self._set_open(self._open | {name: self._aside})
+            return self._tell_again(begun, record)
+        self._set_open(self._open | {name: begun})
         return self._silent(record)
 
     def _silent(self, record: LogRecord) -> LogRecord:
@@ -128,7 +151,7 @@ class CommitOrder:
     def _records(self, begun: Position, commit: LogRecord) -> Iterator[LogRecord]:
         before, number = self._last, count(1)
         with closing(self._reopen(begun)) as self._again:
-            for payload in _transaction(self._again):
+            for payload in _without_marks(_transaction(self._again)):
                 order = (*before.order, next(number))
                 place = self._stamp(replace(before, order=order, time=commit.position.time))
                 yield LogRecord(payload=payload, position=place, boundary=False)
@@ -152,7 +175,7 @@ class CommitOrder:
 
 
 def _transaction(log: RecordLog) -> Iterator[bytes]:
-    """Yield what a prepared transaction holds, without what marks its begin and end."""
+    """Yield what a prepared transaction holds, unpacked, up to its XA PREPARE."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         record = log.poll(_LOOK_SECONDS)
@@ -165,10 +188,21 @@ def _transaction(log: RecordLog) -> Iterator[bytes]:
         kind = record.payload[4]
         if kind == events.XA_PREPARE:
             return
+        if kind == events.TRANSACTION_PAYLOAD:
+            yield from unpacked(record.payload[events.HEADER_LENGTH :], record.position)
+            return
         if record.boundary:
             raise events.corrupt(f"a prepared transaction ends before {record.position} without XA PREPARE")
-        if kind not in events.GTIDS and not (kind in _QUERIES and _is_xa(kind, record.payload)):
-            yield record.payload
+        yield record.payload
+
+
+def _without_marks(payloads: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out what marks begin and end of a transaction."""
+    for payload in payloads:
+        kind = payload[4]
+        is_mark = kind in events.GTIDS or kind == events.XA_PREPARE or (kind in _QUERIES and _is_xa(kind, payload))
+        if not is_mark:
+            yield payload
 
 
 def _is_prepared(kind: int, payload: bytes) -> bool:

@@ -25,7 +25,7 @@ SELECT a.attrelid, a.attname,
           SELECT CASE WHEN b.typcategory = 'A' THEN b.typelem ELSE b.oid END FROM pg_type b
           WHERE b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END)),
        EXISTS (SELECT 1 FROM pg_depend s JOIN pg_class q ON q.oid = s.objid AND q.relkind = 'S'
-               WHERE s.classid = 'pg_class'::regclass AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum)
+               WHERE s.classid = 'pg_class'::regclass AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum), a.attnum
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
@@ -50,14 +50,23 @@ def read_columns(connection: Connection, oids: Sequence[int]) -> dict[int, tuple
 def _column(
     name: str, native: str, nullable: bool, expression: str | None, identity: str, generated: str,
     collation: str | None, comment: str, labels: list[str] | None, extension: str | None, has_sequence: bool,
+    number: int,
 ) -> Column:  # fmt: skip
     type_ = replace(column_type(native, labels=tuple(labels or ()), collation=collation), extension=extension)
     counts = bool(identity) or (has_sequence and (expression or "").startswith("nextval("))
     if generated:
         made = Generated(expression=expression or "", stored=generated == "s")
-        return Column(name=name, type=type_, nullable=nullable, generated=made, comment=comment)
+        return Column(name=name, type=type_, nullable=nullable, generated=made, comment=comment, number=number)
     default = None if counts or expression is None else default_of(expression, type_)
-    return Column(name=name, type=type_, nullable=nullable, default=default, auto_increment=counts, comment=comment)
+    return Column(
+        name=name,
+        type=type_,
+        nullable=nullable,
+        default=default,
+        auto_increment=counts,
+        comment=comment,
+        number=number,
+    )
 
 
 def default_of(expression: str, type_: ColumnType) -> Default | None:

@@ -17,7 +17,8 @@ FLAVOUR = "postgresql"
 _RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint, c.relpersistence::text,
        coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_partkeydef(c.oid),
-       EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind = 'r'))
+       EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind = 'r')),
+       c.relnatts
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT c.relispartition
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -59,6 +60,8 @@ class Relation:
     comment: str
     partition_key: str | None
     inherits: bool
+    last_number: int
+    """The greatest number of a column, of dropped ones, too."""
 
 
 def read_schema(connection: Connection, selection: Selection) -> Schema:
@@ -108,6 +111,7 @@ def _tables(connection: Connection, relations: Sequence[Relation]) -> list[Table
             auto_increment=numbers[each.oid] + 1 if each.oid in numbers else None,
             byte_estimate=sizes.get(each.oid, (0, 0))[0],
             row_estimate=sizes.get(each.oid, (0, 0))[1] or each.rows,
+            origin=(each.oid, each.last_number),
         )
         for each in relations
     ]

@@ -103,7 +103,9 @@ class PgOutputDecoder:
     def _statement_before(self, record: LogRecord, frame: Sequence[bytes]) -> SchemaStatement | None:
         """Return the change of the first table in the frame that is not as we know it."""
         described = [message for message in frame if message[0] == messages.RELATION]
-        for number, message in enumerate(described):
+        for message in {each for each in described if described.count(each) > 1}:
+            self._plans.pop(message, None)  # described anew: the same names may stand for other columns
+        for number, message in enumerate(dict.fromkeys(described)):
             relation = messages.parse_relation(message)
             table = self._known(relation, record.position)
             if (plan := self._plans.get(message)) is not None and plan.table is table:
@@ -123,6 +125,12 @@ class PgOutputDecoder:
                 "log.schema_mismatch",
                 f"a table of this project is called {name} since {position}, which it does not know",
                 hint=f"rename it back at the source, or begin anew (--fresh) with {name} among the objects",
+            )
+        if table.origin is not None and table.origin[0] != relation.oid:
+            raise FerrymanError(
+                "log.schema_mismatch",
+                f"{name} is another table since {position} than before: tables have exchanged their names, or it was made anew",
+                hint="give the tables their names back at the source, or begin anew (--fresh)",
             )
         return table
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ferryman.connectors.postgresql.catalog.typemap import column_type
 from ferryman.connectors.postgresql.connection import Connection
+from ferryman.connectors.postgresql.log.numbers import NumberedColumn
 from ferryman.connectors.postgresql.log.relation_match import AddedColumn
 from ferryman.connectors.postgresql.quoting import quote_table
 from ferryman.foundation.errors import FerrymanError
@@ -28,10 +29,16 @@ _COLUMN = """
 SELECT CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod)
             ELSE format_type(a.atttypid, a.atttypmod) END, a.attnotnull OR t.typnotnull, a.atthasmissing,
        (a.attmissingval::text::text[])[1], pg_get_expr(d.adbin, d.adrelid), a.attidentity <> '',
-       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid IN (a.atttypid, t.typelem))
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid IN (a.atttypid, t.typelem)),
+       a.attnum
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %s::regclass AND a.attname = %s AND NOT a.attisdropped
 """
+_NUMBERS = """
+SELECT attnum, attname, attisdropped FROM pg_attribute
+WHERE attrelid = %s AND attnum > 0 AND attgenerated = '' ORDER BY attnum
+"""
+_AWAY = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 _GONE = frozenset({"source.table_changed"})
 
 
@@ -67,6 +74,16 @@ class Lookups:
             return None
         return _added(name, rows[0]) if rows else None
 
+    def numbered(self, oid: int) -> list[NumberedColumn]:
+        """Return all columns a table has had, in order; none when it is gone, or the server is away: then names must do."""
+        try:
+            with self._connect() as connection:
+                return [NumberedColumn(*row) for row in connection.query(_NUMBERS, (oid,))]
+        except FerrymanError as error:
+            if error.code not in _AWAY:
+                raise
+            return []
+
     def rows_by_key(self, table: Table, columns: Sequence[str], keys: Sequence[Row]) -> dict[Row, Row] | None:
         """Return columns of rows by their key, as they are now; `None` when the table has lost a column or is gone."""
         key = table.row_key.columns if table.row_key is not None else ()
@@ -98,7 +115,7 @@ def _added(name: str, row: tuple[object, ...]) -> AddedColumn:
     The server keeps the constant it gave them (`attmissingval`). Without it they have NULL, unless a default stands
     there: that may have been computed for each of them, and such values are not in the log.
     """
-    native, not_null, has_missing, missing, default, identity, labels = row
+    native, not_null, has_missing, missing, default, identity, labels, number = row
     type_ = column_type(str(native), labels=tuple(labels) if isinstance(labels, list) else ())
     reason, kept = "", None
     if has_missing and missing is not None:
@@ -108,4 +125,5 @@ def _added(name: str, row: tuple[object, ...]) -> AddedColumn:
         reason = f"its default is {default or 'an identity'}"
     elif not_null:
         reason = "it is NOT NULL and has no default any more"
-    return AddedColumn(column=Column(name=name, type=type_, nullable=not not_null, default=kept), reason=reason)
+    column = Column(name=name, type=type_, nullable=not not_null, default=kept, number=int(str(number)))
+    return AddedColumn(column=column, reason=reason)

@@ -1,9 +1,10 @@
 """Records of the log store: whole messages in frames, each frame readable by itself.
 
 A frame begins with a Relation message for every table it changes, as the server described it last, so that a reader may
-begin at any frame. A small transaction is one frame. Layout: for each message its length (4 bytes, big-endian) and its
-bytes. Frames are numbered in steps of `STEP` inside their transaction: the places between two of them are free for what
-must come before the second (tables that have changed their columns, see `changes`).
+begin at any frame; twice where the server has described the table anew since the frame before. A small transaction is
+one frame. Layout: for each message its length (4 bytes, big-endian) and its bytes. Frames are numbered in steps of `STEP`
+inside their transaction: the places between two of them are free for what must come before the second (tables that have
+changed their columns, see `changes`).
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Framer:
         self._slot = slot
         self._frame_bytes = frame_bytes
         self._relations: dict[int, bytes] = {}
+        self._described: dict[int, bytes] = {}
+        """As they stand in a frame already; by identity, for the server describes a table anew when it may have changed."""
         self._begin: messages.BeginMessage | None = None
         self._clear()
         self._number = STEP
@@ -113,6 +116,9 @@ class Framer:
         if self._known.get(oid) is not relation:
             self._known[oid] = relation
             self._append(relation)
+            if self._described.get(oid) is not relation:
+                self._described[oid] = relation
+                self._append(relation)
 
     def _append(self, message: bytes) -> None:
         self._parts += (_LENGTH.pack(len(message)), message)

@@ -6,10 +6,12 @@ whatever else is named, with its reason, for a person to decide.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ferryman.connectors.postgresql.log.messages import Relation, RelationColumn
+from ferryman.connectors.postgresql.log.numbers import NumberedColumn, numbers_at
 from ferryman.connectors.postgresql.quoting import quote, quote_table
 from ferryman.model.schema import Column, Index, Table
 from ferryman.model.types import Kind
@@ -40,6 +42,10 @@ class Catalog(Protocol):
         """Look at a column that we do not know; `None` when it is gone again."""
         ...
 
+    def numbered(self, oid: int) -> Sequence[NumberedColumn]:
+        """Return all columns a table has had, in order; none where that cannot be asked now."""
+        ...
+
 
 @dataclass(slots=True)
 class _Match:
@@ -54,9 +60,12 @@ def differs(relation: Relation, table: Table, catalog: Catalog) -> bool:
     known = _logged(table)
     if [column.name for column in known] != [column.name for column in relation.columns]:
         return True
-    return any(
+    if any(
         not _same_type(column, described, catalog) for column, described in zip(known, relation.columns, strict=True)
-    )
+    ):
+        return True
+    numbers = numbers_at(relation, table, catalog.numbered(relation.oid))
+    return numbers is not None and numbers != tuple(column.number for column in known)
 
 
 def _logged(table: Table) -> list[Column]:
@@ -71,12 +80,8 @@ def table_change(relation: Relation, table: Table, catalog: Catalog) -> TableCha
     """Say what was done to a table whose description differs."""
     match = _Match(list(table.columns))
     described = {column.name: column for column in relation.columns}
-    gone = [column.name for column in _logged(table) if column.name not in described]
-    fresh = [column for column in relation.columns if column.name not in {each.name for each in table.columns}]
-    fresh = _rename(match, relation, table, gone, fresh, catalog)
-    for name in gone:
-        if name not in match.renamed.values():
-            _drop(match, table, name)
+    numbers = numbers_at(relation, table, catalog.numbered(relation.oid))
+    fresh = _by_number(match, relation, table, numbers) if numbers is not None else _by_name(match, relation, table)
     for column in fresh:
         match.reasons += _twins(column, relation)
         _add(match, table, column, catalog)
@@ -91,6 +96,43 @@ def table_change(relation: Relation, table: Table, catalog: Catalog) -> TableCha
     )
 
 
+def _by_number(match: _Match, relation: Relation, table: Table, numbers: tuple[int, ...]) -> list[RelationColumn]:
+    """Take columns for what they are by their numbers; returns the new ones.
+
+    A name that another column had before is a matter for a person: no target exchanges them in one statement.
+    """
+    logged = {column.number: column for column in _logged(table)}
+    described = dict(zip(numbers, relation.columns, strict=True))
+    for number in [each for each in logged if each not in described]:
+        _drop(match, table, logged[number].name)
+    new_names = {n: each.name for n, each in described.items() if n in logged and each.name != logged[n].name}
+    taken = {column.name for column in table.columns}
+    for number, name in new_names.items():
+        old = logged[number].name
+        match.renamed[name] = old
+        match.actions.append(f"RENAME COLUMN {quote(old)} TO {quote(name)}")
+        if name in taken:
+            match.reasons.append(f"{old} is called {name} now, as another column was before")
+    match.columns = [replace(column, name=new_names.get(column.number, column.name)) for column in match.columns]
+    fresh = [column for number, column in described.items() if number not in logged]
+    match.reasons += [
+        f"{column.name} is a new column, called as another one was before" for column in fresh if column.name in taken
+    ]
+    return fresh
+
+
+def _by_name(match: _Match, relation: Relation, table: Table) -> list[RelationColumn]:
+    """Take columns for what they are called, where numbers cannot be had; returns the new ones."""
+    described = {column.name for column in relation.columns}
+    gone = [column.name for column in _logged(table) if column.name not in described]
+    fresh = [column for column in relation.columns if column.name not in {each.name for each in table.columns}]
+    fresh = _rename(match, relation, table, gone, fresh)
+    for name in gone:
+        if name not in match.renamed.values():
+            _drop(match, table, name)
+    return fresh
+
+
 def _twins(column: RelationColumn, relation: Relation) -> list[str]:
     """Say which columns a new one differs from in case alone: names are paired without case everywhere else."""
     folded = column.name.casefold()
@@ -99,7 +141,7 @@ def _twins(column: RelationColumn, relation: Relation) -> list[str]:
 
 
 def _rename(
-    match: _Match, relation: Relation, table: Table, gone: list[str], fresh: list[RelationColumn], catalog: Catalog
+    match: _Match, relation: Relation, table: Table, gone: list[str], fresh: list[RelationColumn]
 ) -> list[RelationColumn]:
     """Find renamed columns: PostgreSQL adds at the end only, so a new name elsewhere is an old column's."""
     if not gone or not fresh:
@@ -110,7 +152,7 @@ def _rename(
     last_old = max((names.index(name) for name in kept), default=-1)
     inside = [column for column in fresh if names.index(column.name) < last_old]
     for column in inside:
-        _rename_one(match, table, column, _at_same_place(names, old, column.name, gone), catalog)
+        _rename_one(match, column, _at_same_place(names, old, column.name, gone))
     rest = [column for column in fresh if column not in inside]
     lost = [name for name in gone if name not in match.renamed.values()]
     if rest and lost:
@@ -128,7 +170,7 @@ def _at_same_place(names: list[str], old: list[str], name: str, gone: list[str])
     return old[start] if start < len(old) and old[start] in gone else None
 
 
-def _rename_one(match: _Match, table: Table, column: RelationColumn, old: str | None, catalog: Catalog) -> None:
+def _rename_one(match: _Match, column: RelationColumn, old: str | None) -> None:
     if old is None:
         match.reasons.append(f"it cannot be told which column became {column.name}")
         return
@@ -194,7 +236,9 @@ def _rebuilt(table: Table, match: _Match) -> Table:
         for key in table.foreign_keys
         if {new.get(name, name) for name in key.columns} <= there
     )
-    return replace(table, columns=tuple(match.columns), indexes=indexes, foreign_keys=keys)
+    last = max(column.number for column in match.columns) if match.columns else 0
+    origin = table.origin and (table.origin[0], max(table.origin[1], last))
+    return replace(table, columns=tuple(match.columns), indexes=indexes, foreign_keys=keys, origin=origin)
 
 
 def _moved(index: Index, new: dict[str, str]) -> Index:
