@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pymysql
+from pymysql.constants import CLIENT
 
 from bench.tables import BenchTable
 
@@ -42,12 +43,16 @@ def timed_in_threads(works: Sequence[Callable[[], None]]) -> float:
     return time.monotonic() - began
 
 
-def mysql_session(server, database: str) -> pymysql.Connection:
-    """Open a plain session with LOCAL INFILE, no compression, no checks beyond the server's own."""
+def mysql_session(server, database: str, *, several: bool = False) -> pymysql.Connection:
+    """Open a plain session with LOCAL INFILE, no compression, no checks beyond the server's own.
+
+    With `several`, a text may hold several statements.
+    """
     connection = pymysql.connect(
         host="127.0.0.1", port=server.port, user=server.user, password=server.password, database=database,
         charset="utf8mb4", local_infile=True, autocommit=True, ssl_disabled=True, max_allowed_packet=1 << 26,
         init_command="SET sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00', foreign_key_checks=0",
+        client_flag=CLIENT.MULTI_STATEMENTS if several else 0,
     )  # fmt: skip
     if server.kind == "OceanBase":
         connection.cursor().execute("SET ob_query_timeout=1000000000, ob_trx_timeout=1000000000")

@@ -1,24 +1,24 @@
-"""Applying a million mixed changes beside its limit: ``python -m bench.replays [--changes N] [--targets …]``.
+"""Applying a million changes beside its limit: ``python -m bench.replays [--changes N] [--targets …] [--logs …]``.
 
-The changes are made while nothing runs: transactions of a hundred rows, 60 % updates, 20 % deletes, 20 % inserts, over
-sysbench's table. Measured from the first change that is visible in the target to the last. The limit: the same changes,
-compacted by key in windows of 5,000 as DELETE … IN and INSERT … ON DUPLICATE KEY UPDATE of up to a thousand rows, made
-beforehand and sent by plain clients over one, two and four sessions (the best counts). The peer, where the target is a
-MariaDB: `mariadb-binlog | mariadb`.
+The changes (`bench.replay_logs`) are made while nothing runs. Measured from the first change that is visible in the target
+to the last. The limit: the same changes, compacted by key in windows of 5,000 as DELETE … IN and INSERT … ON DUPLICATE KEY
+UPDATE (PostgreSQL: ON CONFLICT) of up to a thousand rows, made beforehand and sent by plain clients over one, two and four
+sessions (the best counts). The peer, where the target is a MariaDB: `mariadb-binlog | mariadb`; it is left out, and the
+output says so, where these programs are missing (Debian: the package mariadb-client).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -28,34 +28,27 @@ from bench import limits
 from bench.loads import FAST, targets
 from bench.paths import connect, execute
 from bench.processes import Use, used
-from bench.tables import SYSBENCH
+from bench.replay_logs import LOGS
 from ferryman.embedded import MariaDb
 
 STREAMS = (1, 2, 4)
-WINDOW = 5_000
-ROWS_A_TRANSACTION = 100
+PEER = ("mariadb-binlog", "mariadb")
 
 
 class ReplayStage:
-    """A source with a table of as many rows as changes will be made, and one target."""
+    """A source with the tables of a log, and one target."""
 
-    def __init__(self, directory: Path, source: MariaDb, target, changes: int) -> None:
-        self.directory, self.source, self.target, self.changes = directory, source, target, changes
+    def __init__(self, directory: Path, source: MariaDb, target, changes: int, log) -> None:
+        self.directory, self.source, self.target, self.changes, self.log = directory, source, target, changes, log
 
     def ours(self, run: int) -> tuple[float, dict[str, Use]]:
         """Return changes/s between the first and the last, and what our processes used meanwhile."""
         self._fill()
-        command = [
-            *(sys.executable, "-m", "ferryman", "run", "--source", f"{self.source.url}/sb", "--target", self._url),
-            *("--objects", "sb.*", "--types", "schema,full,incremental", "--name", f"{self.target.scheme}{run}"),
-            *("--data-dir", str(self.directory / f"{self.target.scheme}{run}"), "--fresh"),
-        ]
-        subprocess.run([*command, "--stop-when", "caught-up"], check=True, capture_output=True)
-        self._change()
+        command = [*self._command(f"{self.target.scheme}{run}"), "--types", "schema,full,incremental"]
+        subprocess.run([*command, "--fresh", "--stop-when", "caught-up"], check=True, capture_output=True)
+        make_changes(self.source, self.log, self.changes)
         following = subprocess.Popen(
-            [part for part in command if part != "--fresh"] + ["--stop-when", "never"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            [*command, "--stop-when", "never"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             first = self._seen(1)
@@ -68,23 +61,19 @@ class ReplayStage:
         uses = {name: Use(use.cpu - before[name].cpu, use.peak) for name, use in after.items() if name in before}
         return self.changes / seconds, uses
 
+    def _command(self, name: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "ferryman", "run", "--source", f"{self.source.url}/sb", "--target", self._url),
+            *("--objects", "sb.*", "--name", name, "--data-dir", str(self.directory / name)),
+        ]
+
     @property
     def _url(self) -> str:
         return self.target.url + ("/postgres" if self.target.kind == "PostgreSQL" else "")
 
     def _fill(self) -> None:
         drop_target(self.target)
-        execute(self.source, "DROP DATABASE IF EXISTS sb", "CREATE DATABASE sb", SYSBENCH.create("sb"),
-                "CREATE TABLE sb.marks (n INT PRIMARY KEY)", "USE sb", SYSBENCH.fill("sb", 1, self.changes))  # fmt: skip
-
-    def _change(self) -> None:
-        """Make the changes; a first and a last mark around them."""
-        with connect(self.source) as connection, connection.cursor() as cursor:
-            cursor.execute("USE sb")
-            cursor.execute("INSERT INTO marks VALUES (1)")
-            for statement in changes(self.changes):
-                cursor.execute(statement)
-            cursor.execute("INSERT INTO marks VALUES (2)")
+        execute(self.source, "DROP DATABASE IF EXISTS sb", *rows_before(self.log, self.changes))
 
     def _seen(self, mark: int) -> float:
         """Return when a mark is visible in the target."""
@@ -106,44 +95,47 @@ class ReplayStage:
 
     def limit(self, streams: int) -> float:
         """Return changes/s of ready statements, over so many sessions."""
-        rows = _rows(self.source)
         self._reset_target()
-        statements = list(compacted(self.changes, rows))
-        lanes = [statements[lane::streams] for lane in range(streams)]
-        sessions = [limits.mysql_session(self.target, "sb") for _ in lanes]
+        windows = [list(window.statements(self.target.kind)) for window in self.log.windows(self.changes)]
+        lanes = [windows[lane::streams] for lane in range(streams)]
+        sends = [self._sender(lane) for lane in lanes]
+        return self.changes / limits.timed_in_threads(sends)
 
-        def send(session: pymysql.Connection, lane: Sequence[Sequence[bytes]]) -> None:
+    def _sender(self, windows: Sequence[Sequence[bytes]]) -> Callable[[], None]:
+        """Return what sends windows over a session, a transaction each."""
+        session = self._session()
+        if self.target.kind == "PostgreSQL":
+            session.autocommit, send = False, session.execute
+        else:
             session.autocommit(False)
-            for window in lane:
+            send = session.query
+
+        def run() -> None:
+            for window in windows:
                 for statement in window:
-                    session.query(statement)
+                    send(statement)
                 session.commit()
 
-        pairs = zip(sessions, lanes, strict=True)
-        return self.changes / limits.timed_in_threads([lambda s=s, lane=lane: send(s, lane) for s, lane in pairs])
+        return run
 
     def _reset_target(self) -> None:
         """Give the target the rows of before the changes."""
         drop_target(self.target)
-        execute(self.target, "CREATE DATABASE sb", SYSBENCH.create("sb"), "CREATE TABLE sb.marks (n INT PRIMARY KEY)")
         if self.target.kind == "MariaDB":
-            execute(self.target, "USE sb", SYSBENCH.fill("sb", 1, self.changes))
+            execute(self.target, *rows_before(self.log, self.changes))
             return
-        with connect(self.source) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT {SYSBENCH.values} FROM sb.seq_1_to_{self.changes}")
-            while part := cursor.fetchmany(5000):
-                execute(self.target, "INSERT INTO sb.sbtest VALUES " + ",".join(map(_row_text, part)))
+        self._fill()
+        command = [*self._command("reset"), "--types", "schema,full", "--stop-when", "caught-up", "--fresh"]
+        subprocess.run(command, check=True, capture_output=True)
 
     def peer(self) -> float:
         """Return changes/s of mariadb-binlog piped into the client."""
         self._reset_target()
-        execute(self.source, "DROP DATABASE IF EXISTS sb", "CREATE DATABASE sb", SYSBENCH.create("sb"),
-                "CREATE TABLE sb.marks (n INT PRIMARY KEY)", "USE sb", SYSBENCH.fill("sb", 1, self.changes),
-                "FLUSH BINARY LOGS")  # fmt: skip
+        execute(self.source, "DROP DATABASE IF EXISTS sb", *rows_before(self.log, self.changes), "FLUSH BINARY LOGS")
         with connect(self.source) as connection, connection.cursor() as cursor:
             cursor.execute("SHOW MASTER STATUS")
             file = cursor.fetchone()[0]
-        self._change()
+        make_changes(self.source, self.log, self.changes)
         flags = ["--protocol=tcp", "-h127.0.0.1", "-uroot"]
         dump = ["mariadb-binlog", *flags, f"-P{self.source.port}", "-R", file]
         client = ["mariadb", *flags, f"-P{self.target.port}", "--binary-mode"]
@@ -158,6 +150,24 @@ class ReplayStage:
         return self.changes / limits.timed_in_threads([through])
 
 
+def rows_before(log, changes: int) -> list[str]:
+    """Return the statements that make what a log begins with."""
+    rows = log.rows(changes)
+    made = [sql for table in log.tables for sql in (table.create("sb"), table.fill("sb", 1, rows))]
+    return ["CREATE DATABASE sb", "USE sb", "CREATE TABLE sb.marks (n INT PRIMARY KEY)", *made]
+
+
+def make_changes(source: MariaDb, log, changes: int) -> None:
+    """Make a log's changes; a first and a last mark around them."""
+    with limits.mysql_session(source, "sb", several=True) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO marks VALUES (1)")
+        for statement in log.statements(changes):
+            cursor.execute(statement)
+            while cursor.nextset():
+                pass
+        cursor.execute("INSERT INTO marks VALUES (2)")
+
+
 def drop_target(target) -> None:
     """Leave no trace of the table in a target."""
     if target.kind == "PostgreSQL":
@@ -167,71 +177,30 @@ def drop_target(target) -> None:
         execute(target, "DROP DATABASE IF EXISTS sb")
 
 
-def changes(count: int) -> Iterator[str]:
-    """Yield statements of a hundred changes each: per thousand rows 600 updated, 200 deleted, 200 new."""
-    for first in range(1, count + 1, 1000):
-        for start in range(first, first + 600, ROWS_A_TRANSACTION):
-            yield f"UPDATE sbtest SET k = k + 1 WHERE id BETWEEN {start} AND {start + ROWS_A_TRANSACTION - 1}"
-        for start in range(first + 600, first + 800, ROWS_A_TRANSACTION):
-            yield f"DELETE FROM sbtest WHERE id BETWEEN {start} AND {start + ROWS_A_TRANSACTION - 1}"
-            new = count + start
-            yield f"INSERT INTO sbtest SELECT {SYSBENCH.values} FROM seq_{new}_to_{new + ROWS_A_TRANSACTION - 1}"
-
-
-def _rows(source: MariaDb) -> dict[int, bytes]:
-    """Return the source's rows behind the changes, as SQL."""
-    with connect(source) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM sb.sbtest")
-        return {row[0]: _row_text(row).encode() for row in cursor.fetchall()}
-
-
-def _row_text(row: Sequence[object]) -> str:
-    return "({},{},'{}','{}')".format(*row)  # hexadecimal digits only: nothing to escape
-
-
-def compacted(count: int, rows: dict[int, bytes]) -> Iterator[list[bytes]]:
-    """Yield, per window of 5,000 changes, its statements."""
-    for first in range(1, count + 1, WINDOW):
-        gone: list[int] = []
-        kept: list[int] = []
-        for thousand in range(first, first + WINDOW, 1000):
-            kept += range(thousand, thousand + 600)
-            gone += range(thousand + 600, thousand + 800)
-            kept += range(count + thousand + 600, count + thousand + 800)
-        statements = [b"DELETE FROM sbtest WHERE id IN (" + ",".join(map(str, gone)).encode() + b")"]
-        remaining = iter(kept)
-        while part := [rows[key] for key in islice(remaining, 1000) if key in rows]:
-            statements.append(
-                b"INSERT INTO sbtest VALUES " + b",".join(part)
-                + b" ON DUPLICATE KEY UPDATE k = VALUES(k), c = VALUES(c), pad = VALUES(pad)"
-            )  # fmt: skip
-        yield statements
-
-
 def measured(stage: ReplayStage, repeat: int) -> Iterator[tuple[str, str, str]]:
     """Yield the rows of the table of results."""
     ours: list[tuple[float, dict[str, Use]]] = []
     limit: dict[int, list[float]] = {streams: [] for streams in STREAMS}
     peers: list[float] = []
+    missing = [program for program in PEER if shutil.which(program) is None]
     for run in range(repeat):
         ours.append(stage.ours(run))
-        if stage.target.kind == "PostgreSQL":
-            continue
         for streams in STREAMS:
             limit[streams].append(stage.limit(streams))
-        if stage.target.kind == "MariaDB":
+        if stage.target.kind == "MariaDB" and not missing:
             peers.append(stage.peer())
-    what = f"{stage.changes:,} changes → {stage.target.kind}"
+    what = f"{type(stage.log).__name__.lower()}, {stage.changes:,} changes → {stage.target.kind}"
     rate = statistics.median(one for one, _ in ours)
     yield f"apply {what}", f"{rate:,.0f} changes/s", f"{min(o for o, _ in ours):,.0f}–{max(o for o, _ in ours):,.0f}"
-    if limit[1]:
-        best = max(STREAMS, key=lambda streams: statistics.median(limit[streams]))
-        top = statistics.median(limit[best])
-        note = f"{best} sessions, the best of {STREAMS}; ours is {rate / top:.2f} ×"
-        yield f"ready statements, {what}", f"{top:,.0f} changes/s", note
+    best = max(STREAMS, key=lambda streams: statistics.median(limit[streams]))
+    top = statistics.median(limit[best])
+    note = f"{best} sessions, the best of {STREAMS}; ours is {rate / top:.2f} ×"
+    yield f"ready statements, {what}", f"{top:,.0f} changes/s", note
     if peers:
         peer = statistics.median(peers)
         yield f"`mariadb-binlog \\| mariadb`, {what}", f"{peer:,.0f} changes/s", f"ours is {rate / peer:.2f} ×"
+    elif stage.target.kind == "MariaDB":
+        yield f"`mariadb-binlog \\| mariadb`, {what}", "not measured", f"{', '.join(missing)} not found"
     for name in ("capture", "apply"):
         uses = [found[name] for _, found in ours if name in found]
         if uses:
@@ -240,15 +209,16 @@ def measured(stage: ReplayStage, repeat: int) -> Iterator[tuple[str, str, str]]:
             yield f"{name} task, {what}", f"{cpu:.2f} s CPU per million changes", f"{peak:.0f} MiB at most"
 
 
-def run(count: int, repeat: int, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Run it all, one target after the other."""
+def run(count: int, repeat: int, names: Sequence[str], logs: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Run it all, one target after the other, one log after the other."""
     with tempfile.TemporaryDirectory(prefix="fmb-") as where:
         directory = Path(where)
         directory.chmod(0o777)
         with MariaDb(directory / "source", settings=FAST) as source:
             for name in names:
                 with targets(directory)[name]() as target:
-                    yield from measured(ReplayStage(directory, source, target, count), repeat)
+                    for log in logs:
+                        yield from measured(ReplayStage(directory, source, target, count, LOGS[log]()), repeat)
 
 
 def main() -> None:
@@ -256,8 +226,9 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=1_000_000, help="a multiple of 5,000")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--targets", default="mariadb,oceanbase,postgresql")
+    parser.add_argument("--logs", default="sets,mix", help=f"of {', '.join(LOGS)}")
     options = parser.parse_args()
-    for name, value, note in run(options.changes, options.repeat, options.targets.split(",")):
+    for name, value, note in run(options.changes, options.repeat, options.targets.split(","), options.logs.split(",")):
         print(f"| {name} | {value} | {note} |", flush=True)
 
 

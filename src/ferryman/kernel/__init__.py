@@ -14,6 +14,7 @@ import os
 
 from ferryman.kernel.copy_text import NUL, Form, MisfitError, TextForm, canonical_value, server_value, text_form
 from ferryman.kernel.json_rows import JsonForm
+from ferryman.kernel.log_records import Record, decode_position, whole_body
 from ferryman.kernel.picked_rows import PICK_BITS
 from ferryman.kernel.result_rows import WireColumn
 from ferryman.kernel.sql_text import literal, literal_writer
@@ -30,6 +31,7 @@ try:
     from ferryman.kernel._binlog_rows import decode_rows
     from ferryman.kernel._copy_text import decode_copy, encode_copy
     from ferryman.kernel._json_rows import fill_rows
+    from ferryman.kernel._log_records import decode_records, pass_records
     from ferryman.kernel._picked_rows import gather, row_tuples
     from ferryman.kernel._result_rows import ResultSetDecoder
     from ferryman.kernel._row_digest import row_digests
@@ -42,6 +44,7 @@ except ImportError:
     from ferryman.kernel.binlog_rows import decode_rows
     from ferryman.kernel.copy_text import decode_copy, encode_copy
     from ferryman.kernel.json_rows import fill_rows
+    from ferryman.kernel.log_records import decode_records, pass_records
     from ferryman.kernel.picked_rows import gather, row_tuples
     from ferryman.kernel.result_rows import ResultSetDecoder
     from ferryman.kernel.row_digest import row_digests
@@ -54,6 +57,7 @@ __all__ = [
     "Form",
     "JsonForm",
     "MisfitError",
+    "Record",
     "ResultSetDecoder",
     "RowText",
     "TableMap",
@@ -61,6 +65,8 @@ __all__ = [
     "WireColumn",
     "canonical_value",
     "decode_copy",
+    "decode_position",
+    "decode_records",
     "decode_rows",
     "decode_table_map",
     "encode_copy",
@@ -70,8 +76,10 @@ __all__ = [
     "literal",
     "literal_writer",
     "load_lines",
+    "pass_records",
     "row_digests",
     "row_tuples",
     "server_value",
     "text_form",
+    "whole_body",
 ]

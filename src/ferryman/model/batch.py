@@ -85,4 +85,4 @@ class Batch:
     @property
     def byte_size(self) -> int:
         """Bytes of all values, without offsets and bitmaps."""
-        return sum(len(column.data) for column in self.columns)
+        return sum([len(column.data) for column in self.columns])  # a list: most batches of a log are small

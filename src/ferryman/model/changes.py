@@ -50,6 +50,12 @@ class ChangeBatch:
         image = self.after if self.after is not None else self.before
         return image.row_count if image is not None else 0
 
+    @property
+    def byte_size(self) -> int:
+        """Bytes of all values of both images."""
+        before, after = self.before, self.after
+        return (before.byte_size if before is not None else 0) + (after.byte_size if after is not None else 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:

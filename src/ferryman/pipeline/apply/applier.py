@@ -186,7 +186,7 @@ class Applier:
         began = stages.clock()
         plan = self._tables.planner.plan(part.changes)
         stages.add(PLANNING, stages.clock() - began)
-        stages.see_crowds(part, plan.parallel)
+        stages.see_crowds(plan.parallel)
         return plan
 
     def _apply_at_once(

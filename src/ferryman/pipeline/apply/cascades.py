@@ -51,7 +51,7 @@ class ForeignKeys:
 
     def fires(self, change: ChangeBatch) -> bool:
         """Whether a change made the source's foreign keys act."""
-        references = self._children.get(change.table)
+        references = self._children.get(change.table) if self._children else None
         if references is None or not change.cascades or change.before is None:
             return False
         if change.after is None:

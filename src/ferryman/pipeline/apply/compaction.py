@@ -13,6 +13,9 @@ from ferryman.model.changes import ChangeBatch
 from ferryman.model.names import TableName
 from ferryman.pipeline.apply.shapes import Shape, Shapes
 
+_FEW_ROWS = 8
+"""Images of fewer rows are put together: each that is picked from costs as much as copying some rows."""
+
 
 class TableChanges:
     """The net effect on one table with a row key.
@@ -24,9 +27,10 @@ class TableChanges:
         before: Row key → the row's values of `Shape.unique` before the run; `None` when there was no such row.
         after: Row key → the pick of the row after the run; `None` when there is none. Has the same keys as `before`.
         unique_after: Row key → the values of `Shape.unique` of the row after the run; says nothing of rows that are gone.
+        change_count: How many changes of rows these were.
     """
 
-    __slots__ = ("_images", "after", "before", "shape", "unique_after")
+    __slots__ = ("_images", "_places", "after", "before", "change_count", "shape", "unique_after")
 
     def __init__(self, shape: Shape) -> None:
         """Begin without changes."""
@@ -34,10 +38,15 @@ class TableChanges:
         self.before: dict[Row, Row | None] = {}
         self.after: dict[Row, int | None] = {}
         self.unique_after: dict[Row, Row] = {}
+        self.change_count = 0
         self._images: list[Batch] = []
+        written = shape.written_places
+        self._places = written if written != tuple(range(len(shape.image))) else None
+        """Indexes of the written columns, where these are not just those of the image."""
 
     def add(self, change: ChangeBatch) -> None:
         """Take the next changes, in log order."""
+        self.change_count += change.row_count
         if change.before is None:
             assert change.after is not None
             self._insert(change.after)
@@ -51,6 +60,14 @@ class TableChanges:
         picks = [pick for pick in map(self.after.__getitem__, keys) if pick is not None]
         return gather(self._images, picks)
 
+    def settle(self) -> None:
+        """Say that the run is over: rows that came in many small images are put into one, and older states of them go."""
+        if len(self._images) * _FEW_ROWS < len(self.after) or len(self._images) < 2:
+            return
+        left = {key: pick for key, pick in self.after.items() if pick is not None}
+        self._images = [gather(self._images, list(left.values()))]
+        self.after.update(zip(left, range(len(left)), strict=True))
+
     def _insert(self, image: Batch) -> None:
         keys = self.shape.keys(image)
         self._remember(keys, repeat(None))
@@ -58,12 +75,12 @@ class TableChanges:
 
     def _delete(self, image: Batch) -> None:
         keys = self.shape.keys(image)
-        self._remember(keys, self.shape.unique_values(image))
+        self._remember(keys, self._unique_values(image))
         self.after.update(dict.fromkeys(keys))
 
     def _update(self, before: Batch, after: Batch) -> None:
         old_keys, new_keys = self.shape.keys(before), self.shape.keys(after)
-        old_values = self.shape.unique_values(before)
+        old_values = self._unique_values(before)
         if old_keys == new_keys:
             self._remember(old_keys, old_values)
             self._write(new_keys, after)
@@ -75,16 +92,19 @@ class TableChanges:
                 self.before.setdefault(new_key, None)
             self.after[new_key] = pick
         if self.shape.unique:
-            self.unique_after.update(zip(new_keys, self.shape.unique_values(after), strict=True))
+            self.unique_after.update(zip(new_keys, self._unique_values(after), strict=True))
+
+    def _unique_values(self, image: Batch) -> list[Row]:
+        return self.shape.unique_values(image) if self.shape.unique else [()] * image.row_count
 
     def _write(self, keys: Sequence[Row], image: Batch) -> None:
         self.after.update(zip(keys, self._picks(image), strict=True))
         if self.shape.unique:
-            self.unique_after.update(zip(keys, self.shape.unique_values(image), strict=True))
+            self.unique_after.update(zip(keys, self._unique_values(image), strict=True))
 
     def _picks(self, image: Batch) -> range:
         first = len(self._images) << PICK_BITS
-        self._images.append(image.project(self.shape.written_places))
+        self._images.append(image if self._places is None else image.project(self._places))
         return range(first, first + image.row_count)
 
     def _remember(self, keys: Iterable[Row], values: Iterable[Row | None]) -> None:
@@ -118,3 +138,8 @@ class Compaction:
     def row_count(self) -> int:
         """Keys touched, over all tables."""
         return sum(len(table.after) for table in self.tables.values())
+
+    def settle(self) -> None:
+        """Say that the run is over."""
+        for table in self.tables.values():
+            table.settle()

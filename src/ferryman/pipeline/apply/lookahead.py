@@ -7,6 +7,7 @@ that no window may reach across can become known only after a part was cut: then
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -23,6 +24,9 @@ _WORTH_ROWS = 500
 """A smaller part is written sooner than a second thread is woken."""
 _SWITCH_SECONDS = 0.0005
 """Python's usual 5 ms would make each lane wait so long for its turn, after each answer of the target."""
+
+_GARBAGE = 20_000
+"""So many new objects before garbage is looked for (Python: 700): rows make no cycles, and a window holds very many tuples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Lookahead:
         self._held: Ahead | None = None
         if threads is None:
             sys.setswitchinterval(_SWITCH_SECONDS)
+            gc.set_threshold(_GARBAGE)
 
     def next(self, places: Iterable[Position | None]) -> Ahead | None:
         """Return what comes next, cut at the first of these places that lies within it; `None` when nothing comes."""

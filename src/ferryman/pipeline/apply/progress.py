@@ -63,7 +63,7 @@ class Progress:
             if placed.position.time:
                 self._uncommitted[placed.position.time] += change.row_count
             self._rows[change.operation] += change.row_count
-            self._bytes += sum(image.byte_size for image in (change.before, change.after) if image is not None)
+            self._bytes += change.byte_size
         self._windows += part.whole
         self._parts += not part.whole
         self._idle = False

@@ -75,20 +75,22 @@ class Planner:
     def plan(self, changes: Sequence[Placed]) -> Plan:
         """Sort the changes of a part."""
         fired = {placed.change.table for placed in changes if self._foreign_keys.fires(placed.change)}
-        family = self._foreign_keys.family(fired)
+        family = self._foreign_keys.family(fired) if fired else frozenset()
         parallel = Compaction(self._shapes)
         sequence = [Stretch(Compaction(self._shapes))]
         for placed in changes:
             change = placed.change
-            if change.table in family and self._foreign_keys.fires(change):
+            if family and change.table in family and self._foreign_keys.fires(change):
                 sequence.append(Stretch(Compaction(self._shapes), cascade=placed))
             if not self._shapes.of(change).key:
                 if not self._is_loaded(placed):
                     sequence[-1].keyless.append(change)
-            elif change.table in family:
+            elif family and change.table in family:
                 sequence[-1].keyed.add(change)
             else:
                 parallel.add(change)
+        for compaction in (parallel, *(stretch.keyed for stretch in sequence)):
+            compaction.settle()
         return Plan(parallel=parallel, sequence=sequence)
 
     def loaded_beyond(self, position: Position) -> frozenset[TableName]:

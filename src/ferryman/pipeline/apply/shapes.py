@@ -194,6 +194,9 @@ def _row_key(target: Table, names: Sequence[str]) -> ConflictKey:
     return ConflictKey(tuple(range(len(names))), folds)
 
 
+_MOST_MET = 4096
+
+
 class Shapes:
     """The shapes of the tables as they are at the checkpoint; made anew whenever the schema changes.
 
@@ -208,9 +211,20 @@ class Shapes:
         """
         self._table_of = table_of
         self._shapes: dict[tuple[object, tuple[str, ...]], Shape] = {}
+        self._met: dict[tuple[int, int], tuple[Shape, object, object]] = {}
+        """By the very objects that name table and columns, which are kept alive: a decoder uses the same ones again."""
 
     def of(self, change: ChangeBatch) -> Shape:
         """Return the shape of a change's table."""
+        met = self._met.get((id(change.table), id(change.columns)))
+        if met is not None:
+            return met[0]
+        shape = self._find(change)
+        if len(self._met) < _MOST_MET:
+            self._met[(id(change.table), id(change.columns))] = (shape, change.table, change.columns)
+        return shape
+
+    def _find(self, change: ChangeBatch) -> Shape:
         at = (change.table, change.columns)
         if (shape := self._shapes.get(at)) is None:
             source, target = self._table_of(change)

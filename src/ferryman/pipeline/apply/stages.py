@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ferryman.foundation.stopwatch import WINDOW_SECONDS, Stopwatch
 from ferryman.model.changes import LogItem
-from ferryman.model.names import TableName
 from ferryman.pipeline.apply.compaction import Compaction
-from ferryman.pipeline.apply.window import Part
 from ferryman.spi.source import LogDecoder, LogRecord, RecordLog
 
 _WAITED_SECONDS = 0.002
@@ -46,14 +43,11 @@ class Stages(Stopwatch):
         super().__init__(clock)
         self._crowd: Crowd | None = None
 
-    def see_crowds(self, part: Part, compaction: Compaction) -> None:
+    def see_crowds(self, compaction: Compaction) -> None:
         """Note the table whose rows change most often within a window."""
-        changes: Counter[TableName] = Counter()
-        for placed in part.changes:
-            changes[placed.change.table] += placed.change.row_count
-        for name, count in changes.items():
-            table = compaction.tables.get(name)
-            if table is None or count < _HOT_CHANGES or count < _HOT_RATIO * len(table.after):
+        for table in compaction.tables.values():
+            count = table.change_count
+            if count < _HOT_CHANGES or count < _HOT_RATIO * len(table.after):
                 continue
             crowd = Crowd(str(table.shape.target.name), table.shape.key_columns, count, len(table.after), self.clock())
             if self.crowd is None or crowd.changes >= self.crowd.changes:

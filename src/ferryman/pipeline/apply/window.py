@@ -71,7 +71,7 @@ class _Pile:
         change = placed.change
         self.changes.append(placed)
         self.rows += change.row_count
-        self.bytes += sum(image.byte_size for image in (change.before, change.after) if image is not None)
+        self.bytes += change.byte_size
 
     def take(self, other: _Pile) -> None:
         self.changes.extend(other.changes)
@@ -178,7 +178,11 @@ class Cutter:
 
     def _take(self, record: LogRecord) -> Part | SchemaStatement | None:
         """Take a record; returns what is full with it."""
-        statement = self._sort(record, self._decode(record))
+        items = self._decode(record)
+        if not items and not record.boundary and self._forced_end is None and self._open.rows < self._window_changes:
+            self._last = record.position  # one of the many that say nothing by themselves
+            return None
+        statement = self._sort(record, items)
         if statement is not None and statement.position < record.position:
             self._again = record
             return self._cut_before(statement)
@@ -220,7 +224,7 @@ class Cutter:
         statement = None
         for item in items:
             if isinstance(item, ChangeBatch):
-                if record.position > self._applied:  # else: it is in already, by a part before the crash
+                if self._applied < record.position:  # else: it is in already, by a part before the crash
                     self._open.add(Placed(item, record.position, self._transaction))
             elif isinstance(item, Begin):
                 self._transaction = item.transaction_id

@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.kernel import decode_position
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json, to_json
 from ferryman.spi.source import LogRecord
@@ -17,7 +18,7 @@ MAGIC = b"FERRYLOG"
 _PREAMBLE = struct.Struct("<8sIII")
 """Magic, version, length and CRC32 of the JSON document that follows."""
 PREFIX = struct.Struct("<II")
-"""Length of a record's body and CRC32 of length and body."""
+"""Length of a record's body and CRC32 of length and body. Records are read by `ferryman.kernel.log_records`."""
 _HEAD = struct.Struct("<BBBd")
 """Flags, number of order numbers, number of token entries, time."""
 BOUNDARY = 1
@@ -97,55 +98,9 @@ def _pack_token(entries: dict[str, str]) -> bytes:
     return b"".join(parts)
 
 
-def whole_body(data: bytes | bytearray | memoryview, place: int, end: int) -> memoryview | None:
-    """Return the body of the record at `place` of ``data[:end]``, or `None` where no whole and sound one begins."""
-    if end - place < PREFIX.size:
-        return None
-    length, crc = PREFIX.unpack_from(data, place)
-    start = place + PREFIX.size
-    if length < _HEAD.size or length > end - start:
-        return None
-    body = memoryview(data)[start : start + length]
-    return body if zlib.crc32(body, length) == crc else None
-
-
 def is_boundary(body: memoryview) -> bool:
     """Whether the record's position lies between two transactions."""
     return bool(body[0] & BOUNDARY)
-
-
-def decode_position(body: memoryview, kind: str, token: dict[str, str]) -> tuple[Position, int]:
-    """Return a record's position and where in `body` its payload begins.
-
-    Args:
-        body: What `whole_body` returned.
-        kind: The positions' kind, from the segment's header.
-        token: The token of the record before; the new position has a dictionary of its own.
-
-    Raises:
-        FerrymanError: ``logstore.corrupt``: the checksum is right and the content is not.
-    """
-    try:
-        return _decode_position(body, kind, token)
-    except (struct.error, UnicodeDecodeError) as error:
-        raise corrupt(f"a record cannot be read: {error}") from error
-
-
-def _decode_position(body: memoryview, kind: str, token: dict[str, str]) -> tuple[Position, int]:
-    flags, order_count, entry_count, time = _HEAD.unpack_from(body)
-    place = _HEAD.size
-    order = struct.unpack_from(f"<{order_count}Q", body, place)
-    place += 8 * order_count
-    entries: dict[str, str] = {}
-    for _ in range(entry_count):
-        key_length, value_length = struct.unpack_from("<BI", body, place)
-        place += 5
-        key = str(body[place : place + key_length], "utf-8")
-        place += key_length
-        entries[key] = str(body[place : place + value_length], "utf-8")
-        place += value_length
-    new = entries if flags & WHOLE_TOKEN else {**token, **entries}
-    return Position(kind=kind, token=new, order=order, time=time), place
 
 
 def decode_record(body: memoryview, kind: str, token: dict[str, str]) -> LogRecord:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.foundation.files import open_private, write_private
+from ferryman.kernel import whole_body
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore.format import PREFIX, decode_record, encode_record, whole_body
+from ferryman.pipeline.logstore.format import PREFIX, decode_record, encode_record
 from ferryman.spi.source import LogRecord
 
 INDEX_BYTES = 1 << 20

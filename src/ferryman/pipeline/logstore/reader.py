@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.kernel import Record
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore.format import corrupt, decode_record, is_boundary
+from ferryman.pipeline.logstore.format import corrupt
 from ferryman.pipeline.logstore.index import last_entry, read_index
 from ferryman.pipeline.logstore.segment import (
     RecordWalk,
@@ -51,25 +52,24 @@ class _Cursor:
         self.end: int | None = None
         """Where the segment ends, once the next one is there."""
 
-    def take(self) -> LogRecord | None:
-        """Return the next record that belongs to a whole transaction."""
+    def take(self) -> list[Record]:
+        """Return the next records that belong to whole transactions, as many as are at hand."""
         if self._walk.offset >= self.committed:
-            return None
-        body = self._walk.next()
-        if body is None:
+            return []
+        found, self.token = self._walk.take(self.committed, self.kind, self.token)
+        if not found:
             raise corrupt(f"segment {self.sequence} is damaged at byte {self._walk.offset}")
-        record = decode_record(body, self.kind, self.token)
-        self.token = record.position.token
-        return record
+        return found
 
     def look_ahead(self) -> bool:
         """Look for more whole transactions; whether there are some."""
         before = self.committed
-        while self.end is None and (body := self._ahead.next()) is not None:
-            if is_boundary(body):
-                self.committed = self._ahead.offset
-                if self.committed - before >= READY_BYTES:
-                    break
+        enough = before + READY_BYTES
+        while self.end is None and self.committed < enough:
+            border = self._ahead.pass_borders(enough)
+            if border is None:
+                break
+            self.committed = border or self.committed
         return self.committed > before
 
     def close_at(self, end: int) -> None:
@@ -223,18 +223,16 @@ class StoreReader:
     def _take_some(self) -> bool:
         assert self._cursor is not None
         size = 0
-        while size < READY_BYTES and (record := self._cursor.take()) is not None:
-            if self._is_news(record):
-                self._seen = record.position.order
-                self._ready.append(record)
-                self._ready_bytes += len(record.payload)
-                size += len(record.payload) + 64
+        while size < READY_BYTES and (records := self._cursor.take()):
+            for position, payload, boundary in records:
+                order = position.order
+                # A restarted writer repeats what followed its last border; a pulse repeats the position before it.
+                if order > self._seen or (order == self._seen and not payload):
+                    self._seen = order
+                    self._ready.append(LogRecord(payload=payload, position=position, boundary=boundary))
+                    self._ready_bytes += len(payload)
+                    size += len(payload) + 64
         return bool(self._ready)
-
-    def _is_news(self, record: LogRecord) -> bool:
-        """A restarted writer repeats what followed its last border; a pulse repeats the position before it."""
-        order = record.position.order
-        return order > self._seen or (order == self._seen and not record.payload)
 
     def _find_end(self) -> bool:
         """Look for the next segment, whose header tells where this one ends."""

@@ -13,15 +13,14 @@ from typing import IO
 
 import zstandard
 
+from ferryman.kernel import Record, decode_position, decode_records, pass_records, whole_body
 from ferryman.model.position import Position
 from ferryman.pipeline.logstore.format import (
     PREFIX,
     SegmentHeader,
     corrupt,
     decode_header,
-    decode_position,
     is_boundary,
-    whole_body,
 )
 from ferryman.pipeline.logstore.index import INDEX_BYTES, IndexEntry, last_entry, read_index
 
@@ -155,6 +154,33 @@ class RecordWalk:
             body = whole_body(self._buffer, 0, len(self._buffer))
         self.offset += PREFIX.size + len(body)
         return body
+
+    def take(self, until: int, kind: str, token: dict[str, str]) -> tuple[list[Record], dict[str, str]]:
+        """Return the next records that are at hand and end at `until` or before, and the last one's token.
+
+        None come where no whole and sound record stands (yet). `token` is that of the record before.
+        """
+        while True:
+            place, end = self.offset - self._start, min(len(self._buffer), until - self._start)
+            found, stop, token = decode_records(self._buffer, place, end, kind, token)
+            if found or not self._fill():
+                self.offset += stop - place
+                return found, token
+
+    def pass_borders(self, enough: int) -> int | None:
+        """Pass the records that are at hand, up to the first border at the offset `enough` or behind it.
+
+        Returns the offset of the last border among them, 0 if there is none; `None` where no whole and sound record
+        stands (yet).
+        """
+        while True:
+            place = self.offset - self._start
+            stop, border = pass_records(self._buffer, place, len(self._buffer), enough - self._start)
+            if stop > place:
+                self.offset += stop - place
+                return self._start + border if border else 0
+            if not self._fill():
+                return None
 
     def _fill(self) -> bool:
         """Read more; whether a whole record's bytes may stand in the buffer now."""

@@ -32,6 +32,8 @@ from ferryman.spi.source import LogRecord
 _NO_FOREIGN_KEY_CHECKS = 0x0002
 _LEASE = (b"_ferryman", b"lease")
 """The table whose change at the head of a transaction is the mark of two-way use (`marks`)."""
+_ANNOTATION = bytes((events.ANNOTATE_ROWS,))
+_MOST_KNOWN = 1000
 _DUMMY_TABLE_ID = 0x00FFFFFF
 """A row event without rows, which only ends a statement."""
 _OPERATIONS = {
@@ -72,11 +74,15 @@ class BinlogDecoder:
         self._includes = includes
         self._included: dict[tuple[bytes, bytes], bool] = {}
         self._plans: dict[TableName, _Mapped] = {}
+        self._known: dict[bytes, _Mapped] = {}
+        """By the bytes of a table map, which comes before each row event: those of wanted tables, as they were met last."""
         self._queries = QueryReader(table_at, includes, ask)
         self._begin_group("", 0, in_xa=False)
 
     def decode(self, record: LogRecord) -> list[LogItem]:
         """Decode the next record; errors as in `LogDecoder.decode`."""
+        if record.payload[4:5] == _ANNOTATION and len(record.payload) >= events.HEADER_LENGTH:
+            return []  # a statement's text: every second or third event of a MariaDB's log
         header = events.event_header(record.payload)
         return self._decode(header, record.payload[events.HEADER_LENGTH :], record.position)
 
@@ -173,6 +179,7 @@ class BinlogDecoder:
     def _schema_statement(self, sql: str, database: str, position: Position) -> list[LogItem]:
         """ALTER TABLE logged in two phases counts when it commits."""
         self._included.clear()  # what is wanted may depend on which tables there are
+        self._known.clear()
         if self._alter & (events.START_ALTER | events.ROLLBACK_ALTER):
             return []
         marked = self._skips_marked and MARK in sql
@@ -196,8 +203,17 @@ class BinlogDecoder:
 
     def _map_table(self, body: bytes) -> None:
         table_id = int.from_bytes(body[:6], "little")
+        known = self._known.get(body)
+        if known is not None and self._table_at(known.table.name) is known.table:
+            self._tables[table_id] = None if self._is_marked else known
+            return
         self._is_marked = self._is_marked or (self._skips_marked and _names(body) == _LEASE)
-        self._tables[table_id] = self._mapped(body) if not self._is_marked and self._is_wanted(body) else None
+        mapped = self._mapped(body) if not self._is_marked and self._is_wanted(body) else None
+        self._tables[table_id] = mapped
+        if mapped is not None:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            self._known[body] = mapped
 
     def _is_wanted(self, body: bytes) -> bool:
         """Whether the project moves a table map's table; told from its first bytes, before it is decoded."""
@@ -208,6 +224,7 @@ class BinlogDecoder:
             wanted = name.database.casefold() not in SYSTEM_DATABASES and self._includes(name)
             if len(self._included) > 10_000:
                 self._included.clear()
+                self._known.clear()
             self._included[(database, table)] = wanted
         return wanted
 

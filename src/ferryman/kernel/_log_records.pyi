@@ -1,0 +1,6 @@
+from ferryman.kernel.log_records import Record
+
+def decode_records(
+    data: bytes, place: int, end: int, kind: str, token: dict[str, str]
+) -> tuple[list[Record], int, dict[str, str]]: ...
+def pass_records(data: bytes, place: int, end: int, enough: int) -> tuple[int, int]: ...
