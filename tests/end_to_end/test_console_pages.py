@@ -37,6 +37,12 @@ MISSED = """() => [...document.querySelectorAll('a[href], button, input, textare
   .map((each) => each.outerHTML.slice(0, 160))"""
 
 
+HEARD = """const parse = JSON.parse; window.heard = '';
+JSON.parse = (text, ...more) => { window.heard += text; return parse(text, ...more); }"""
+"""Tells what has reached the page, shown or not."""
+DRAWN = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
+
 @pytest.fixture(scope="module")
 def lost(service: ConsoleService) -> str:
     """A project that has failed, for its endpoints are not there; and something on every page."""
@@ -143,17 +149,20 @@ def test_a_press_meets_what_was_aimed_at(browser: Browser, service: ConsoleServi
     here = open_page(browser, service, width=390)
     log_in(here)
     expect(here.get_by_role("heading", name="Overview")).to_be_visible()
+    here.add_init_script(HEARD)
     here.goto(f"{service.url}/console/projects/{project}/flow")
     start, dialog = here.get_by_role("button", name="Start", exact=True), here.get_by_role("dialog")
     for attempt in range(4):  # news that takes more than three seconds to come is not waited for
         expect(here.get_by_role("heading", name=names[attempt % 2])).to_be_visible()
+        here.evaluate("window.heard = ''")
         before = start.bounding_box()
         assert before
         here.mouse.move(before["x"] + 8, before["y"] + 8)
         here.mouse.down()
         new = names[(attempt + 1) % 2]
         service.call("PATCH", f"/api/v1/projects/{project}/settings", {"name": new})
-        expect(page.get_by_role("heading", name=new)).to_be_visible()
+        here.wait_for_function("(name) => window.heard.includes(name)", arg=f'"{new}"')
+        here.evaluate(DRAWN)
         held = here.get_by_role("heading", name=new).count() == 0
         here.mouse.up()
         if held:
