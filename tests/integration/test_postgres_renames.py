@@ -72,12 +72,13 @@ def test_names_that_change_hands_stop_apply(shop: PostgresProject, change: str, 
     assert shop.at_target("SELECT a, b FROM one WHERE id = 1") == [(1, -1)], "nothing of it is applied"
 
 
-def test_a_last_column_renamed_or_dropped_beside_a_new_one_is_followed(shop: PostgresProject) -> None:
-    """Names alone cannot tell these two: numbers can."""
+def test_a_last_column_renamed_or_dropped_before_a_new_one_is_followed(shop: PostgresProject) -> None:
+    """Names alone cannot tell the first: numbers can."""
 
     def change() -> None:
         shop.sql("ALTER TABLE one RENAME b TO last; UPDATE one SET last = 0 WHERE id = 1")
-        shop.sql("ALTER TABLE two DROP b, ADD c integer; UPDATE two SET c = 0 WHERE id = 1")
+        shop.sql("ALTER TABLE two DROP b; UPDATE two SET a = 9 WHERE id = 1")
+        shop.sql("ALTER TABLE two ADD c integer; UPDATE two SET c = 0 WHERE id = 1")
 
     shop.move(change)
     assert shop.at_target("SELECT id, a, last FROM one ORDER BY id") == shop.sql(

@@ -61,6 +61,8 @@ def told(known: Model, then: Model, now: Model) -> tuple[int, ...] | str | None:
         return error.code
 
 
+KNOWN = 3
+"""Columns that a random history begins with."""
 AB = Model({1: "a", 2: "b"})
 
 
@@ -81,9 +83,10 @@ def test_a_column_dropped_and_another_added_under_its_name_cannot_be_told_from_n
     assert told(AB, AB, then) == "log.schema_mismatch", "the log may be before it, too"
 
 
-def test_a_drop_beside_a_new_column_is_told_by_the_names():
+def test_a_drop_and_a_new_column_are_told_where_a_change_lies_between():
     now = AB.drop(2).add("c")
-    assert [told(AB, each, now) for each in (AB, AB.drop(2), now)] == [(1, 2), (1,), (1, 3)]
+    assert [told(AB, each, now) for each in (AB, AB.drop(2))] == [(1, 2), (1,)]
+    assert told(AB, now, now) == "log.schema_mismatch", "b may have been renamed to c, and dropped since"
 
 
 def test_columns_dropped_before_the_table_was_read_do_not_count():
@@ -98,9 +101,9 @@ def test_without_numbers_names_must_do():
 
 
 def next_state(last: Model, draw: st.DrawFn) -> Model:
-    """Add, drop, rename or exchange; no column is renamed twice."""
+    """Add, drop, rename or exchange; no column takes a name twice, be it by adding or by renaming (ADR 0140, Limits)."""
     free = [name for name in "abcdef" if name not in last.names.values()]
-    plain = [number for number in last.there() if number not in last.renamed]
+    plain = [number for number in last.there() if number not in last.renamed and number <= KNOWN]
     ways = ["add"] * bool(free) + ["drop"] * bool(last.there()) + ["rename"] * bool(free and plain)
     way = draw(st.sampled_from([*ways, *["exchange"] * (len(plain) > 1)]))
     if way == "add":

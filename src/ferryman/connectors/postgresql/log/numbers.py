@@ -46,17 +46,21 @@ def numbers_at(relation: Relation, table: Table, now: Sequence[NumberedColumn]) 
     if table.origin is None or not all(known) or not now:
         return None
     found = list(_candidates(len(relation.columns), list(known), table.origin[1], now))
-    if len(found) > 1:
-        names = {column.number: column.name for column in now if not column.dropped}
-        found = [each for each in found if _is_plain(each, relation, known, names)]
-    if len(found) > 1:
+    if len(found) < 2:
+        return found[0] if found else None
+    names = {column.number: column.name for column in now if not column.dropped}
+    plain = [each for each in found if _is_plain(each, relation, known, names)]
+    certain = set(known).union(
+        set.intersection(*map(set, found))
+    )  # a new one may be an old one, renamed and dropped since
+    if len(plain) != 1 or not certain.issuperset(plain[0]):
         raise FerrymanError(
             "log.schema_mismatch",
             f"columns of {table.name} were dropped and others added under their names, or renamed to them:"
             f" which is which cannot be told from the log",
             hint="load the table again (--fresh)",
         )
-    return found[0] if found else None
+    return plain[0]
 
 
 def _candidates(width: int, known: list[int], last: int, now: Sequence[NumberedColumn]) -> Iterator[tuple[int, ...]]:
