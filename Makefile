@@ -10,7 +10,7 @@ WORKERS ?= 3
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign load-campaign sink-campaign switchover-campaign model storm fidelity registry-test openapi errors
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign load-campaign sink-campaign switchover-campaign model storm fidelity registry-test tidb openapi errors
 .PHONY: api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
@@ -68,6 +68,9 @@ switchover-campaign: $(STAMP)  ## there and back between every pair of servers, 
 
 registry-test: $(STAMP)  ## AVRO with a real schema registry (fetches 140 MB once)
 	@tools/registry && $(BIN)/pytest -s tests/integration/test_avro_registry.py
+
+tidb: $(STAMP)  ## build a real TiDB and test against it (needs Go; half an hour the first time)
+	@tools/tidb/build && FERRYMAN_TIDB_WANTED=1 $(BIN)/pytest -m tidb tests
 
 storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
 	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres, RocketMq
+from ferryman.embedded import Kafka, MariaDb, MySql56, OceanBase, Postgres, RocketMq, TiDb
 from ferryman.embedded.mysql56 import WITHOUT_GTID
 from ferryman.foundation.errors import FerrymanError
 
@@ -74,6 +74,20 @@ def running_mysql56(directory: Path, settings: Mapping[str, str]) -> Iterator[My
         server.start()
     except FerrymanError as missing:
         if missing.code != "embedded.missing" or os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{missing.message} ({missing.hint})")
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def tidb(servers_directory: Path) -> Iterator[TiDb]:
+    """A running TiDB, shared by the session; skipped where it is not built, but not by `make tidb`."""
+    server = TiDb(servers_directory / "tidb")
+    try:
+        server.start()
+    except FerrymanError as missing:
+        if missing.code != "embedded.missing" or os.environ.get("FERRYMAN_TIDB_WANTED"):
             raise
         pytest.skip(f"{missing.message} ({missing.hint})")
     yield server

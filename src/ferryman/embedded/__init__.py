@@ -1,4 +1,4 @@
-"""Private real servers for the demo and the tests: MariaDB, OceanBase, PostgreSQL, MySQL 5.6, Kafka, RocketMQ, Apicurio.
+"""Private real servers for the demo and the tests: MariaDB, OceanBase, PostgreSQL, MySQL 5.6, TiDB, Kafka, RocketMQ, Apicurio.
 
 Each lives in a directory of its own, listens on loopback on a free port, has a random administrator's password from
 the first second, and is gone when it is stopped. They are no part of a production set-up.
@@ -12,5 +12,6 @@ from ferryman.embedded.postgres import Postgres
 from ferryman.embedded.rocketmq import RocketMq
 from ferryman.embedded.schema_registry import SchemaRegistry
 from ferryman.embedded.server import Server
+from ferryman.embedded.tidb import TiDb
 
-__all__ = ["Kafka", "MariaDb", "MySql56", "OceanBase", "Postgres", "RocketMq", "SchemaRegistry", "Server"]
+__all__ = ["Kafka", "MariaDb", "MySql56", "OceanBase", "Postgres", "RocketMq", "SchemaRegistry", "Server", "TiDb"]

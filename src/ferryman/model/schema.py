@@ -268,6 +268,8 @@ class Schema:
     views: tuple[View, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     traits: ServerTraits = ServerTraits()
+    unkept: tuple[LeftOut, ...] = ()
+    """What of tables that move stays behind, because only their server has it (TiDB's AUTO_RANDOM), and why."""
     _by_name: dict[TableName, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
     _by_lowered: dict[TableName, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 

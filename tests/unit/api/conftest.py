@@ -33,6 +33,7 @@ def known_connectors(monkeypatch):
         "mysql": SimpleNamespace(oms_type="MYSQL"),
         "mariadb": SimpleNamespace(oms_type="MYSQL"),
         "oceanbase": SimpleNamespace(oms_type="OB_MYSQL"),
+        "tidb": SimpleNamespace(oms_type="TIDB"),
     }
     monkeypatch.setattr(endpoint_types, "connectors", lambda: found)
 

@@ -99,6 +99,12 @@ def test_a_taken_name(call):
     assert answer["errorDetail"]["extraContext"]["code"] == "endpoint.name_taken"
 
 
+def test_a_tidb_is_kept_as_one(call, service):
+    kept = service.endpoint(call("CreateTiDbDataSource", **MYSQL | {"port": 4000})["data"]).endpoint
+    assert (kept.scheme, kept.host, kept.port) == ("tidb", "10.0.0.1", 4000)
+    assert call("ListDataSource", types=["TIDB"])["totalCount"] == 1
+
+
 def test_queues_are_kept_as_their_urls_would_be(call, service):
     kafka = {"name": "k", "endpoint": "one:9093,two:9093", "username": "u", "password": "p"}
     kafka |= {"enableSSL": True, "enableSASL": True, "saslMechanism": "SCRAM-SHA-256"}

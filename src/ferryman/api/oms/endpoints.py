@@ -55,6 +55,11 @@ def create_postgresql(service: Service, request: CreateMySqlDataSource) -> str:
     return _create(service, "postgresql", request.username, request)
 
 
+def create_tidb(service: Service, request: CreateMySqlDataSource) -> str:
+    """Keep a TiDB data source and return its id."""
+    return _create(service, "tidb", request.username, request)
+
+
 def create_kafka(service: Service, request: CreateKafkaDataSource) -> str:
     """Keep a Kafka data source and return its id."""
     options: dict[str, str] = {}

@@ -48,6 +48,11 @@ def create_postgresql_data_source(here: Surroundings, body: Body) -> Answer:
     return Answer(data=endpoints.create_postgresql(here.service, parse(requests.CreateMySqlDataSource, body)))
 
 
+def create_tidb_data_source(here: Surroundings, body: Body) -> Answer:
+    """CreateTiDbDataSource."""
+    return Answer(data=endpoints.create_tidb(here.service, parse(requests.CreateMySqlDataSource, body)))
+
+
 def delete_data_source(here: Surroundings, body: Body) -> Answer:
     """DeleteDataSource."""
     here.service.delete_endpoint(identifier(body))
@@ -257,6 +262,7 @@ OPERATIONS: dict[str, Operation] = {
     "CreateKafkaDataSource": create_kafka_data_source,
     "CreateRocketMqDataSource": create_rocketmq_data_source,
     "CreatePostgreSqlDataSource": create_postgresql_data_source,
+    "CreateTiDbDataSource": create_tidb_data_source,
     "DeleteDataSource": delete_data_source,
     "ListDataSource": list_data_source,
     "CreateProject": create_project,

@@ -20,6 +20,7 @@ REQUEST_KINDS: dict[str, type[Document]] = {
     "CreateKafkaDataSource": requests.CreateKafkaDataSource,
     "CreateRocketMqDataSource": requests.CreateRocketMqDataSource,
     "CreatePostgreSqlDataSource": requests.CreateMySqlDataSource,
+    "CreateTiDbDataSource": requests.CreateMySqlDataSource,
     "ListDataSource": requests.ListDataSource,
     "CreateProject": requests.CreateProject,
     "ListProjects": requests.ListProjects,

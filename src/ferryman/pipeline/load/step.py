@@ -12,6 +12,7 @@ from dataclasses import replace
 from ferryman.foundation.errors import TABLE_CHANGED, FerrymanError
 from ferryman.foundation.memory import keep_freed_memory
 from ferryman.model.position import Position
+from ferryman.model.project import StepName
 from ferryman.model.schema import Schema
 from ferryman.model.serial import from_json, to_json
 from ferryman.pipeline.converting import converted_info, converting
@@ -197,11 +198,13 @@ def _is_empty(job: TableJob, reader: TableReader) -> bool:
 def _at_one_moment(context: TaskContext, source: Source) -> Source:
     """Let a source that can look back show all rows as they were at one position: where capture begins, if there is one.
 
-    The position is noted, so that a resumed load reads the same moment.
+    The position is noted, so that a resumed load reads the same moment. Without capture it is now, however long ago the
+    schema was read: no source remembers for long.
     """
     if not isinstance(source, FlashbackSource):
         return source
-    noted = context.note("schema.start") or context.note("load.snapshot")
+    follows = StepName.CAPTURE in context.spec.steps or context.note("load.begun") is not None
+    noted = context.note("load.snapshot") or (context.note("schema.start") if follows else None)
     if noted is None:
         noted = to_json(source.current_position())
         context.set_note("load.snapshot", noted)

@@ -81,6 +81,7 @@ class Rules:
             tables=tables,
             views=schema.views,
             left_out=schema.left_out,
+            unkept=schema.unkept,
             traits=schema.traits,
         )
 

@@ -169,6 +169,7 @@ def _views_left_out(schema: Schema) -> list[Conversion]:
 
 
 def _left_out(schema: Schema) -> list[Conversion]:
-    return [
+    gone = [
         Conversion(path=str(each.name), message=f"does not move: {each.reason}", lossy=True) for each in schema.left_out
     ]
+    return gone + [Conversion(path=str(each.name), message=each.reason) for each in schema.unkept]

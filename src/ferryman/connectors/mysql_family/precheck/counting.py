@@ -24,6 +24,7 @@ _LIMITS = {
     "mariadb": "SET SESSION max_statement_time = {seconds}",
     "oceanbase": "SET SESSION ob_query_timeout = {microseconds}",
     "mysql": "SET SESSION max_execution_time = {milliseconds}",
+    "tidb": "SET SESSION max_execution_time = {milliseconds}",
 }
 """How a server is told when to give up; MySQL 5.6 cannot be."""
 

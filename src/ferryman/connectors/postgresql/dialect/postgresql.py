@@ -113,6 +113,7 @@ def _not_moved(schema: Schema) -> list[Conversion]:
         Conversion(path=str(view.name), message="the view is left out: write it anew in PostgreSQL's words", lossy=True)
         for view in schema.views
     ]
-    return views + [
+    gone = [
         Conversion(path=str(each.name), message=f"does not move: {each.reason}", lossy=True) for each in schema.left_out
     ]
+    return views + gone + [Conversion(path=str(each.name), message=each.reason) for each in schema.unkept]
