@@ -356,6 +356,42 @@ def test_a_unique_key_dropped_at_the_source_before_rows_are_loaded_loses_none_of
     lab.assert_equal()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "create table one like item; create table two like item; rename table item to three; insert into one (id, u, name) values (1, 1, 'o')",
+        "create table one like item; create table two like item; insert into one (id, u, name) values (1, 1, 'o'); drop table item",
+        "alter table item drop primary key, add primary key (name, id)",
+        "alter table item drop primary key",
+        "alter table item change price cost varchar(30) after id",
+    ],
+    ids=["renamed to one of three", "dropped beside two", "another key", "no key", "renamed and altered"],
+)
+def test_a_change_amid_the_load_that_the_catalog_cannot_tell_is_told_by_the_log(lab, change):
+    lab.sql(
+        "insert into item (id, u, name, price) values (1, 1, 'a1', 1.5), (2, 2, 'b2', 2), (3, 3, 'c3', 3), (9, 9, 'i9', 9)"
+    )
+    schema.run(lab.context(StepName.SCHEMA))
+    capturing, captor = lab.capture()
+    for statement in change.split(";"):
+        lab.sql(statement)
+    loading = lab.context(StepName.LOAD)
+    load.run(loading)
+    by_its_old_key = "add primary key" in change  # which can still be read by
+    assert loading.note("load.reread") == (None if by_its_old_key else [[lab.database, "item"]]), loading.events
+    for (table,) in lab.sql("show tables where tables_in_{0} in ('item', 'three')".format(lab.database)):
+        lab.sql(f"insert into {table} (id, u, name) values (10, 10, 'j10')")
+        lab.sql(f"update {table} set u = 30 where id = 3")
+        lab.sql(f"delete from {table} where id = 2")
+    lab.stop_here()
+    applying = lab.context(StepName.APPLY)
+    apply.run(applying)
+    capturing.stop.set()
+    captor.join()
+    assert applying.progress.percent == 100, applying.events
+    lab.assert_equal()
+
+
 def test_a_unique_key_dropped_while_nobody_follows_stops_the_load(lab):
     lab.spec = replace(lab.spec, steps=(StepName.SCHEMA, StepName.LOAD))
     lab.sql("insert into item (id, u, name) values (1, 1, 'a1'), (2, 2, 'b2')")

@@ -342,7 +342,7 @@ _OTHERS: dict[str, Code] = {
         2, "manual", "PARAM_ERROR", "cancel it while that is possible, or make another project"
     ),
     "switchover.wrong_stage": Code(
-        2, "manual", "PARAM_ERROR", "`ferryman projects switchover NAME --status` shows where it is"
+        2, "manual", "PARAM_ERROR", "`ferryman projects switchover NAME status` shows where it is"
     ),
     "target.ddl_failed": Code(
         1,

@@ -410,10 +410,36 @@ def test_a_renamed_column_keeps_its_values():
     assert rig.same(ORDERS)
 
 
-def test_a_rename_that_cannot_be_told_from_a_drop_stops():
+def another_column(rig):
+    changed_orders(rig, {"id": Kind.INTEGER, "remark": Kind.TEXT}, lambda row: row)
+
+
+def another_key(rig):
+    rig.source.tables[ORDERS.name] = make_table("orders", {"id": Kind.INTEGER, "remark": Kind.VARCHAR}, ["remark"])
+
+
+def one_of_two(rig):
+    rename(rig, ORDERS, "orders_2026")
+    name = TableName("shop", "orders_2025")
+    rig.source.tables[name] = dataclasses.replace(ORDERS, name=name)
+    rig.source.rows[name] = []
+
+
+@pytest.mark.parametrize("changed", [another_column, another_key, one_of_two])
+def test_what_the_catalog_cannot_tell_is_read_again_once_the_log_has_told(changed):
     rig = Rig(ORDERS)
     rig.source.fill(ORDERS, rows(30))
-    changed_orders(rig, {"id": Kind.INTEGER, "remark": Kind.TEXT}, lambda row: row)
+    changed(rig)
+    context = rig.load()
+    assert context.note("load.reread") == [["shop", "orders"]]
+    assert context.note("load.end") is not None
+
+
+@pytest.mark.parametrize("changed", [another_column, another_key, one_of_two])
+def test_what_the_catalog_cannot_tell_stops_where_nobody_follows(changed):
+    rig = Rig(ORDERS, steps=(StepName.LOAD,))
+    rig.source.fill(ORDERS, rows(30))
+    changed(rig)
     with pytest.raises(FerrymanError) as caught:
         rig.load()
     assert caught.value.code == "load.table_changed"

@@ -5,7 +5,7 @@ import { postText } from '../../api/client';
 import type { ObjectList } from '../../api/types';
 import { useText } from '../../i18n';
 import { Failed } from '../../parts/States';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 export function ByList({ form, change }: Pick<PageProps, 'form' | 'change'>) {
   const t = useText();

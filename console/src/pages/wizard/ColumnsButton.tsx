@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { useText } from '../../i18n';
 import { isEmpty, NO_COLUMN_RULES, pairsIn, type ColumnFields } from '../../logic/columns';
 import { Button, Form, Input, Modal, Select } from '../../ui';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 interface Props extends Pick<PageProps, 'form' | 'change'> {
   name: string;

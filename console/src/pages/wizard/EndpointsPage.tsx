@@ -12,7 +12,7 @@ import { EndpointDrawer, Outcome } from '../../parts/EndpointDrawer';
 import { Failed } from '../../parts/States';
 import { Button, Form, Input, Select } from '../../ui';
 import { problemsOf } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 export function EndpointsPage({ form, change, strict }: PageProps) {
   useMarks();

@@ -9,7 +9,7 @@ import { Alert, Input, Segmented, Tree } from '../../ui';
 import { ByList } from './ByList';
 import { ColumnsButton } from './ColumnsButton';
 import { problemsOf, type Mode } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 export function ObjectsPage(props: PageProps) {
   const t = useText();

@@ -2,7 +2,7 @@ import { useText } from '../../i18n';
 import { Checkbox, Form, InputNumber, Radio, Select, type Ticked } from '../../ui';
 import { PublishFields } from './PublishFields';
 import { CONFLICTS, typesOf } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 const IMPORTANCES = ['HIGH', 'MEDIUM', 'LOW', 'IGNORE'] as const;
 

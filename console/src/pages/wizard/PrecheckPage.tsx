@@ -7,7 +7,7 @@ import { Failed } from '../../parts/States';
 import { Alert, Button } from '../../ui';
 import { Assessment } from './Assessment';
 import { hinderReverse, requestOf } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 export function PrecheckPage({ form, change, onJudged }: PageProps & { onJudged: (checks: Check[] | null) => void }) {
   const t = useText();

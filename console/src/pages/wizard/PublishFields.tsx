@@ -5,7 +5,7 @@ import { useText } from '../../i18n';
 import { schemeOf } from '../../logic/endpoint';
 import { Checkbox, Form, Input, InputNumber, Select, type Ticked } from '../../ui';
 import { problemsOf } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 const RULES = ['HASH', 'TABLE', 'ONE'] as const;
 /** Formats that have records of where transactions begin and end. */

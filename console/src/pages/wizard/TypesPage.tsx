@@ -1,7 +1,7 @@
 import { useText } from '../../i18n';
 import { Alert, Checkbox } from '../../ui';
 import { kindsOf, typesOf, type Kind } from './form';
-import type { PageProps } from './Wizard';
+import type { PageProps } from './pageProps';
 
 export function TypesPage({ form, change, strict }: PageProps) {
   const t = useText();

@@ -16,13 +16,6 @@ import { OptionsPage } from './OptionsPage';
 import { PrecheckPage } from './PrecheckPage';
 import { TypesPage } from './TypesPage';
 
-export interface PageProps {
-  form: WizardForm;
-  change: (part: Partial<WizardForm>) => void;
-  /** Whether what is missing is shown: after the first try to go on. */
-  strict: boolean;
-}
-
 const PAGES = ['endpoints', 'types', 'objects', 'options', 'precheck'] as const;
 
 export default function Wizard() {

@@ -1,7 +1,8 @@
 """Tables that change at the source while they are copied.
 
 The log holds the statement, so the target follows later; until then rows go into the table as it was: a dropped column
-gets a value any row may have, a renamed one is read under its new name. What cannot be told apart stops the load.
+gets a value any row may have, a renamed one is read under its new name. What cannot be told apart here is left to the log,
+or stops the load (`Work.table_changed`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from ferryman.foundation.backoff import Backoff
 from ferryman.foundation.errors import FerrymanError
 from ferryman.model.names import TableName
 from ferryman.model.project import LoadOptions, StepName
+from ferryman.model.schema import Table
 from ferryman.pipeline.load import drift
 from ferryman.pipeline.load.distance import FAR_STREAMS, NEAR_STREAMS, Distance
 from ferryman.pipeline.load.job import TableJob
@@ -195,35 +196,63 @@ class Work:
         Raises:
             FerrymanError: ``load.table_changed``: nothing would follow, so rows would be lost.
         """
-        table = drift.reread(self.source, job, self.progress.names, self.context.spec.selection)
+        table = self._found(job)
         if table is None or not drift.loosened(job, table):
             return False
         if not self.captures:
             raise FerrymanError(
                 "load.table_changed", f"{job.name}: {job.target.name} has a unique key that the source does not have"
             )
+        self._read_later(job, f"{job.name} lost a unique key while it was copied: it is read again later")
+        return True
+
+    def _found(self, job: TableJob) -> Table | None:
+        """Return the table as it is now; `None`: it is gone, or only the log can tell which one it is."""
+        try:
+            return drift.reread(self.source, job, self.progress.names, self.context.spec.selection)
+        except FerrymanError as untold:
+            self._leave_to_log(job, untold)
+            return None
+
+    def _adapted(self, job: TableJob, table: Table) -> TableJob | None:
+        try:
+            return drift.adapted(job, table)
+        except FerrymanError as untold:
+            self._leave_to_log(job, untold)
+            return None
+
+    def _leave_to_log(self, job: TableJob, untold: FerrymanError) -> None:
+        """Have the table read again once the log has told what became of it, if there is a log; else raise `untold`.
+
+        Without a key that asks for a source that can show one moment of its log again: such a load stops instead.
+        """
+        if untold.code != "load.table_changed" or not (self.captures and job.keyed):
+            raise untold
+        self._read_later(job, f"{untold.message}: it is read again later")
+
+    def _read_later(self, job: TableJob, why: str) -> None:
+        """Note that apply has to read all of a table again, under the name it then has (note ``load.reread``)."""
         with self._lock:
             known = {TableName(*name) for name in self.context.note(REREAD_NOTE) or ()}
             if job.name not in known:
                 names = sorted({*known, job.name})
                 self.context.set_note(REREAD_NOTE, [[name.database, name.table] for name in names])
-                self.context.event(
-                    "warning", f"{job.name} lost a unique key while it was copied: it is read again later"
-                )
-        return True
+                self.context.event("warning", why)
 
     def table_changed(self, used: TableJob, error: FerrymanError) -> None:
         """Read the catalog again after ``source.table_changed``; `used` is the job that met it.
 
+        What cannot be told from the catalog is left to the log: apply reads the table again once it has told.
+
         Raises:
-            FerrymanError: The change cannot be followed, or the project captures no log.
+            FerrymanError: The change cannot be followed, and the project captures no log or the table has no key.
         """
         if self.current(used) != used:
             return  # another stream has seen to it
-        table = drift.reread(self.source, used, self.progress.names, self.context.spec.selection)
+        table = self._found(used)
         if table is None and not self.captures:
             raise FerrymanError("load.table_gone", f"{used.name} has vanished from the source") from error
-        after = drift.adapted(used, table) if table is not None else None
+        after = self._adapted(used, table) if table is not None else None
         with self._lock:
             self._jobs[used.name] = after
         if after is None:
