@@ -10,7 +10,7 @@ WORKERS ?= 3
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign load-campaign sink-campaign switchover-campaign model storm fidelity registry-test tidb openapi errors
+.PHONY: help setup demo check fix test $(TIERS) bench fuzz kill-campaign load-campaign sink-campaign switchover-campaign model storm fidelity registry-test tidb oceanbase-forgets openapi errors
 .PHONY: api-fuzz api-load lock console console-test console-shots console-load clean
 
 help:  ## print this
@@ -74,6 +74,9 @@ tidb: $(STAMP)  ## build a real TiDB and test against it (needs Go; half an hour
 
 storm: $(STAMP)  ## random rows and schema statements at a running project (FERRYMAN_STORM_SECONDS=60 FERRYMAN_SEED=n)
 	@FERRYMAN_STORM_SECONDS=$${FERRYMAN_STORM_SECONDS:-60} $(BIN)/pytest -s tests/fault/test_storm.py
+
+oceanbase-forgets: $(STAMP)  ## an OceanBase that has really lost the history it is asked for (minutes)
+	@FERRYMAN_FORGET=1 $(BIN)/pytest -s tests/integration/test_oceanbase_changes.py -k really_gone
 
 console: $(STAMP)  ## build the web console into the package (needs Node; users do not)
 	@tools/console build

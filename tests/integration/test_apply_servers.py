@@ -359,8 +359,8 @@ def test_a_unique_key_dropped_at_the_source_before_rows_are_loaded_loses_none_of
 @pytest.mark.parametrize(
     "change",
     [
-        "create table one like item; create table two like item; rename table item to three; insert into one (id, u, name) values (1, 1, 'o')",
-        "create table one like item; create table two like item; insert into one (id, u, name) values (1, 1, 'o'); drop table item",
+        "create table one like item; create table two like item; rename table item to three",
+        "create table one like item; create table two like item; drop table item",
         "alter table item drop primary key, add primary key (name, id)",
         "alter table item drop primary key",
         "alter table item change price cost varchar(30) after id",
@@ -379,7 +379,7 @@ def test_a_change_amid_the_load_that_the_catalog_cannot_tell_is_told_by_the_log(
     load.run(loading)
     by_its_old_key = "add primary key" in change  # which can still be read by
     assert loading.note("load.reread") == (None if by_its_old_key else [[lab.database, "item"]]), loading.events
-    for (table,) in lab.sql("show tables where tables_in_{0} in ('item', 'three')".format(lab.database)):
+    for (table,) in lab.sql(f"show tables where tables_in_{lab.database} in ('item', 'three')"):
         lab.sql(f"insert into {table} (id, u, name) values (10, 10, 'j10')")
         lab.sql(f"update {table} set u = 30 where id = 3")
         lab.sql(f"delete from {table} where id = 2")

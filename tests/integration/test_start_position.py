@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 from test_apply_servers import Context
 from test_capture_kills import Capture
@@ -97,6 +98,22 @@ def write(log: Log, database: str, *numbers: int) -> None:
     execute(log.server, *(f"INSERT INTO t VALUES ({n}, 0)" for n in numbers), database=database)
 
 
+def purge(log: Log) -> str:
+    """Leave only the newest file, and return its name; what goes to a reader who has gone stays until the server notices."""
+    newest = execute(log.server, "SHOW BINARY LOGS")[-1][0]
+
+    def is_left() -> bool:
+        for session, command in execute(log.server, "SELECT id, command FROM information_schema.processlist"):
+            if command.startswith("Binlog Dump"):
+                with contextlib.suppress(pymysql.MySQLError):  # it has ended meanwhile
+                    execute(log.server, f"KILL {session}")
+        execute(log.server, f"PURGE BINARY LOGS TO '{newest}'")
+        return bool(execute(log.server, "SHOW BINARY LOGS")[0][0] == newest)
+
+    until(is_left, "only the newest file is left")
+    return newest
+
+
 class Project:
     def __init__(self, log: Log, target: Server, database: str, data_dir: Path, place: str) -> None:
         self.notes: dict[str, str] = {}
@@ -176,8 +193,7 @@ def test_places_that_cannot_be_are_refused_in_the_precheck_and_at_the_start(
     first = (log.name(), log.place())
     write(log, tables, 2)
     execute(log.server, "FLUSH BINARY LOGS")
-    newest = execute(log.server, "SHOW BINARY LOGS")[-1][0]
-    execute(log.server, f"PURGE BINARY LOGS TO '{newest}'")
+    newest = purge(log)
     alien = {"mariadb": "01234567-89ab-cdef-0123-456789abcdef:1-7", "mysql56": "0-1-7", "plain": "0-1-7"}[log.kind]
     cases = [
         ("not a place", "position.invalid", "neither"),
