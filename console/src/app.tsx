@@ -11,6 +11,7 @@ import { Shell } from './layout/Shell';
 import { useDark } from './look';
 import { Login } from './pages/Login';
 import { Loading, Nothing, Page } from './parts/States';
+import { useLessMotion } from './logic/motion';
 import { App, Button, ConfigProvider, theme } from './ui';
 
 const Overview = lazy(() => import('./pages/Overview'));
@@ -50,11 +51,12 @@ const DARK = {
 
 export function Console() {
   const language = useLanguage();
-  const dark = useDark();
+  const look = useDark() ? DARK : LIGHT;
+  const still = useLessMotion();
   return (
     <ConfigProvider
       locale={language === 'zh' ? zhCN : enUS}
-      theme={dark ? DARK : LIGHT}
+      theme={still ? { ...look, token: { ...look.token, motion: false } } : look}
       form={{ requiredMark: true }}
       button={{ autoInsertSpace: false }}
     >

@@ -1,0 +1,1 @@
+import{F as e,G as t,f as n,k as r}from"./design-DW3ukw7Q.js";import{R as i,y as a}from"./index-DRSyEoMq.js";var o=r();function s(){let r=a(),s=t();return i(`operator`)?(0,o.jsx)(n,{type:`primary`,icon:(0,o.jsx)(e,{}),onClick:()=>s(`/new`),children:r(`projects.new`)}):null}export{s as t};
