@@ -19,7 +19,8 @@ from ferryman.foundation.codes import CODES
 
 TABLE_CHANGED = frozenset({"source.table_changed", "target.table_changed"})
 """Codes that say that a table, or a column of it, is gone: which of them comes depends on whose connection met it."""
-
+AWAY = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
+"""Codes that say that a server is not there, or not any more."""
 
 MOST_SHOWN = 128
 """Characters of what a caller has sent that a message repeats: the longest name that anything may have."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.oceanbase.scn.moments import is_history_gone
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Batch
 from ferryman.model.schema import Table
-from ferryman.spi.source import Chunk
 
 
 @dataclass(slots=True)
@@ -30,24 +29,13 @@ class Moment:
 class BorderReader(Reader):
     """Reads tables without a key at the border where the log begins: there, or not at all."""
 
-    def read(
-        self,
-        table: Table,
-        columns: Sequence[str],
-        *,
-        chunk: Chunk | None = None,
-        limit: int | None = None,
-        where: str | None = None,
-        batch_bytes: int = 1 << 20,
-        ordered: bool = False,
-    ) -> Iterator[Batch]:
-        """Read rows as they were; ``source.no_snapshot`` when that moment is gone."""
+    @contextmanager
+    def _told(self, table: Table, as_of: int | None = None) -> Iterator[None]:
+        """Raise ``source.no_snapshot`` when that moment is gone."""
         try:
-            yield from super().read(
-                table, columns, chunk=chunk, limit=limit, where=where, batch_bytes=batch_bytes, ordered=ordered
-            )
+            yield
         except FerrymanError as error:
-            if not is_history_gone(error):
+            if not is_history_gone(error) or as_of is None:
                 raise
             raise FerrymanError(
                 "source.no_snapshot",
@@ -64,29 +52,16 @@ class FlashbackReader(Reader):
         super().__init__(connect, as_of=None if moment.gone else moment.scn)
         self._moment = moment
 
-    def read(
-        self,
-        table: Table,
-        columns: Sequence[str],
-        *,
-        chunk: Chunk | None = None,
-        limit: int | None = None,
-        where: str | None = None,
-        batch_bytes: int = 1 << 20,
-        ordered: bool = False,
-    ) -> Iterator[Batch]:
-        """Read rows as they were.
+    @contextmanager
+    def _told(self, table: Table, as_of: int | None = None) -> Iterator[None]:
+        """Raise ``source.history_lost`` when that moment is gone: read again, and see the rows as they are.
 
-        Raises:
-            FerrymanError: ``source.history_lost``: that moment is gone; read again, and see the rows as they are. The
-                log, which holds what has changed since, makes that right for tables with a key.
+        The log, which holds what has changed since, makes that right for tables with a key.
         """
         try:
-            yield from super().read(
-                table, columns, chunk=chunk, limit=limit, where=where, batch_bytes=batch_bytes, ordered=ordered
-            )
+            yield
         except FerrymanError as error:
-            if not is_history_gone(error) or self._as_of is None:
+            if not is_history_gone(error) or as_of is None:
                 raise
             self._moment.gone = True
             raise FerrymanError(

@@ -7,17 +7,15 @@ changed at the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from ferryman.connectors.mysql_family.connection import Connection
 from ferryman.connectors.mysql_family.rows.reader import Reader
 from ferryman.connectors.tidb.tso import seconds_of
 from ferryman.foundation.clock import as_datetime
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.batch import Batch, Row
 from ferryman.model.schema import Table
-from ferryman.spi.source import Chunk
 
 _COLLECTED = frozenset({8055, 9006})
 """``ErrSnapshotTooOld`` and ``ErrGCTooEarly``: the versions of that moment are collected."""
@@ -63,43 +61,7 @@ class MomentReader(Reader):
         super().__init__(connect)
         self._tso = tso
 
-    def read(
-        self,
-        table: Table,
-        columns: Sequence[str],
-        *,
-        chunk: Chunk | None = None,
-        limit: int | None = None,
-        where: str | None = None,
-        batch_bytes: int = 1 << 20,
-        ordered: bool = False,
-    ) -> Iterator[Batch]:
-        """Read rows as they were; ``source.no_snapshot`` when that moment is gone."""
-        with collected_told(str(table.name), self._tso):
-            yield from super().read(
-                table, columns, chunk=chunk, limit=limit, where=where, batch_bytes=batch_bytes, ordered=ordered
-            )
-
-    def rows_by(
-        self,
-        table: Table,
-        columns: Sequence[str],
-        by: Sequence[str],
-        values: Sequence[Row],
-        *,
-        where: str | None = None,
-    ) -> Batch:
-        """Read rows by columns, as they were."""
-        with collected_told(str(table.name), self._tso):
-            return super().rows_by(table, columns, by, values, where=where)
-
-    def rows_by_key(
-        self, table: Table, columns: Sequence[str], keys: Sequence[Row], *, where: str | None = None
-    ) -> Batch:
-        """Read rows by key, as they were."""
-        with collected_told(str(table.name), self._tso):
-            return super().rows_by_key(table, columns, keys, where=where)
-
-    def _seek(self, table: Table, start: Row | None, skip: int, *, descending: bool = False) -> Row | None:
-        with collected_told(str(table.name), self._tso):
-            return super()._seek(table, start, skip, descending=descending)
+    def _told(self, table: Table, as_of: int | None = None) -> AbstractContextManager[None]:
+        """Raise ``source.no_snapshot`` when that moment is gone, whatever is read."""
+        del as_of
+        return collected_told(str(table.name), self._tso)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from ferryman.foundation.errors import FerrymanError, Retry
+from ferryman.foundation.errors import AWAY, FerrymanError, Retry
 from ferryman.spi.task import TaskContext
 
 PATIENCE_SECONDS = 600.0
 """So long a lost server is waited for, counted from the first failure since something was committed."""
-_WAITABLE = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 
 
 class Patience:
@@ -30,7 +29,7 @@ class Patience:
         """Wait a moment; raises the error when it does not pass by itself or has lasted too long."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        passes = error.retry is Retry.AUTO or error.code in _WAITABLE
+        passes = error.retry is Retry.AUTO or error.code in AWAY
         if not passes or now - self._failing_since > PATIENCE_SECONDS:
             raise error
         self._context.event("warning", f"apply begins again at its checkpoint: {error.message}", code=error.code)

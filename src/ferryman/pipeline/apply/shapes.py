@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.remembered import Remembered
 from ferryman.kernel import row_tuples
 from ferryman.model.batch import Batch, Row, Value
 from ferryman.model.changes import ChangeBatch
+from ferryman.model.names import TableName
 from ferryman.model.schema import Index, Table
 from ferryman.pipeline.apply.folding import WILD, Fold, fold_of, prefixed
 
@@ -194,39 +196,28 @@ def _row_key(target: Table, names: Sequence[str]) -> ConflictKey:
     return ConflictKey(tuple(range(len(names))), folds)
 
 
-_MOST_MET = 4096
-
-
 class Shapes:
     """The shapes of the tables as they are at the checkpoint; made anew whenever the schema changes.
 
     Two threads ask, of a part and of the one read ahead: both must get the same shape, which a run of changes is known by.
     """
 
-    def __init__(self, table_of: Callable[[ChangeBatch], tuple[Table, Table]]) -> None:
+    def __init__(self, tables_of: Callable[[TableName], tuple[Table, Table]]) -> None:
         """Make a store of shapes.
 
         Args:
-            table_of: Finds the source's and the target's table of a change.
+            tables_of: Finds the source's and the target's table.
         """
-        self._table_of = table_of
-        self._shapes: dict[tuple[object, tuple[str, ...]], Shape] = {}
-        self._met: dict[tuple[int, int], tuple[Shape, object, object]] = {}
-        """By the very objects that name table and columns, which are kept alive: a decoder uses the same ones again."""
+        self._tables_of = tables_of
+        self._shapes: dict[tuple[TableName, tuple[str, ...]], Shape] = {}
+        self._met = Remembered(self._find)
 
     def of(self, change: ChangeBatch) -> Shape:
         """Return the shape of a change's table."""
-        met = self._met.get((id(change.table), id(change.columns)))
-        if met is not None:
-            return met[0]
-        shape = self._find(change)
-        if len(self._met) < _MOST_MET:
-            self._met[(id(change.table), id(change.columns))] = (shape, change.table, change.columns)
-        return shape
+        return self._met.of(change.table, change.columns)
 
-    def _find(self, change: ChangeBatch) -> Shape:
-        at = (change.table, change.columns)
-        if (shape := self._shapes.get(at)) is None:
-            source, target = self._table_of(change)
-            shape = self._shapes.setdefault(at, shape_of(source, target, change.columns))
+    def _find(self, name: TableName, columns: tuple[str, ...]) -> Shape:
+        if (shape := self._shapes.get((name, columns))) is None:
+            source, target = self._tables_of(name)
+            shape = self._shapes.setdefault((name, columns), shape_of(source, target, columns))
         return shape

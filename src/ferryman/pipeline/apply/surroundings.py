@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ferryman.foundation.errors import FerrymanError
-from ferryman.model.changes import ChangeBatch
 from ferryman.model.names import TableName
 from ferryman.model.position import Position
 from ferryman.model.project import ApplyOptions
@@ -85,7 +84,7 @@ class Tables:
         self._target_table = around.target_table
         self._targets: dict[TableName, Table] = {}
         foreign_keys = ForeignKeys(self.schema)
-        self.shapes = Shapes(self._of_change)
+        self.shapes = Shapes(self._both_of)
         self.planner = Planner(self.shapes, foreign_keys, around.keyless_from)
         self.sequences = SequenceWriter(self.planner, self.shapes, foreign_keys, self.target_of, around.unsettled)
 
@@ -95,12 +94,12 @@ class Tables:
             self._targets[table.name] = self._target_table(table)
         return self._targets[table.name]
 
-    def _of_change(self, change: ChangeBatch) -> tuple[Table, Table]:
-        source = self.schema.table(change.table)
+    def _both_of(self, name: TableName) -> tuple[Table, Table]:
+        source = self.schema.table(name)
         if source is None:
             raise FerrymanError(
                 "log.schema_mismatch",
-                f"the log has changes of {change.table}, which the schema at that position does not have",
-                context={"table": str(change.table)},
+                f"the log has changes of {name}, which the schema at that position does not have",
+                context={"table": str(name)},
             )
         return source, self.target_of(source)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import AWAY, FerrymanError
 from ferryman.foundation.stopwatch import Stopwatch
 from ferryman.model.position import Position
 from ferryman.model.project import StepProgress
@@ -26,7 +26,7 @@ NEAR_SECONDS = 3.0
 """A log read up to so long ago counts as caught up; its times are whole seconds."""
 FULL_SECONDS = 60.0
 """So long a full disk is waited out before the step stops."""
-PASSING = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "source.server_id_taken"})
+PASSING = AWAY | {"source.server_id_taken"}
 """Errors of a source that is away for a while."""
 
 

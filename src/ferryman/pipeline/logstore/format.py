@@ -1,4 +1,7 @@
-"""Bytes of the log store: segment headers and records (docs/log-store-format.md)."""
+"""Bytes of the log store: segment headers and records (docs/log-store-format.md).
+
+Records are read by `ferryman.kernel.log_records`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 
 from ferryman.foundation.errors import FerrymanError
 from ferryman.kernel import decode_position
+from ferryman.kernel.log_records import BOUNDARY, HEAD, PREFIX, WHOLE_TOKEN
 from ferryman.model.position import Position
 from ferryman.model.serial import from_json, to_json
 from ferryman.spi.source import LogRecord
@@ -17,13 +21,6 @@ VERSION = 1
 MAGIC = b"FERRYLOG"
 _PREAMBLE = struct.Struct("<8sIII")
 """Magic, version, length and CRC32 of the JSON document that follows."""
-PREFIX = struct.Struct("<II")
-"""Length of a record's body and CRC32 of length and body. Records are read by `ferryman.kernel.log_records`."""
-_HEAD = struct.Struct("<BBBd")
-"""Flags, number of order numbers, number of token entries, time."""
-BOUNDARY = 1
-WHOLE_TOKEN = 2
-"""The record's token replaces the one before it; without this flag its entries change the one before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ def encode_record(record: LogRecord, token: dict[str, str]) -> bytes:
         flags |= WHOLE_TOKEN
         changed = new
     order = position.order
-    head = _HEAD.pack(flags, len(order), len(changed), position.time)
+    head = HEAD.pack(flags, len(order), len(changed), position.time)
     body = b"".join((head, struct.pack(f"<{len(order)}Q", *order), _pack_token(changed), record.payload))
     length = len(body)
     return PREFIX.pack(length, zlib.crc32(body, length)) + body

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from ferryman.foundation.files import open_private, write_private
 from ferryman.kernel import whole_body
+from ferryman.kernel.log_records import PREFIX
 from ferryman.model.position import Position
-from ferryman.pipeline.logstore.format import PREFIX, decode_record, encode_record
+from ferryman.pipeline.logstore.format import decode_record, encode_record
 from ferryman.spi.source import LogRecord
 
 INDEX_BYTES = 1 << 20

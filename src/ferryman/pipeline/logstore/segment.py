@@ -14,9 +14,9 @@ from typing import IO
 import zstandard
 
 from ferryman.kernel import Record, decode_position, decode_records, pass_records, whole_body
+from ferryman.kernel.log_records import PREFIX
 from ferryman.model.position import Position
 from ferryman.pipeline.logstore.format import (
-    PREFIX,
     SegmentHeader,
     corrupt,
     decode_header,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 
-from ferryman.foundation.errors import AlreadySoError, FerrymanError
+from ferryman.foundation.errors import AWAY, AlreadySoError, FerrymanError
 from ferryman.model.schema import Check, ForeignKey, Index, Schema, Table
 from ferryman.model.selection import Selection, exact_pattern
 from ferryman.pipeline.plan import find_table
@@ -21,7 +21,7 @@ _ONE_BY_ONE = frozenset({"database", "extension", "type", "view", "foreign_key"}
 """Kinds whose statements need each other, or lock two tables: in order. The others run side by side."""
 Piece = list[int]
 """Objects made by one statement: places in the report."""
-_STOPS = frozenset({"endpoint.connection_lost", "endpoint.unreachable", "endpoint.access_denied", "target.full"})
+_STOPS = AWAY | {"endpoint.access_denied", "target.full"}
 """Errors of the surroundings, not of the object: the step ends with them and is resumed."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ferryman.foundation.backoff import Backoff
-from ferryman.foundation.errors import FerrymanError, LeaseLostError
+from ferryman.foundation.errors import AWAY, FerrymanError, LeaseLostError
 from ferryman.model.project import StepProgress
 from ferryman.model.serial import to_json
 from ferryman.model.switchover import SUB_STEP, Stage, SubStep
@@ -29,7 +29,6 @@ PATIENCE_SECONDS = 300.0
 """So long a server that is away is waited for, before the operator is asked."""
 PRECHECK_SECONDS = 60.0
 """Likewise while nothing has begun yet: nobody has stopped an application."""
-AWAY = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 OVER = "over"
 """What is asked when nothing is left to do."""
 

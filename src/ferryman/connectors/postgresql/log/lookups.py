@@ -9,7 +9,7 @@ from ferryman.connectors.postgresql.connection import Connection
 from ferryman.connectors.postgresql.log.numbers import NumberedColumn
 from ferryman.connectors.postgresql.log.relation_match import AddedColumn
 from ferryman.connectors.postgresql.quoting import quote_table
-from ferryman.foundation.errors import FerrymanError
+from ferryman.foundation.errors import AWAY, FerrymanError
 from ferryman.kernel import canonical_value, text_form
 from ferryman.model.batch import Row
 from ferryman.model.names import TableName
@@ -38,7 +38,6 @@ _NUMBERS = """
 SELECT attnum, attname, attisdropped FROM pg_attribute
 WHERE attrelid = %s AND attnum > 0 AND attgenerated = '' ORDER BY attnum
 """
-_AWAY = frozenset({"endpoint.unreachable", "endpoint.connection_lost"})
 _GONE = frozenset({"source.table_changed"})
 
 
@@ -80,7 +79,7 @@ class Lookups:
             with self._connect() as connection:
                 return [NumberedColumn(*row) for row in connection.query(_NUMBERS, (oid,))]
         except FerrymanError as error:
-            if error.code not in _AWAY:
+            if error.code not in AWAY:
                 raise
             return []
 
